@@ -1,0 +1,58 @@
+# Two commands for a newcomer: `make lab` and `make test`. Everything lives in .venv; nothing else is touched.
+PYTHON ?= python3
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+# Relative on purpose: the folder of the course may have blanks in its path.
+ifeq ($(OS),Windows_NT)
+PY := .venv/Scripts/python.exe
+else
+PY := .venv/bin/python
+endif
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
+
+.PHONY: lab test lint unit nbval browser notebooks bench clean
+.DEFAULT_GOAL := lab
+
+# A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
+.venv/.course: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v.major}.{v.minor}; call: make PYTHON=python3.12")'
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@echo "Installing the course into .venv (a few minutes, once) ..."
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/.dev: .venv/.course
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) -e ".[dev,bench]"
+	@touch $@
+
+lab: .venv/.course  ## open the course in JupyterLab; options: make lab LAB_ARGS="--no-browser --port=8899"
+	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LAB_ARGS)
+
+test: lint unit nbval browser  ## everything
+
+lint: .venv/.dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m flashcards check
+
+unit: .venv/.dev
+	$(PY) -m pytest -m "not browser" $(PYTEST_ARGS)
+
+nbval: .venv/.dev
+	VISLIB_PROGRESS=off $(PY) -m pytest $(NBVAL) notebooks/
+
+browser: .venv/.dev
+	$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/browser
+
+notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
+	$(PY) tools/run_notebooks.py $(ONLY)
+
+bench: .venv/.dev
+	$(PY) -m benchmarks
+
+clean:  ## remove what was made here, .venv included; your progress is kept elsewhere
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
