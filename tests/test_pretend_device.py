@@ -1,0 +1,82 @@
+"""Every public routine gives the CPU's values on another device, and refuses a mix of devices.
+
+A routine is entered into ROUTINES the day it is written: a name, and a call of (model, images, target).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.pretend import DEVICE, PretendTensor, to_pretend
+from vislib import explain, fills
+from vislib.models import Classifier
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+
+Routine = Callable[[nn.Module, Tensor, Tensor], Any]
+
+
+def _classifier(model: nn.Module) -> Classifier:
+    return Classifier(model, mean=(0.4, 0.5, 0.6), std=0.3, input_size=16)
+
+
+# mixed=False: takes no images together with a model, so that there is nothing to mix
+ROUTINES: dict[str, Routine] = {
+    "explain.logit": lambda model, images, target: explain.logit(model(images), target),
+    "explain.probability": lambda model, images, target: explain.probability(model(images), target),
+    "occlusion.occlusion": lambda model, images, target: occlusion(model, images, target, patch=5, stride=3),
+    "occlusion.occlusion_grid": lambda model, images, target: occlusion_grid(model, images, target, patch=5, stride=3),
+    "occlusion.occlusion_logits": lambda model, images, target: occlusion_logits(model, images, patch=5, stride=3),
+    "models.Classifier": lambda model, images, target: _classifier(model)(images),
+    "models.Classifier.features": lambda model, images, target: _classifier(model).features(images),
+    "models.Classifier.top": lambda model, images, target: _classifier(model).top(images, k=2),
+    "models.Classifier.preprocess": lambda model, images, target: (
+        _classifier(model).preprocess(images[:1].cpu()) + 0 * images
+    ),
+    **{
+        f"fills.{name}": lambda model, images, target, name=name: occlusion(
+            model, images, target, patch=5, stride=3, fill=name
+        )
+        for name in fills.FILLS
+    },
+    "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
+}
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    if isinstance(result, Tensor):
+        return [result]
+    if isinstance(result, tuple | list):
+        return [t for part in result for t in _tensors(part)]
+    return [torch.tensor(result)] if isinstance(result, float) else []
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor, pretend: torch.device) -> None:
+    target = torch.tensor([0, 3, 4])
+    expected = _tensors(ROUTINES[name](cnn, images, target))
+    result = _tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
+    assert len(result) == len(expected) > 0
+    for ours, cpu in zip(result, expected, strict=True):
+        if not name.endswith(".top"):  # which returns plain numbers
+            assert ours.device == DEVICE
+        torch.testing.assert_close(ours.cpu() if isinstance(ours, PretendTensor) else ours, cpu, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+def test_a_mix_of_devices_is_refused(name: str, cnn: nn.Module, images: Tensor, pretend: torch.device) -> None:
+    target = torch.tensor([0, 3, 4])
+    with pytest.raises((ValueError, RuntimeError), match=r"pretend.*cpu|cpu.*pretend"):
+        ROUTINES[name](to_pretend(cnn), images, target)
+
+
+def test_the_pretend_device_is_another_device(pretend: torch.device) -> None:
+    here, there = torch.ones(3), torch.ones(3, device=pretend)
+    assert there.device == DEVICE
+    with pytest.raises(RuntimeError, match="same device"):
+        here + there
+    with pytest.raises((RuntimeError, TypeError)):
+        there.numpy()
+    assert (here + there.cpu()).tolist() == [2, 2, 2]
