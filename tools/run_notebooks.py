@@ -1,0 +1,59 @@
+"""Execute notebooks, strip what belongs to one run only, and write them: ``make notebooks [ONLY=04_occlusion]``.
+
+Widget views and widget state are removed (a stale widget shows an error when the notebook is opened again); the plain
+HTML beside them stays. Execution times and cell ids do not change from run to run, so that a diff shows what matters.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def run(path: Path) -> float:
+    """Execute one notebook in place; return the seconds that it took."""
+    notebook = nbformat.read(path, as_version=4)
+    start = time.perf_counter()
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
+    client.execute()
+    strip(notebook)
+    nbformat.write(notebook, path)
+    return time.perf_counter() - start
+
+
+def strip(notebook: nbformat.NotebookNode) -> None:
+    """Remove widget views, widget state, times and stream noise, and number the cells."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata.language_info = {"name": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("execution", None)
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            if WIDGET_VIEW in output.get("data", {}):
+                del output["data"][WIDGET_VIEW]
+        cell.outputs = [o for o in cell.outputs if o.output_type in ("stream", "error") or o.data]
+
+
+def main(names: list[str]) -> int:
+    """Run the named notebooks, or all."""
+    os.environ["CI"] = os.environ.get("CI") or "true"  # no progress bars in stored outputs
+    os.environ["VISLIB_PROGRESS"] = "off"
+    paths = [FOLDER / f"{name.removesuffix('.ipynb')}.ipynb" for name in names] or sorted(FOLDER.glob("*.ipynb"))
+    for path in paths:
+        print(f"{path.stem:28} {run(path):5.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,205 @@
+"""Every figure of the course. Each function returns a figure; `show` draws it with its alt text and caption.
+
+Signed maps use a diverging scale centred on 0, unsigned ones a sequential scale; both are readable for colour-blind
+eyes. Maps that are drawn together share one scale.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIGNED, UNSIGNED = "RdBu_r", "viridis"
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
+_DPI = 120
+_STYLE: Any = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "legend.frameon": False,
+}
+
+
+def show(figure: "Figure", *, alt: str, caption: str | None = None) -> None:
+    """Display a figure with its alt text, and a caption below it; the figure is closed.
+
+    Args:
+        figure: what one of the functions below returned.
+        alt: what a reader who cannot see the figure should know, in one or two sentences.
+        caption: Markdown: what to see, with seed and sample size.
+    """
+    from IPython.display import Image, Markdown, display
+    from matplotlib import pyplot as plt
+
+    if not alt.strip():
+        raise ValueError("alt is empty; expected a sentence that says what the figure shows.")
+    display(Image(data=png(figure), format="png", alt=alt, width=round(figure.get_figwidth() * 100)))
+    if caption:
+        display(Markdown(f"*{caption}*"))
+    plt.close(figure)
+
+
+def png(figure: "Figure") -> bytes:
+    """Return the figure as PNG with 256 colours, a third of the usual size."""
+    from PIL import Image
+
+    raw, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=_DPI)
+    raw.seek(0)
+    Image.open(raw).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
+def figure(
+    rows: int, columns: int, size: tuple[float, float], **options: Any
+) -> tuple["Figure", "np.ndarray[Any, Any]"]:
+    """Return a figure in the course's style and its axes (rows, columns); size in inches."""
+    from matplotlib import pyplot as plt
+
+    with plt.rc_context(_STYLE), plt.ioff():
+        made, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+    return made, axes
+
+
+def pictures(
+    images: Tensor | Sequence[Tensor], titles: Sequence[str] = (), *, columns: int = 6, width: float = 9.0
+) -> "Figure":
+    """Draw images (N, C, H, W), pixels in [0, 1], in rows, each under its title."""
+    images = list(images)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    cell = width / columns
+    made, axes = figure(rows, columns, (width, rows * (cell + 0.2 * lines)))
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image in zip(axes.flat, images, strict=False):
+        _picture(axis, image)
+    for axis, title in zip(axes.flat, titles, strict=False):
+        axis.set_title(title)
+    return made
+
+
+def answer(image: Tensor, top: Sequence[tuple[str, float]], *, title: str = "") -> "Figure":
+    """Draw an image (C, H, W) beside the classes and probabilities that a model gave it (`Classifier.top`)."""
+    made, axes = figure(1, 2, (8.0, 3.2), width_ratios=(1, 1.3))
+    _picture(axes[0, 0], image)
+    axes[0, 0].set_title(title)
+    bars = axes[0, 1]
+    names, values = [name for name, _ in top], [value for _, value in top]
+    drawn = bars.barh(names, values, color=[BLUE, *[GREY] * (len(top) - 1)])
+    bars.bar_label(drawn, [f"{value:.2f}" for value in values], padding=4)
+    bars.set(xlim=(0, 1.12), xlabel="probability", xticks=(0, 0.5, 1))
+    bars.invert_yaxis()
+    bars.tick_params(left=False)
+    return made
+
+
+def heatmaps(
+    images: Tensor,
+    maps: Mapping[str, Tensor],
+    *,
+    signed: bool = True,
+    label: str = "",
+    titles: Sequence[str] = (),
+    columns: int = 4,
+    shared: bool = True,
+) -> "Figure":
+    """Draw heatmaps over their images, with the plain image first; all maps on one colour scale.
+
+    Args:
+        images: (B, C, H, W), pixels in [0, 1]. With one image, the maps run on in rows of `columns`; with several,
+            each image has a row.
+        maps: name -> heatmap (B, H, W).
+        signed: diverging colours centred on 0, or sequential ones from 0.
+        label: what the colour bar shows, with its unit.
+        titles: a name per image.
+        columns: panels in a row, where there is one image.
+        shared: one scale for all maps; False scales each map to its own largest value, and says so.
+    """
+    panels: list[tuple[Tensor, Tensor | None, str]] = []
+    for b, image in enumerate(images):
+        panels.append((image, None, titles[b] if titles else "image"))
+        panels += [(image, heat[b].detach(), name if len(images) == 1 or b == 0 else "") for name, heat in maps.items()]
+    columns = 1 + len(maps) if len(images) > 1 else min(columns, 1 + len(maps))
+    rows = -(-len(panels) // columns)
+    made, axes = figure(rows, columns, (9.0, rows * (9.0 / columns + 0.1)))
+    for axis in axes.flat:
+        axis.axis("off")
+    limit = _limit([heat for _, heat, _ in panels if heat is not None])
+    scale = None
+    for axis, (image, heat, name) in zip(axes.flat, panels, strict=False):
+        if heat is None:
+            _picture(axis, image)
+        else:
+            scale = overlay(axis, image, heat, signed=signed, limit=limit if shared else _limit([heat]))
+        axis.set_title(name)
+    if scale is not None:
+        bar = made.colorbar(scale, ax=axes, shrink=0.9 if rows == 1 else 0.6, aspect=25, pad=0.02)
+        bar.set_label(label if shared else f"{label} (each map on its own scale)".strip())
+        if not shared:
+            bar.set_ticks([scale.norm.vmin, 0, scale.norm.vmax] if signed else [0, scale.norm.vmax])
+            bar.set_ticklabels(["lowest", "0", "highest"] if signed else ["0", "highest"])
+    return made
+
+
+def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float) -> Any:
+    """Draw a heatmap (H, W) over a pale grey copy of its image (C, H, W); return the colour scale."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    norm = Normalize(-limit if signed else 0, limit)
+    scale = ScalarMappable(norm, SIGNED if signed else UNSIGNED)
+    values = heat.cpu().float().numpy()
+    colours = scale.to_rgba(values)
+    colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
+    pale = 0.45 + 0.55 * image.detach().cpu().float().mean(0).numpy()
+    axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
+    axis.imshow(colours)
+    axis.axis("off")
+    return scale
+
+
+def lines(
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    size: tuple[float, float] = (7.0, 3.4),
+) -> "Figure":
+    """Draw a curve per name, labelled at its right end rather than in a legend."""
+    made, axes = figure(1, 1, size)
+    axis = axes[0, 0]
+    for (name, values), colour, marker in zip(
+        curves.items(), (BLUE, ORANGE, "#009e73", "#cc79a7", GREY), "osD^v", strict=False
+    ):
+        axis.plot(x, values, color=colour, marker=marker, markersize=5)
+        axis.annotate(
+            f" {name}", (x[-1], values[-1]), color=colour, va="center", xytext=(6, 0), textcoords="offset points"
+        )
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25)
+    axis.margins(x=0.02)
+    return made
+
+
+def _picture(axis: "Axes", image: Tensor) -> None:
+    pixels = image.detach().cpu().float().clamp(0, 1)
+    axis.imshow(pixels.permute(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
+    axis.axis("off")
+
+
+def _limit(maps: Sequence[Tensor]) -> float:
+    """Return the largest absolute value, or 1 where all maps are 0, so that a scale always exists."""
+    largest = max((float(heat.abs().max()) for heat in maps), default=0.0)
+    return largest if largest > 0 and torch.isfinite(torch.tensor(largest)) else 1.0
