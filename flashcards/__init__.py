@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from flashcards.figures import Chart
     from flashcards.quizzes import Shown
 
-__all__ = ["quiz", "review"]
+__all__ = ["calibration", "learning", "predict", "quiz", "review"]
 
 
 def quiz(deck: str | Path, record: bool = True) -> Shown:
@@ -44,3 +46,39 @@ def review(limit: int = 20, before: str | None = None) -> Shown:
     from flashcards.quizzes import Due
 
     return Due(limit, before)
+
+
+def predict(
+    id: str, question: str, options: Sequence[str], answer: str | int, *, explanation: str = "", record: bool = True
+) -> Shown:
+    """A prompt inside the text: choose, say how sure you are, then see the answer. It never blocks a run.
+
+    The first answer is kept under the id, for the calibration in the last notebook. "Ask the room" counts the hands of
+    a lecture instead and keeps nothing.
+
+    Args:
+        id: a name for ever, like "occlusion.tripod".
+        question, options, explanation: Markdown with dollar math; the explanation shows with the answer.
+        answer: the right option, or its index.
+        record: whether the answer is kept.
+
+    Raises:
+        ValueError: for a bad id, fewer than two options or a repeated one, or an answer that is not among them.
+    """
+    from flashcards.predictions import Predict
+
+    return Predict(id, question, options, answer, explanation, record)
+
+
+def calibration() -> Chart:
+    """A figure of the learner's predictions: how sure they were, and how often they were right."""
+    from flashcards import figures
+
+    return figures.calibration()
+
+
+def learning() -> Chart:
+    """A figure of what is learned, deck by deck, and of what comes back in the next two weeks."""
+    from flashcards import figures
+
+    return figures.learning()

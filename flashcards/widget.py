@@ -15,7 +15,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from flashcards.deck import Card
+from flashcards.deck import Card, Option
 from flashcards.fallback import LETTERS, embedded
 from flashcards.schedule import Grade, in_words
 from flashcards.session import Session, Walk
@@ -107,12 +107,12 @@ class Frame:
         self.keys.step += 1
 
 
-def choices(card: Card, revealed: bool, picked: int | None) -> str:
-    """The options of a card as a list, with the right one and the chosen one marked once revealed."""
-    if not card.options:
+def choice_list(options: Sequence[Option], revealed: bool, picked: int | None) -> str:
+    """Options as a list, with the right one and the chosen one marked once revealed."""
+    if not options:
         return ""
     items = []
-    for i, option in enumerate(card.options):
+    for i, option in enumerate(options):
         state = ("fc-right" if option.right else "fc-wrong" if i == picked else "") if revealed else ""
         mine = " · your choice" if i == picked else ""
         tag = f'<span class="fc-tag">{"✓ right" if option.right else "✗"}{mine}</span>' if state else ""
@@ -123,7 +123,7 @@ def choices(card: Card, revealed: bool, picked: int | None) -> str:
 def faces(card: Card, revealed: bool, picked: int | None) -> tuple[str, str]:
     """Front and back of a card as they show now."""
     question = card.solved if revealed else card.question
-    front = embedded(card, question) + choices(card, revealed, picked)
+    front = embedded(card, question) + choice_list(card.options, revealed, picked)
     if not revealed:
         return front, ""
     # A cloze or an option is the short answer already; what follows is the explanation.
@@ -201,7 +201,9 @@ class QuizCard:
             return
         if revealed:
             for grade, interval in session.intervals().items():
-                self.grades[grade].description = f"{_GRADES[grade]}\n{in_words(interval)}"
+                # A missed card returns at the end of this sitting, whatever day FSRS would give it.
+                wait = "today" if grade == Grade.AGAIN else in_words(interval)
+                self.grades[grade].description = f"{_GRADES[grade]}\n{wait}"
         front, back = faces(card, revealed, session.picked)
         position = f"Card {session.done + 1} of {total}"
         if session.repeats:
