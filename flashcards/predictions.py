@@ -12,7 +12,7 @@ from flashcards.quizzes import Shown
 from flashcards.schedule import utc_now
 from flashcards.store import Prediction
 
-_LEVELS = (0.6, 0.75, 0.9, 0.99)
+_LEVELS = (("leaning", 0.6), ("fairly sure", 0.75), ("sure", 0.9), ("certain", 0.99))
 
 
 class Predict(Shown):
@@ -23,10 +23,9 @@ class Predict(Shown):
     ) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", id):
             raise ValueError(f"bad id {id!r}; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'")
-        if not 2 <= len(options) <= len(fallback.LETTERS) or len(set(options)) < len(options):
-            raise ValueError(
-                f"the options are {list(options)!r}; expected 2 to {len(fallback.LETTERS)} different texts"
-            )
+        most = len(fallback.LETTERS)
+        if not 2 <= len(options) <= most or len(set(options)) < len(options):
+            raise ValueError(f"the options are {list(options)!r}; expected 2 to {most} different texts")
         right = answer if isinstance(answer, int) else options.index(answer) if answer in options else -1
         if not 0 <= right < len(options):
             raise ValueError(f"the answer is {answer!r}; expected one of {list(options)!r} or its index")
@@ -35,18 +34,16 @@ class Predict(Shown):
         self.question = markdown.render(markdown.blocks(question))
         self.question_text = markdown.plain_blocks(markdown.blocks(question))
         self.explanation = markdown.render(markdown.blocks(explanation))
-        inline = [markdown.inline(option) for option in options]
+        inline = enumerate(map(markdown.inline, options))
         self.options = tuple(
-            Option(markdown.render_inline(tokens), markdown.plain(tokens), i == right)
-            for i, tokens in enumerate(inline)
+            Option(markdown.render_inline(tokens), markdown.plain(tokens), i == right) for i, tokens in inline
         )
         self.right = right
 
     @property
-    def levels(self) -> tuple[float, ...]:
+    def levels(self) -> tuple[tuple[str, float], ...]:
         """The confidences to choose from; the lowest is that of a guess."""
-        guess = 1 / len(self.options)
-        return (guess, *(level for level in _LEVELS if level > guess + 0.05))
+        return (("guessing", 1 / len(self.options)), *_LEVELS)
 
     def earlier(self) -> Prediction | None:
         """The first answer that was given, in this or an earlier run."""
