@@ -1,0 +1,173 @@
+"""The learner's progress: one SQLite file that holds a log and nothing else.
+
+A rollback journal, since WAL breaks on network home folders; a connection per operation; every grade is on the disk
+before the next card shows. Reading never creates the file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flashcards.schedule import Grade, Review
+
+ENVIRONMENT = "VISLIB_PROGRESS"
+TIMEOUT = 5.0
+#: Statement n brings a file from version n to n + 1.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE reviews (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        card TEXT NOT NULL,
+        time TEXT NOT NULL,
+        grade INTEGER NOT NULL CHECK (grade BETWEEN 1 AND 4)
+    );
+    CREATE TABLE predictions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        prediction TEXT NOT NULL,
+        time TEXT NOT NULL,
+        choice TEXT NOT NULL,
+        confidence REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),
+        correct INTEGER NOT NULL CHECK (correct IN (0, 1))
+    );
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer that somebody committed to, with the confidence given to it (0 to 1)."""
+
+    prediction: str
+    time: datetime
+    choice: str
+    confidence: float
+    correct: bool
+
+
+class NewerFileError(RuntimeError):
+    """The file was written by a later version of the course."""
+
+
+def default_path() -> Path | None:
+    """Where progress is kept: `VISLIB_PROGRESS` if set (None for "off"), else the user's data folder."""
+    chosen = os.environ.get(ENVIRONMENT, "").strip()
+    if chosen.lower() == "off":
+        return None
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("interpreting-vision") / "progress.sqlite"
+
+
+class Store:
+    """The log in a file; every method opens it, does one thing and closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def reviews(self) -> list[Review]:
+        """All reviews in the order in which they were given."""
+        return [review for _, review in self.numbered_reviews()]
+
+    def numbered_reviews(self) -> list[tuple[int, Review]]:
+        """All reviews with the numbers of their rows."""
+        rows = self._read("SELECT id, card, time, grade FROM reviews ORDER BY id")
+        return [(int(row), Review(card, datetime.fromisoformat(time), Grade(grade))) for row, card, time, grade in rows]
+
+    def predictions(self) -> list[Prediction]:
+        """All predictions in the order in which they were made."""
+        rows = self._read("SELECT prediction, time, choice, confidence, correct FROM predictions ORDER BY id")
+        return [
+            Prediction(name, datetime.fromisoformat(time), choice, p, bool(ok)) for name, time, choice, p, ok in rows
+        ]
+
+    def write(self, add: Sequence[Review | Prediction], remove: Sequence[int] = ()) -> list[int]:
+        """Add to the log and take reviews back, all or nothing; the numbers of the new rows."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open("rwc") as db, _transaction(db):
+            self._upgrade(db)
+            db.executemany("DELETE FROM reviews WHERE id = ?", [(row,) for row in remove])
+            return [_insert(db, item) for item in add]
+
+    def forget(self) -> list[Path]:
+        """Delete the file and its copies; the paths that are gone."""
+        gone = [self.path, *sorted(self.path.parent.glob(f"{self.path.name}.*")), Path(f"{self.path}-journal")]
+        gone = [path for path in gone if path.exists()]
+        for path in gone:
+            path.unlink()
+        return gone
+
+    def _read(self, query: str) -> list[tuple[Any, ...]]:
+        if not self.path.exists():
+            return []
+        # Not mode=ro: after a crash the first reader has to roll the journal back.
+        with self._open("rw") as db:
+            version = self._version(db)
+            if version == 0:
+                return []
+            if version < len(MIGRATIONS):
+                with _transaction(db):
+                    self._upgrade(db)
+            return db.execute(query).fetchall()
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)) as db:
+            yield db
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise NewerFileError(
+                f"{self.path} has version {version}, this course knows up to {len(MIGRATIONS)}; update the course"
+            )
+        return version
+
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        """Bring the file to the present version, after a copy; call inside a transaction."""
+        version = self._version(db)
+        if 0 < version < len(MIGRATIONS):
+            self._copy(version)
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in filter(str.strip, script.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+
+    def _copy(self, version: int) -> None:
+        with self._open("ro") as db, closing(sqlite3.connect(f"{self.path}.version{version}")) as copy:
+            db.backup(copy)
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:  # a full disk has rolled back already
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _insert(db: sqlite3.Connection, item: Review | Prediction) -> int:
+    time = item.time.isoformat(timespec="microseconds")
+    if isinstance(item, Review):
+        cursor = db.execute(
+            "INSERT INTO reviews (card, time, grade) VALUES (?, ?, ?)", (item.card, time, int(item.grade))
+        )
+    else:
+        cursor = db.execute(
+            "INSERT INTO predictions (prediction, time, choice, confidence, correct) VALUES (?, ?, ?, ?, ?)",
+            (item.prediction, time, item.choice, item.confidence, item.correct),
+        )
+    return int(cursor.lastrowid or 0)

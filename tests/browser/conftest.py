@@ -1,0 +1,250 @@
+"""A real JupyterLab in headless Chromium, with everything it keeps in a temporary folder and no way out to the network.
+
+Fixtures: `lab` (one server for the whole run), `open_notebook(cells or path, theme=...)` (a `Notebook` per call). After
+each test it is asserted that nothing but the loopback was asked for and that the page raised no error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+START = 90  # seconds: a cold JupyterLab on a busy machine
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    folder: Path
+    progress: Path  # the file of the flashcards; removed before every test
+
+
+@dataclass
+class Notebook:
+    """A notebook in an open page. Drives JupyterLab by its commands, and looks at what a reader sees."""
+
+    page: Page
+    lab: Lab
+    path: str
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def command(self, name: str, wait: bool = True) -> None:
+        """Carry out a command of JupyterLab."""
+        start = "await " if wait else ""
+        self.page.evaluate(f"async (name) => {{ {start}jupyterapp.commands.execute(name); }}", name)
+
+    def run_all(self) -> None:
+        """Run every cell and wait until the kernel has answered."""
+        self.command("notebook:run-all-cells")
+
+    def run_cell(self, index: int) -> None:
+        """Run one cell, as Ctrl+Enter does."""
+        self.page.evaluate(
+            """async (i) => {
+                const panel = jupyterapp.shell.currentWidget;
+                panel.content.activeCellIndex = i;
+                panel.content.deselectAll();
+                await jupyterapp.commands.execute("notebook:run-cell");
+            }""",
+            index,
+        )
+
+    def restart(self) -> None:
+        """Restart the kernel without asking, and wait until it is ready again."""
+        self.page.evaluate(
+            """async () => {
+                const session = jupyterapp.shell.currentWidget.sessionContext.session;
+                await session.kernel.restart();
+                await session.kernel.info;
+            }"""
+        )
+
+    def sources(self) -> list[str]:
+        """The text of every cell, as it stands in the notebook now."""
+        script = "() => [...jupyterapp.shell.currentWidget.content.model.cells].map((c) => c.sharedModel.getSource())"
+        return list(self.page.evaluate(script))
+
+    def outputs(self, index: int) -> list[dict[str, Any]]:
+        """The outputs of a code cell."""
+        script = "(i) => jupyterapp.shell.currentWidget.content.model.cells.get(i).outputs.toJSON()"
+        return list(self.page.evaluate(script, index))
+
+    def theme(self, name: str) -> None:
+        """Change the theme: "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+        light = "false" if "Dark" in name else "true"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+
+    def card(self, number: int = 0) -> Locator:
+        """A flashcard on the page, once its keys work."""
+        card = self.page.locator(".fc-card[role=group]").nth(number)
+        card.wait_for(timeout=START * 1000)
+        return card
+
+    def focus_in_card(self) -> bool:
+        """Whether the keyboard is in a flashcard."""
+        return bool(self.page.evaluate("() => document.activeElement.closest('.fc-card') !== null"))
+
+
+def chromium_or_skip() -> str:
+    """The browser's path; without one the test is skipped, but fails where `CI` is true."""
+    if shutil.which(CHROMIUM):
+        return CHROMIUM
+    reason = f"no Chromium at {CHROMIUM}; install it or set CHROMIUM to its path"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium."""
+    path = chromium_or_skip()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab that keeps its settings, its notebooks and the learner's progress in a temporary folder."""
+    home = tmp_path_factory.mktemp("lab")
+    names = ("config", "data", "runtime", "settings", "workspaces", "ipython", "root")
+    folders = {name: home / name for name in names}
+    for folder in folders.values():
+        folder.mkdir()
+    news = folders["settings"] / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    progress = home / "progress" / "progress.sqlite"
+    environment = os.environ | {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(folders["config"]),
+        "JUPYTER_DATA_DIR": str(folders["data"]),
+        "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
+        "JUPYTERLAB_SETTINGS_DIR": str(folders["settings"]),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folders["workspaces"]),
+        "IPYTHONDIR": str(folders["ipython"]),
+        "VISLIB_PROGRESS": str(progress),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+    }
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
+        *(
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={folders['root']}",
+            "--LabApp.expose_app_in_browser=True",
+        ),
+    ]
+    with (home / "lab.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=home)
+        try:
+            _wait_for(f"{url}/api", server, home / "lab.log")
+            yield Lab(url, folders["root"], progress)
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+@pytest.fixture()
+def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook, given as a list of code cells or as a path that is copied; several may be open."""
+    shutil.rmtree(lab.progress.parent, ignore_errors=True)
+    opened: list[Notebook] = []
+
+    def open_(
+        content: list[str] | Path, *, theme: str = "JupyterLab Light", width: int = 1200, height: int = 1000
+    ) -> Notebook:
+        name = f"notebook_{time.monotonic_ns()}.ipynb" if isinstance(content, list) else content.name
+        target = lab.folder / name
+        if isinstance(content, list):
+            cells = [nbformat.v4.new_code_cell(source) for source in content]
+            kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), target)
+        else:
+            shutil.copy(content, target)
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        page = context.new_page()
+        notebook = Notebook(page, lab, name)
+        opened.append(notebook)
+
+        def local_only(route: Any) -> None:
+            if urlsplit(route.request.url).hostname == "127.0.0.1":
+                route.continue_()
+            else:
+                notebook.outside.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", local_only)
+        page.on("pageerror", lambda error: notebook.errors.append(str(error)))
+        page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset", timeout=START * 1000)
+        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=START * 1000)
+        page.evaluate(
+            """async () => {
+                const panel = jupyterapp.shell.currentWidget;
+                await panel.context.ready;
+                await panel.sessionContext.ready;
+                await panel.sessionContext.session.kernel.info;
+            }"""
+        )
+        # Two panels leave little room for a notebook; a reader of a course would close the file browser too.
+        page.evaluate("() => jupyterapp.shell.collapseLeft()")
+        notebook.theme(theme)
+        return notebook
+
+    yield open_
+    for notebook in opened:
+        try:
+            notebook.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+        except Error:
+            pass  # the page was closed by the test
+        notebook.page.context.close()
+    assert [url for notebook in opened for url in notebook.outside] == []
+    assert [error for notebook in opened for error in notebook.errors] == []
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not answer at {url}:\n{log.read_text(errors='replace')[-2000:]}")
