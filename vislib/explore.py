@@ -1,0 +1,100 @@
+"""Interactive explorers, the one module with widgets. Each shows plain HTML where there is no kernel."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vislib._check import check_inputs
+from vislib.fills import FILLS, canvas
+from vislib.models import Classifier
+
+_SIDE = 320  # pixels on the screen
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """A box of widgets with a plain page beside it, for readers without a kernel."""
+
+    def __init__(self, children: Sequence[widgets.Widget], name: str, page: str) -> None:
+        super().__init__(children=list(children))
+        self._name, self._page = name, page
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        return {**(data or {}), "text/plain": f"{self._name}: run this cell in JupyterLab", "text/html": self._page}
+
+
+def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48, fill: str = "black") -> Explorer:
+    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill."""
+    check_inputs(model, image, target)
+    height, width = image.shape[-2:]
+    with torch.no_grad():
+        clean = model(image).softmax(1)[0]
+    shown = clean.topk(4).indices.cpu().tolist()
+    shown = [target, *[k for k in shown if k != target][:4]]
+
+    def slider(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
+        return widgets.IntSlider(
+            value, low, high, 4, description=name, continuous_update=True, layout=widgets.Layout(width="320px")
+        )
+
+    size = slider("size", patch, 8, min(height, width) // 2)
+    top = slider("down", (height - patch) // 2, 0, height - 8)
+    left = slider("right", (width - patch) // 2, 0, width - 8)
+    under = widgets.Dropdown(options=list(FILLS), value=fill, description="fill", layout=widgets.Layout(width="320px"))
+    picture = widgets.Image(
+        format="png", layout=widgets.Layout(width=f"{_SIDE}px", height=f"{_SIDE * height // width}px")
+    )
+    bars = widgets.HTML()
+
+    def draw(change: Any = None) -> None:
+        covered = image.clone()
+        window = (..., slice(top.value, top.value + size.value), slice(left.value, left.value + size.value))
+        covered[window] = canvas(under.value, image)[window]
+        with torch.no_grad():
+            now = model(covered).softmax(1)[0]
+        picture.value = _png(covered[0])
+        bars.value = _bars(model.classes, shown, clean, now)
+
+    for control in (top, left, size, under):
+        control.observe(draw, "value")
+    draw()
+    page = (
+        f'<figure><img alt="A patch covers the middle of the image" width="{_SIDE}" '
+        f'src="data:image/png;base64,{base64.b64encode(picture.value).decode()}">{bars.value}'
+        "<figcaption>A still of the explorer: run this cell in JupyterLab to move the patch.</figcaption></figure>"
+    )
+    controls = widgets.VBox([top, left, size, under, bars])
+    return Explorer(
+        [widgets.HBox([picture, controls], layout=widgets.Layout(flex_flow="row wrap"))], "Occlusion explorer", page
+    )
+
+
+def _png(image: Tensor) -> bytes:
+    pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze()).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _bars(classes: Sequence[str], shown: Sequence[int], clean: Tensor, now: Tensor) -> str:
+    """Return a table with a bar per class: the probability now, and in brackets without the patch."""
+    rows = []
+    for k in shown:
+        value, before = float(now[k]), float(clean[k])
+        rows.append(
+            f'<tr><td style="text-align:right;padding-right:8px">{html.escape(classes[k])}</td>'
+            f'<td style="width:150px"><div style="background:#0072b2;height:12px;width:{150 * value:.0f}px"></div></td>'
+            f"<td>{value:.2f} ({before:.2f})</td></tr>"
+        )
+    return (
+        '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability with the patch '
+        f"(and without)</caption>{''.join(rows)}</table>"
+    )
