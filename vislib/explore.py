@@ -43,17 +43,27 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
     check_logits(logits, image, classes)
     clean = logits.softmax(1)[0]
     names = model.classes or [str(k) for k in range(len(clean))]
-    shown = clean.topk(4).indices.cpu().tolist()
-    shown = [target, *[k for k in shown if k != target][:4]]
+    likeliest = clean.topk(min(5, len(clean))).indices.cpu().tolist()
+    shown = [target, *[k for k in likeliest if k != target][:4]]
+    side = min(height, width)
+    smallest = max(min(8, side // 4), 1)
+    largest = max(side // 2, smallest)
+    patch = min(max(patch, smallest), largest)
 
     def slider(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
         return widgets.IntSlider(
-            value, low, high, 4, description=name, continuous_update=True, layout=widgets.Layout(width="320px")
+            value,
+            low,
+            high,
+            4 if side >= 64 else 1,
+            description=name,
+            continuous_update=True,
+            layout=widgets.Layout(width="320px"),
         )
 
-    size = slider("size", patch, 8, min(height, width) // 2)
-    top = slider("down", (height - patch) // 2, 0, height - 8)
-    left = slider("right", (width - patch) // 2, 0, width - 8)
+    size = slider("size", patch, smallest, largest)
+    top = slider("down", (height - patch) // 2, 0, height - smallest)
+    left = slider("right", (width - patch) // 2, 0, width - smallest)
     under = widgets.Dropdown(options=list(FILLS), value=fill, description="fill", layout=widgets.Layout(width="320px"))
     picture = widgets.Image(
         format="png", layout=widgets.Layout(width=f"{_SIDE}px", height=f"{_SIDE * height // width}px")
@@ -91,7 +101,7 @@ def _encoded(image: Tensor, kind: str) -> bytes:
     """Return an image (C, H, W) as a file: PNG for the screen, JPEG for what is stored in a notebook."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80}))
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80}))
     return file.getvalue()
 
 

@@ -196,8 +196,8 @@ def lines(
 
 
 def _picture(axis: "Axes", image: Tensor) -> None:
-    pixels = image.detach().cpu().float().clamp(0, 1)
-    axis.imshow(pixels.permute(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
+    pixels = image.detach().cpu().float().clamp(0, 1).numpy()
+    axis.imshow(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
     axis.axis("off")
 
 
