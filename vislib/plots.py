@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -183,6 +182,7 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     values = heat.cpu().float().numpy()
     colours = scale.to_rgba(values)
     colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
+    colours[np.isnan(values)] = 0  # unknown: the image alone
     pale = 0.45 + 0.55 * image.detach().cpu().float().mean(0).numpy()
     axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours)
@@ -221,6 +221,6 @@ def _picture(axis: "Axes", image: Tensor) -> None:
 
 
 def _limit(maps: Sequence[Tensor]) -> float:
-    """Return the largest absolute value, or 1 where all maps are 0, so that a scale always exists."""
-    largest = max((float(heat.abs().max()) for heat in maps), default=0.0)
-    return largest if largest > 0 and torch.isfinite(torch.tensor(largest)) else 1.0
+    """Return the largest finite absolute value, or 1 where there is none above 0, so that a scale always exists."""
+    largest = max((float(heat.abs().nan_to_num(0, posinf=0).max()) for heat in maps), default=0.0)
+    return largest if largest > 0 else 1.0
