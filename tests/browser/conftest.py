@@ -210,13 +210,18 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
         page.on("pageerror", lambda error: notebook.errors.append(str(error)))
         page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset", timeout=START * 1000)
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=START * 1000)
+        # A dialog (a notebook that names no kernel, say) would keep this waiting for ever.
         page.evaluate(
-            """async () => {
+            """async (seconds) => {
                 const panel = jupyterapp.shell.currentWidget;
-                await panel.context.ready;
-                await panel.sessionContext.ready;
-                await panel.sessionContext.session.kernel.info;
-            }"""
+                const late = new Promise((_, no) => setTimeout(() => no(new Error("no kernel")), seconds * 1000));
+                await Promise.race([late, (async () => {
+                    await panel.context.ready;
+                    await panel.sessionContext.ready;
+                    await panel.sessionContext.session.kernel.info;
+                })()]);
+            }""",
+            START,
         )
         # Two panels leave little room for a notebook; a reader of a course would close the file browser too.
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
