@@ -31,8 +31,22 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return {**(data or {}), "text/plain": f"{self._name}: run this cell in JupyterLab", "text/html": self._page}
 
 
-def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48, fill: str = "black") -> Explorer:
-    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill."""
+def occlusion(
+    model: Classifier,
+    image: Tensor,
+    target: int,
+    *,
+    patch: int = 48,
+    fill: str = "black",
+    place: tuple[int, int] | None = None,
+) -> Explorer:
+    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill.
+
+    Args:
+        model, image, target: what is asked; the image is a batch of one.
+        patch, fill: what the patch is at first.
+        place: its row and column at first, in pixels; None: the middle.
+    """
     classes = check_inputs(model, image, target)
     if len(image) != 1:
         raise ValueError(f"image has shape {tuple(image.shape)}; expected one image (1, C, H, W).")
@@ -62,8 +76,9 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
         )
 
     size = slider("size", patch, smallest, largest)
-    top = slider("down", (height - patch) // 2, 0, height - smallest)
-    left = slider("right", (width - patch) // 2, 0, width - smallest)
+    row, column = place or ((height - patch) // 2, (width - patch) // 2)
+    top = slider("down", row, 0, height - smallest)
+    left = slider("right", column, 0, width - smallest)
     under = widgets.Dropdown(options=list(FILLS), value=fill, description="fill", layout=widgets.Layout(width="320px"))
     picture = widgets.Image(
         format="png", layout=widgets.Layout(width=f"{_SIDE}px", height=f"{_SIDE * height // width}px")
@@ -101,7 +116,9 @@ def _encoded(image: Tensor, kind: str) -> bytes:
     """Return an image (C, H, W) as a file: PNG for the screen, JPEG for what is stored in a notebook."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80}))
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+        file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80})
+    )
     return file.getvalue()
 
 
