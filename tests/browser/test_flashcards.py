@@ -316,7 +316,7 @@ def test_two_notebooks_at_once_lose_nothing(open_notebook):
 
 def test_the_network_is_closed_and_an_attempt_is_noticed(context, lab, outside):
     page = context.new_page()
-    page.goto("about:blank")  # a page whose own rules forbid nothing
+    page.goto(f"{lab.url}/lab")  # its own rules forbid no address, as those of /api would
     attempt = "(url) => fetch(url, { mode: 'no-cors' }).then(() => 'reached', () => 'refused')"
     hosts = ["http://example.org/a.js", "http://192.0.2.1/a.js", "http://localhost.invalid/a.js"]
     assert [page.evaluate(attempt, url) for url in hosts] == ["refused"] * 3
