@@ -312,3 +312,15 @@ def test_two_notebooks_at_once_lose_nothing(open_notebook):
             position(card, f"Card {number} of 10")
     names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
     assert sorted(names) == ["gradients"] * 3 + ["roar"] * 3
+
+
+def test_the_network_is_closed_and_an_attempt_is_noticed(context, lab, outside):
+    page = context.new_page()
+    page.goto(f"{lab.url}/lab")  # its own rules forbid no address, as those of /api would
+    attempt = "(url) => fetch(url, { mode: 'no-cors' }).then(() => 'reached', () => 'refused')"
+    hosts = ["http://example.org/a.js", "http://192.0.2.1/a.js", "http://localhost.invalid/a.js"]
+    assert [page.evaluate(attempt, url) for url in hosts] == ["refused"] * 3
+    assert page.evaluate(attempt, f"{lab.url}/api") == "reached"
+    page.close()
+    assert outside == hosts
+    outside.clear()
