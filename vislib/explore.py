@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vislib._check import check_inputs
+from vislib._check import check_inputs, check_logits
 from vislib.fills import FILLS, canvas
 from vislib.models import Classifier
 
@@ -33,10 +33,16 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
 def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48, fill: str = "black") -> Explorer:
     """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill."""
-    check_inputs(model, image, target)
+    classes = check_inputs(model, image, target)
+    if len(image) != 1:
+        raise ValueError(f"image has shape {tuple(image.shape)}; expected one image (1, C, H, W).")
+    canvas(fill, image)  # says which fills there are
     height, width = image.shape[-2:]
     with torch.no_grad():
-        clean = model(image).softmax(1)[0]
+        logits = model(image)
+    check_logits(logits, image, classes)
+    clean = logits.softmax(1)[0]
+    names = model.classes or [str(k) for k in range(len(clean))]
     shown = clean.topk(4).indices.cpu().tolist()
     shown = [target, *[k for k in shown if k != target][:4]]
 
@@ -65,7 +71,7 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
         with torch.no_grad():
             probabilities = model(now).softmax(1)[0]
         picture.value = _encoded(now[0], "png")
-        bars.value = _bars(model.classes, shown, clean, probabilities)
+        bars.value = _bars(names, shown, clean, probabilities)
 
     for control in (top, left, size, under):
         control.observe(draw, "value")
