@@ -127,5 +127,7 @@ def _onednn(dtype: torch.dtype) -> bool:
         ours = torch.ops.mkldnn._convolution_pointwise(x, packed, bias, (1, 1), (1, 1), (1, 1), 1, "relu", [], "")
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
         return False
-    close = torch.allclose(ours, F.conv2d(x, weight, bias, padding=1).relu(), atol=1e-4 if dtype == torch.float32 else 0.2)
+    close = torch.allclose(
+        ours, F.conv2d(x, weight, bias, padding=1).relu(), atol=1e-4 if dtype == torch.float32 else 0.2
+    )
     return bool(close)

@@ -18,7 +18,6 @@ arrives there as a `Ref`; constants arrive as they are.
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vislib._fused import ACTIVATIONS, Conv
+from vislib._fused import Conv
 
 Ints = NDArray[np.int64]
 
@@ -173,10 +172,11 @@ def same_conv(x: Any, module: Any, fused: Callable[..., Conv] = Conv) -> Rule | 
 
 
 def _conv(x: Ref, op: Conv, extent: Any, before: Any, after: Any) -> Rule:
-    if before == after:
-        whole = lambda full: op(full, before)  # noqa: E731
-    else:
-        whole = lambda full: op(F.pad(full, (before[1], after[1], before[0], after[0])))  # noqa: E731
+    def whole(full: Tensor) -> Tensor:
+        if before == after:
+            return op(full, before)
+        return op(F.pad(full, (before[1], after[1], before[0], after[0])))
+
     if extent == (1, 1) == op.stride and before == after == (0, 0):
         return Local(op, (x,))
     rows, cols = (Axis(*a) for a in zip(extent, op.stride, before, strict=True))
@@ -294,7 +294,12 @@ def batch_norm(
 def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
     """Concatenation along the channels."""
     dim = dim if axis is None else axis
-    if not isinstance(tensors, tuple | list) or not tensors or not all(_is_map(t) for t in tensors) or dim not in (1, -3):
+    if (
+        not isinstance(tensors, tuple | list)
+        or not tensors
+        or not all(_is_map(t) for t in tensors)
+        or dim not in (1, -3)
+    ):
         return None
     if any(t.shape[-2:] != tensors[0].shape[-2:] for t in tensors):
         return None

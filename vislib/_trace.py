@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from vislib._fused import ACTIVATIONS, Activation, Conv
 from vislib._regions import RULES, Local, Ref, Rule, mid_reshape, same_conv
 
 
-class Untraceable(Exception):
+class UntraceableError(Exception):
     """The network does something that cannot be written down as a list of steps; it is run as it is."""
 
 
@@ -37,10 +37,15 @@ def _simplify(module: nn.Module) -> None:
     """Replace, in a copy, modules of the libraries that are simpler in evaluation mode than their code says."""
     for name, child in module.named_children():
         if _timm(child, "BatchNormAct2d") and child.running_mean is not None:
-            norm = nn.BatchNorm2d(child.num_features, eps=child.eps, device="meta").eval()
-            norm.running_mean, norm.running_var = child.running_mean, child.running_var
-            norm.weight, norm.bias = child.weight, child.bias
-            setattr(module, name, nn.Sequential(norm, child.drop, child.act))
+            old: Any = child
+            norm = nn.BatchNorm2d(old.num_features, eps=old.eps, device="meta").train(old.training)
+            norm.running_mean, norm.running_var, norm.weight, norm.bias = (
+                old.running_mean,
+                old.running_var,
+                old.weight,
+                old.bias,
+            )
+            setattr(module, name, nn.Sequential(norm, old.drop, old.act))
         elif type(child).__name__ == "StochasticDepth" and type(child).__module__.startswith("torchvision."):
             setattr(module, name, nn.Identity())
     for child in module.children():
@@ -70,10 +75,10 @@ def trace(model: nn.Module, dtype: torch.dtype | None) -> tuple[nn.Module, fx.Gr
     """Return a copy of the model's modules and the graph of its operations, without in-place ones.
 
     Raises:
-        Untraceable: if there is no such graph.
+        UntraceableError: if there is no such graph.
     """
-    if _hooks(model) or any(m.training for m in model.modules()):
-        raise Untraceable
+    if _hooks(model):
+        raise UntraceableError
     try:
         root = shared_copy(model) if dtype is None else copy.deepcopy(model).to(dtype)
         _simplify(root)
@@ -81,7 +86,7 @@ def trace(model: nn.Module, dtype: torch.dtype | None) -> tuple[nn.Module, fx.Gr
         fixed = {p.name: p.default for p in options if p.default is not Parameter.empty}
         graph = _Tracer().trace(root, fixed or None)
     except Exception as error:  # a user's own code runs here, and it may raise anything
-        raise Untraceable from error
+        raise UntraceableError from error
     _without_identities(root, graph)
     _without_in_place(root, graph)
     for node in reversed(graph.nodes):
@@ -92,6 +97,7 @@ def trace(model: nn.Module, dtype: torch.dtype | None) -> tuple[nn.Module, fx.Gr
 
 # ---------------------------------------------------------------------------------------------- in-place operations
 
+_LAYOUT = ("as_strided", "stride", "is_contiguous", "storage_offset", "data_ptr")  # maps are channels-last here
 _OUT_OF_PLACE = {
     operator.iadd: operator.add,
     operator.isub: operator.sub,
@@ -135,8 +141,8 @@ def _plain_form(root: nn.Module, node: fx.Node) -> Callable[[], None] | None:
         module = root.get_submodule(str(node.target))
         return partial(setattr, module, "inplace", False) if getattr(module, "inplace", False) is True else None
     if node.op == "call_function":
-        if node.kwargs.get("out") is not None or node.target is operator.setitem:
-            raise Untraceable
+        if node.kwargs.get("out") is not None or node.target in (operator.setitem, torch.as_strided):
+            raise UntraceableError
         if node.target in _OUT_OF_PLACE:
             return partial(setattr, node, "target", _OUT_OF_PLACE[node.target])
         if node.kwargs.get("inplace"):
@@ -144,10 +150,10 @@ def _plain_form(root: nn.Module, node: fx.Node) -> Callable[[], None] | None:
         name = getattr(node.target, "__name__", "")
         in_place = name.endswith("_") and not name.endswith("__")
         if in_place or name in ("iand", "ior", "ixor", "ipow", "imod", "ifloordiv", "imatmul", "ilshift", "irshift"):
-            raise Untraceable
+            raise UntraceableError
         if getattr(node.target, "__module__", "") == F.__name__ and any(a is True for a in node.args[1:]):
             try:  # F.relu(x, True): in place, unless that True means something else
-                bound = signature(node.target).bind(*node.args, **node.kwargs).arguments
+                bound = signature(cast(Callable[..., Any], node.target)).bind(*node.args, **node.kwargs).arguments
             except (TypeError, ValueError):
                 return None
             if bound.get("inplace"):
@@ -155,11 +161,11 @@ def _plain_form(root: nn.Module, node: fx.Node) -> Callable[[], None] | None:
                 return partial(_set_arguments, node, (x[1],), {**dict(more), "inplace": False})
     if node.op == "call_method":
         name = str(node.target)
-        if name == "__setitem__":
-            raise Untraceable
+        if name in ("__setitem__", *_LAYOUT):
+            raise UntraceableError
         if name.endswith("_") and not name.endswith("__"):
             if not hasattr(Tensor, name[:-1]):
-                raise Untraceable
+                raise UntraceableError
             return partial(setattr, node, "target", name[:-1])
     return None
 
@@ -178,10 +184,10 @@ def _without_in_place(root: nn.Module, graph: fx.Graph) -> None:
             continue
         changed = node.args[0] if node.args else None
         if not isinstance(changed, fx.Node) or (changed.op != "placeholder" and not _fresh(root, changed)):
-            raise Untraceable  # others may share its memory
+            raise UntraceableError  # others may share its memory
         for user in list(changed.users):
             if order[user] < order[node] and not _fresh(root, user):
-                raise Untraceable
+                raise UntraceableError
             if order[user] > order[node]:
                 user.replace_input_with(changed, node)
         node.meta["in_place"] = True
@@ -276,7 +282,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
     """Return the graph as steps, with their results for the clean images; step 0 is the images, the last the answer.
 
     Raises:
-        Untraceable: if an operation changes its input unasked, or the answer is no tensor.
+        UntraceableError: if an operation changes its input unasked, or the answer is no tensor.
     """
     folded = _fold(root, graph)
     made: list[Step] = []
@@ -303,10 +309,10 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
             continue
         args = fx.node.map_arg(node.args, lambda n: known[n])
         kwargs = fx.node.map_arg(node.kwargs, lambda n: known[n])
-        args, kwargs = _plain((tuple(args))), _plain(dict(kwargs))
+        args, kwargs = _plain(tuple(args)), _plain(dict(kwargs))
         if node.op == "output":
             if not isinstance(args[0], Ref) or args[0].shape is None:
-                raise Untraceable
+                raise UntraceableError
             if args[0].step != len(made) - 1:
                 add(Step(lambda x: x, (args[0],), {}))
             break
@@ -328,8 +334,10 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
                 known[node] = args[0]
                 continue
         known[node] = add(_step(root, node, fn, args, kwargs, folded, splits, made))
-        if node.meta.get("in_place") and not _same_kind(made[-1].value, made[args[0].step].value if isinstance(args[0], Ref) else None):
-            raise Untraceable  # in place, the result would have kept the type and shape of the input
+        if node.meta.get("in_place") and not _same_kind(
+            made[-1].value, made[args[0].step].value if isinstance(args[0], Ref) else None
+        ):
+            raise UntraceableError  # in place, the result would have kept the type and shape of the input
     last = {r: i for i, step in enumerate(made) for r in step.reads}
     for r, i in last.items():
         made[i].frees.append(r)
@@ -372,6 +380,8 @@ def _callable(root: nn.Module, node: fx.Node) -> Callable[..., Any]:
 
 
 def _call_method(name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
+    if name == "view" and not any(isinstance(a, torch.dtype) for a in args):
+        name = "reshape"  # maps are channels-last here, which a view may refuse
     return getattr(x, name)(*args, **kwargs)
 
 
@@ -417,7 +427,7 @@ def _step(
     versions = [_version(tensor) for tensor in inputs]
     step.value = step(lambda i: made[i].value)
     if versions != [_version(tensor) for tensor in inputs]:
-        raise Untraceable
+        raise UntraceableError
     return step
 
 
@@ -430,21 +440,26 @@ def _rule(
     root: nn.Module, node: fx.Node, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], fused: Any
 ) -> Rule | None:
     """Look a node's rule up; arguments that no rule expects have none."""
+    rule: Rule | None
     try:
         more = {} if fused is None else {"fused": fused}
         if key is same_conv:
-            return same_conv(*args, root.get_submodule(str(node.target)), **kwargs, **more)
-        if key not in RULES:
-            return None
-        if node.op == "call_module":
-            return RULES[key](root.get_submodule(str(node.target)), *args, **kwargs, **more)
-        return RULES[key](*args, **kwargs, **more)
+            rule = same_conv(*args, root.get_submodule(str(node.target)), **kwargs, **more)
+        elif key not in RULES:
+            rule = None
+        elif node.op == "call_module":
+            rule = RULES[key](root.get_submodule(str(node.target)), *args, **kwargs, **more)
+        else:
+            rule = RULES[key](*args, **kwargs, **more)
+        return rule
     except (TypeError, ValueError, AttributeError, IndexError):
         return None
 
 
 def _is_split(node: fx.Node) -> bool:
-    named = node.target in (torch.chunk, torch.split) or (node.op == "call_method" and node.target in ("chunk", "split"))
+    named = node.target in (torch.chunk, torch.split) or (
+        node.op == "call_method" and node.target in ("chunk", "split")
+    )
     return named and all(
         u.op == "call_function" and u.target is operator.getitem and isinstance(u.args[1], int) for u in node.users
     )

@@ -9,8 +9,11 @@ Nakandala, Kumar & Papakonstantinou 2019, Incremental and Approximate Inference 
 Explanations, SIGMOD, https://doi.org/10.1145/3299869.3319874
 """
 
+import copy
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +22,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib._check import check_eval, check_images, check_logits
-from vislib._memory import halving, largest_activation, positions_in_flight
-from vislib._regions import Axis, Ints, Local, Move, Ref, Window
-from vislib._trace import Step, Untraceable, fill, refs, shared_copy, steps, trace
+from vislib._memory import KEPT, check_batch_size, halving, largest_activation, pixels_in_flight, positions_in_flight
+from vislib._regions import Axis, Ints, Local, Move, Window
+from vislib._trace import Step, refs, steps, trace
+from vislib.fills import windows
 
 DENSE_FROM = 0.7  # from this share of a map on, computing all of it is as fast
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
+
+
+Compute = Callable[[Ints, Tensor], Tensor]
+"""(positions, patches) -> what the head takes, or logits."""
 
 
 class Box(NamedTuple):
@@ -52,6 +60,7 @@ class IncrementalModel:
         images: the clean images (B, C, H, W), pixels in [0, 1].
         dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
         batch_size: copies in flight; None chooses by the size of the activations. Halved when memory runs out.
+        incremental: False runs the network as it is, in plain batches.
         dense_from: share of a map from which on all of it is computed; 0 computes whole maps throughout.
 
     Attributes:
@@ -71,55 +80,38 @@ class IncrementalModel:
         *,
         dtype: torch.dtype | None = None,
         batch_size: int | None = None,
+        incremental: bool = True,
         dense_from: float = DENSE_FROM,
     ) -> None:
         check_images(model, images)
         check_eval(model)
+        check_batch_size(batch_size)
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise TypeError(f"dtype is {dtype!r}; expected a floating-point type such as torch.bfloat16, or None.")
         self._dtype = None if dtype == images.dtype else dtype
         self._batch_size = batch_size
         self._dense_from = dense_from
+        self._model = model if self._dtype is None else copy.deepcopy(model).to(self._dtype)
+        self._images = images.detach()
+        self._steps: list[Step] = []
         self._offsets: dict[tuple[int, int, int], Tensor] = {}
         self._kept: dict[tuple[int, float], tuple[Tensor, int, int, int, int]] = {}
-        self._model = model if self._dtype is None else _converted(model, self._dtype)
-        self._steps: list[Step] = []
-        self._seen = images
-        with torch.no_grad():
-            answer = self._model(self._input(images).clone())
-            check_logits(answer, images)
-            self.clean: Tensor = answer.to(images.dtype)
-            try:
-                self._steps = steps(*trace(model, self._dtype), self._input(images))
-                if not _agree(self._steps[-1].value, answer):
-                    self._steps = []
-            except Exception:  # the reader's own code runs while it is traced, and may raise anything
-                self._steps = []
-            if self._steps:
-                self._plan()
-            else:
-                self._largest = largest_activation(self._model, self._input(images[:1]))
+        self.clean = self._plain_answer(self._images)
+        if incremental:
+            with suppress(Exception):  # the reader's own code runs while it is traced, and may raise anything
+                self._steps = steps(*trace(model, self._dtype), self._input(self._images[:1]))
+        if self._steps and not _agree(self._steps[-1].value, self.clean[:1], self._dtype):
+            self._steps = []
+        if self._steps:
+            self._kept_for = (0, 1)  # the images, from where and how many, whose maps are kept at present
+            self._plan()
+        else:
+            with torch.no_grad():
+                self._largest = largest_activation(self._model, self._cast(self._images[:1]))
 
     @property
     def exact_by(self) -> str:
         return "increments" if self._steps else "plain batches"
-
-    @torch.no_grad()
-    def see(self, images: Tensor) -> None:
-        """Look at other clean images of the same size (B, C, H, W) instead."""
-        check_images(self._model if self._dtype is None else nn.Identity(), images)
-        if images.shape[1:] != self._seen.shape[1:]:
-            raise ValueError(
-                f"images has shape {tuple(images.shape)} after {tuple(self._seen.shape)}; expected the same C, H and W."
-            )
-        self._seen = images
-        self._kept = {}
-        if not self._steps:
-            answer = self._model(self._input(images).clone())
-        else:
-            self._steps[0].value = self._input(images)
-            for step in self._steps[1:]:
-                step.value = step(lambda i: self._steps[i].value)
-            answer = self._steps[-1].value
-        self.clean = answer.to(images.dtype)
 
     def run(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the logits (N, K) for N copies, each with a patch pasted in.
@@ -148,36 +140,75 @@ class IncrementalModel:
         `patches` is asked for the patches (n, C, h, w) of some positions, an int tensor (n,) on the images' device.
         """
 
-        def work(positions: Ints, compute: Callable[[Ints, Tensor], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-            chosen = torch.from_numpy(positions).to(self._seen.device)
-            yield chosen, compute(positions, self._input(patches(chosen)))
+        device = self._images.device
+        at = [torch.from_numpy(a).to(device) for a in (index, rows, cols)]
 
-        if not self._steps:
-            limit = self._batch_size or positions_in_flight(self._largest)
-            paste = lambda p, patch: self._plain(patch, rows[p], cols[p], index[p])  # noqa: E731
-            for positions, logits in halving(np.arange(len(rows)), limit, lambda p: work(p, paste)):
-                yield positions, logits.to(self._seen.dtype)
-            return
+        def attempt(positions: Ints, compute: Compute) -> list[tuple[Tensor, Tensor]]:
+            chosen = torch.from_numpy(positions).to(device)
+            under = patches(chosen)
+            b, top, left = (a[chosen] for a in at)
+            changed = (under != windows(self._images, b, top, left, size)).flatten(1).any(1)
+            where = changed.cpu().numpy()
+            if not where.all():  # a patch that changes nothing leaves exactly the clean answer
+                same.append(chosen[~changed])
+            if not where.any():
+                return []
+            return [(chosen[changed], compute(positions[where], under[changed]))]
+
+        same: list[Tensor] = []
         waiting: list[tuple[Tensor, Tensor]] = []
-        for group in self._groups(size, rows, cols):
-            limit = self._batch_size or positions_in_flight(self._bytes(group))
-            place = {p: i for i, p in enumerate(group.positions.tolist())}
-            part = lambda p, patch, g=group, at=place: self._part(  # noqa: E731
-                patch, index[p], g.boxes, np.array([at[i] for i in p.tolist()])
-            )
-            for done in halving(group.positions, limit, lambda p, part=part: work(p, part)):
+        for positions, limit, compute in self._work(size, rows, cols, index):
+            for done in halving(positions, limit, partial(attempt, compute=compute)):
                 waiting.append(done)
                 if sum(len(p) for p, _ in waiting) >= _TAIL:
                     yield self._finish(waiting)
                     waiting = []
         if waiting:
             yield self._finish(waiting)
+        for unchanged in same:
+            yield unchanged, self.clean[at[0][unchanged]]
+
+    def _work(self, size: tuple[int, int], rows: Ints, cols: Ints, index: Ints) -> Iterator[tuple[Ints, int, Compute]]:
+        """Yield positions that belong together, how many to take at once, and how to compute (positions, patches)."""
+        if not self._steps:
+            limit = self._batch_size or positions_in_flight(self._largest)
+            yield np.arange(len(rows)), limit, lambda p, under: self._plain(under, rows[p], cols[p], index[p])
+            return
+        together = self._images_at_once()
+        for start in range(0, len(self._images), together):
+            here = np.flatnonzero((index >= start) & (index < start + together))
+            if len(here):
+                self._see(start, together)
+                for group in self._groups(size, rows[here], cols[here]):
+                    limit = self._batch_size or positions_in_flight(self._bytes(group))
+                    within = np.empty(len(rows), np.int64)
+                    within[here[group.positions]] = np.arange(len(group.positions))
+                    compute = partial(self._part, group=group, within=within, index=index - start)
+                    yield here[group.positions], limit, compute
 
     # ------------------------------------------------------------------------------------------------ preparation
 
+    def _cast(self, images: Tensor) -> Tensor:
+        return images if self._dtype is None else images.to(self._dtype)
+
     def _input(self, images: Tensor) -> Tensor:
-        images = images.detach() if self._dtype is None else images.detach().to(self._dtype)
-        return images.contiguous(memory_format=torch.channels_last)
+        return self._cast(images).contiguous(memory_format=torch.channels_last)
+
+    def _see(self, start: int, count: int) -> None:
+        """Keep the clean maps of images[start : start + count], in place of others."""
+        images = self._images[start : start + count]
+        if (start, len(images)) == self._kept_for:
+            return
+        self._kept, self._kept_for = {}, (start, len(images))
+        self._steps[0].value = self._input(images)
+        for step in self._steps[1:]:
+            step.value = step(lambda i: self._steps[i].value)
+
+    def _images_at_once(self) -> int:
+        """Return how many images to look at together, so that what is kept of them stays small."""
+        values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
+        kept = sum(v.numel() * v.element_size() for v in values) // self._kept_for[1]
+        return max(min(self._batch_size or len(self._images), KEPT // max(kept, 1), len(self._images)), 1)
 
     def _plan(self) -> None:
         """Find out once what depends on nothing but the network and the size of the images."""
@@ -197,12 +228,13 @@ class IncrementalModel:
                     behind = int(first[0]) + length - self._steps[key[0]].value.shape[dim]
                     sides += [axis.before, max(behind, 0)]
                 before = self._overhang.get(key, (0, 0, 0, 0))
-                self._overhang[key] = tuple(max(a, b) for a, b in zip(sides, before, strict=True))  # type: ignore[assignment]
+                top, bottom, left, right = (max(a, b) for a, b in zip(sides, before, strict=True))
+                self._overhang[key] = (top, bottom, left, right)
         # Behind this step a single matrix (B, D) is all that is left: the head, which likes large batches.
         self._cut = len(self._steps) - 1
         for i in range(len(self._steps) - 1, 0, -1):
             value, later = self._steps[i].value, {r for s in self._steps[i + 1 :] for r in s.reads if r <= i}
-            if later <= {i} and isinstance(value, Tensor) and value.ndim == 2 and len(value) == len(self._seen):
+            if later <= {i} and isinstance(value, Tensor) and value.ndim == 2 and len(value) == 1:
                 self._cut = i
 
     def _groups(self, size: tuple[int, int], rows: Ints, cols: Ints) -> list[Group]:
@@ -210,7 +242,7 @@ class IncrementalModel:
         tops, row_of = np.unique(rows, return_inverse=True)
         lefts, col_of = np.unique(cols, return_inverse=True)
         vertical, horizontal = self._reach(tops, size[0], -2), self._reach(lefts, size[1], -1)
-        weights = np.array([0.0 if s.rule is None else _work(s) for s in self._steps])
+        weights = np.array([0.0 if s.rule is None else _cost(s) for s in self._steps])
         groups = []
         for row_bin in _bins(vertical, weights * _mean_size(horizontal)):
             for col_bin in _bins(horizontal, weights * _mean_size(vertical)):
@@ -246,12 +278,12 @@ class IncrementalModel:
                 boxes.append(None)
                 continue
             (top, height), (left, width) = (
-                _fit(start[at], stop[at], step.value.shape[dim])
+                _fit(start[at], stop[at], int(step.value.shape[dim]))
                 for (start, stop), at, dim in ((down, row, -2), (across, col, -1))
             )
             share = height * width / (step.value.shape[-2] * step.value.shape[-1])
-            dense = share >= self._dense_from and bool(boxes)  # the patch itself is never dense
-            boxes.append(None if dense or self._dense_from == 0 and boxes else Box(top, left, height, width))
+            dense = share >= self._dense_from and len(boxes) > 0  # the patch itself is never dense
+            boxes.append(None if dense else Box(top, left, height, width))
         return boxes
 
     def _bytes(self, group: Group) -> int:
@@ -261,36 +293,52 @@ class IncrementalModel:
             for s, b in zip(self._steps, group.boxes, strict=True)
             if isinstance(s.value, Tensor) and s.value.ndim > 0 and len(s.value)
         ]
-        return int(max(sizes)) * self._steps[0].value.element_size()
+        element: int = self._steps[0].value.element_size()
+        return int(max(sizes)) * element
 
     # ------------------------------------------------------------------------------------------------- computation
 
-    def _part(self, patches: Tensor, index: Ints, boxes: list[Box | None], at: Ints) -> Tensor:
-        """Carry patches through the network up to the head: (n, C, h, w) -> (n, D). `at` chooses from the boxes."""
-        chunk = _Chunk(self, index, [b if b is None else Box(b.top[at], b.left[at], b.height, b.width) for b in boxes])
-        chunk.values[0] = patches
+    def _part(self, positions: Ints, patches: Tensor, *, group: Group, within: Ints, index: Ints) -> Tensor:
+        """Carry patches through the network up to the head: (n, C, h, w) -> (n, D)."""
+        at = within[positions]
+        boxes = [b if b is None else Box(b.top[at], b.left[at], b.height, b.width) for b in group.boxes]
+        chunk = _Chunk(self, index[positions], boxes)
+        chunk.values[0] = self._input(patches)
         for i, step in enumerate(self._steps[1 : self._cut + 1], 1):
             chunk.values[i] = chunk.compute(step, i)
             for r in step.frees:
                 chunk.values.pop(r, None)
                 chunk.whole.pop(r, None)
-        return chunk.full(self._cut)
+        features: Tensor = chunk.full(self._cut)
+        return features
 
     def _finish(self, waiting: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Run the head on what has come together."""
         positions, features = (torch.cat(parts) for parts in zip(*waiting, strict=True))
+        if not self._steps:
+            return positions, features.to(self._images.dtype)
         values = {self._cut: features}
         for i, step in enumerate(self._steps[self._cut + 1 :], self._cut + 1):
             values[i] = step(values.__getitem__)
-        return positions, values[len(self._steps) - 1].to(self._seen.dtype)
+        return positions, values[len(self._steps) - 1].to(self._images.dtype)
+
+    @torch.no_grad()
+    def _plain_answer(self, images: Tensor) -> Tensor:
+        """Return the network's own logits for clean images (B, K)."""
+        answers = []
+        for part in images.split(self._batch_size or pixels_in_flight(images[0, 0].numel())):
+            logits = self._model(self._cast(part).clone())  # a copy, since some networks change their input
+            check_logits(logits, part)
+            answers.append(logits.to(images.dtype))
+        return torch.cat(answers)
 
     def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints) -> Tensor:
         """Run the network itself on covered copies."""
-        copies = self._input(self._seen[torch.from_numpy(index).to(self._seen.device)])
+        copies = self._images[torch.from_numpy(index).to(self._images.device)]
         h, w = patches.shape[-2:]
-        for copy, patch, top, left in zip(copies, patches, rows.tolist(), cols.tolist(), strict=True):
-            copy[:, top : top + h, left : left + w] = patch
-        answer: Tensor = self._model(copies)
+        for copied, patch, top, left in zip(copies, patches, rows.tolist(), cols.tolist(), strict=True):
+            copied[:, top : top + h, left : left + w] = patch
+        answer: Tensor = self._model(self._cast(copies))
         return answer
 
     def kept(self, step: int, pad: float) -> tuple[Tensor, int, int, int, int]:
@@ -310,17 +358,19 @@ class IncrementalModel:
         key = (height, width, row)
         if key not in self._offsets:
             within = np.arange(height)[:, None] * row + np.arange(width)
-            self._offsets[key] = torch.from_numpy(within.ravel()).to(self._seen.device)
+            self._offsets[key] = torch.from_numpy(within.ravel()).to(self._images.device)
         return self._offsets[key]
 
     def _check(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None) -> tuple[Ints, Ints, Ints]:
         """Check the arguments of `run`; return rows, cols and index as arrays."""
-        seen = self._seen
+        seen = self._images
         if not isinstance(patches, Tensor) or patches.ndim != 4 or patches.shape[1] != seen.shape[1]:
             came = f"shape {tuple(patches.shape)}" if isinstance(patches, Tensor) else f"type {type(patches).__name__}"
             raise ValueError(f"patches has {came}; expected (N, {seen.shape[1]}, h, w).")
         if patches.device != seen.device:
-            raise ValueError(f"patches is on {patches.device} and images on {seen.device}; expected both on one device.")
+            raise ValueError(
+                f"patches is on {patches.device} and images on {seen.device}; expected both on one device."
+            )
         if index is None:
             if len(seen) != 1:
                 raise ValueError(f"index is None for {len(seen)} images; expected an int tensor of shape (N,).")
@@ -358,7 +408,10 @@ class _Chunk:
         if isinstance(rule, Local):
             return step(lambda s: self.at(s, box))
         if isinstance(rule, Move):
-            y, x = rule.rows[box.top[:, None] + np.arange(box.height)], rule.cols[box.left[:, None] + np.arange(box.width)]
+            y, x = (
+                rule.rows[box.top[:, None] + np.arange(box.height)],
+                rule.cols[box.left[:, None] + np.arange(box.width)],
+            )
             result = self.moved(rule.x.step, y, x, rule.pad)
         else:
             assert isinstance(rule, Window)
@@ -430,7 +483,9 @@ class _Chunk:
         own = self.boxes[step]
         assert own is not None
         down, across = y - own.top[:, None], x - own.left[:, None]
-        fresh = inside & ((down >= 0) & (down < own.height))[:, :, None] & ((across >= 0) & (across < own.width))[:, None]
+        fresh = (
+            inside & ((down >= 0) & (down < own.height))[:, :, None] & ((across >= 0) & (across < own.width))[:, None]
+        )
         n, i, j = np.nonzero(fresh)
         to = lambda array: torch.from_numpy(array).to(device)  # noqa: E731
         changed = self.values[step].permute(0, 2, 3, 1)
@@ -445,10 +500,11 @@ def _fit(start: Ints, stop: Ints, size: int) -> tuple[Ints, int]:
     return np.minimum(start, size - length), length
 
 
-def _work(step: Step) -> float:
+def _cost(step: Step) -> float:
     """Return roughly what one pixel of a step's output costs: multiply-adds, and the way through memory."""
     channels = step.value[0].numel() / (step.value.shape[-2] * step.value.shape[-1])
-    return float(channels * ((step.rule.work if isinstance(step.rule, Window) else getattr(getattr(step.rule, "fn", None), "work", 1.0)) + 40))
+    work = step.rule.work if isinstance(step.rule, Window) else getattr(step.fn, "work", 1.0)
+    return float(channels * (work + 40))
 
 
 def _mean_size(reach: list[tuple[Ints, Ints] | None]) -> Any:
@@ -477,17 +533,11 @@ def _bins(reach: list[tuple[Ints, Ints] | None], weights: Any, penalty: float = 
     return bins[::-1]
 
 
-def _converted(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    import copy
-
-    converted: nn.Module = copy.deepcopy(model).to(dtype)
-    return converted
-
-
-def _agree(ours: Tensor, theirs: Tensor) -> bool:
+def _agree(ours: Tensor, theirs: Tensor, dtype: torch.dtype | None) -> bool:
     """Tell whether the steps give the model's own answer; if not, the trace missed something."""
-    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+    if ours.shape != theirs.shape:
         return False
-    tolerance = {torch.float64: 1e-9, torch.float32: 1e-3}.get(ours.dtype, 0.1)
+    ours = ours.to(theirs.dtype)
+    tolerance = {torch.float64: 1e-9, torch.float32: 1e-3}.get(dtype or theirs.dtype, 0.1)
     scale = float(theirs.abs().max().nan_to_num(0.0)) + 1e-30
     return bool(torch.isclose(ours, theirs, rtol=0, atol=tolerance * scale, equal_nan=True).all())
