@@ -25,7 +25,13 @@ class UntraceableError(Exception):
 
 def shared_copy(model: nn.Module) -> nn.Module:
     """Return a copy of the modules; the parameters, which are large, are the model's own."""
-    copied: nn.Module = copy.deepcopy(model, {id(p): p for p in model.parameters()})
+    known: dict[int, Any] = {id(p): p for p in model.parameters()}
+    for module in model.modules():
+        if module.__module__.startswith("torch.nn.modules.") and not module._modules:
+            twin = type(module).__new__(type(module))  # PyTorch's own layers keep nothing that a call would change
+            twin.__dict__.update(module.__dict__)
+            known[id(module)] = twin
+    copied: nn.Module = copy.deepcopy(model, known)
     return copied
 
 
@@ -113,6 +119,12 @@ _OUT_OF_PLACE = {
 
 def _key(root: nn.Module, node: fx.Node) -> Any:
     """What a node does: the class of its module, its function, or the name of its method."""
+    if "key" not in node.meta:
+        node.meta["key"] = _find_key(root, node)
+    return node.meta["key"]
+
+
+def _find_key(root: nn.Module, node: fx.Node) -> Any:
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
         return same_conv if _timm(module, "Conv2dSame") else type(module)
@@ -194,6 +206,8 @@ def _without_in_place(root: nn.Module, graph: fx.Graph) -> None:
         changes.append(change)
     for change in changes:  # at last, since modules are used more than once
         change()
+    for node in graph.nodes:
+        node.meta.pop("key", None)  # some are other functions now
 
 
 def _without_identities(root: nn.Module, graph: fx.Graph) -> None:

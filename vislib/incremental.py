@@ -511,7 +511,7 @@ def _mean_size(reach: list[tuple[Ints, Ints] | None]) -> Any:
     return np.array([0.0 if r is None else float((r[1] - r[0]).mean()) for r in reach])
 
 
-def _bins(reach: list[tuple[Ints, Ints] | None], weights: Any, penalty: float = 0.05) -> list[Ints]:
+def _bins(reach: list[tuple[Ints, Ints] | None], weights: Any, penalty: float = 0.01) -> list[Ints]:
     """Sort starts into bins of about equal sizes: the cheapest split, when each bin costs `penalty` of the whole."""
     sizes = np.stack([np.zeros(len(reach[0][0])) if r is None else r[1] - r[0] for r in reach])  # type: ignore[index]
     order = np.argsort(weights @ sizes, kind="stable")
