@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import explain, fills
+from vislib import data, explain, fills
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 
@@ -20,6 +20,10 @@ Routine = Callable[[nn.Module, Tensor, Tensor], Any]
 
 def _classifier(model: nn.Module) -> Classifier:
     return Classifier(model, mean=(0.4, 0.5, 0.6), std=0.3, input_size=16)
+
+
+def _image_set(images: Tensor, target: Tensor) -> data.ImageSet:
+    return data.ImageSet(images, target, "abcde", images[:, 0] > 0.5, {"k": target})
 
 
 # mixed=False: takes no images together with a model, so that there is nothing to mix
@@ -41,6 +45,8 @@ ROUTINES: dict[str, Routine] = {
         )
         for name in fills.FILLS
     },
+    "data.shapes": lambda model, images, target: model(data.shapes(3, size=16, device=images.device).images),
+    "data.ImageSet": lambda model, images, target: model(_image_set(images, target)[target < 4].split(1)[0].images),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
 }
 
