@@ -42,7 +42,18 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             if WIDGET_VIEW in output.get("data", {}):
                 del output["data"][WIDGET_VIEW]
-        cell.outputs = [o for o in cell.outputs if o.output_type in ("stream", "error") or o.data]
+        cell.outputs = _joined([o for o in cell.outputs if o.output_type in ("stream", "error") or o.data])
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Join neighbouring pieces of one stream; how the kernel cuts them differs from run to run."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def main(names: list[str]) -> int:

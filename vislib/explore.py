@@ -54,21 +54,25 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
     )
     bars = widgets.HTML()
 
-    def draw(change: Any = None) -> None:
-        covered = image.clone()
+    def covered() -> Tensor:
         window = (..., slice(top.value, top.value + size.value), slice(left.value, left.value + size.value))
-        covered[window] = canvas(under.value, image)[window]
+        copy = image.clone()
+        copy[window] = canvas(under.value, image)[window]
+        return copy
+
+    def draw(change: Any = None) -> None:
+        now = covered()
         with torch.no_grad():
-            now = model(covered).softmax(1)[0]
-        picture.value = _png(covered[0])
-        bars.value = _bars(model.classes, shown, clean, now)
+            probabilities = model(now).softmax(1)[0]
+        picture.value = _encoded(now[0], "png")
+        bars.value = _bars(model.classes, shown, clean, probabilities)
 
     for control in (top, left, size, under):
         control.observe(draw, "value")
     draw()
     page = (
         f'<figure><img alt="A patch covers the middle of the image" width="{_SIDE}" '
-        f'src="data:image/png;base64,{base64.b64encode(picture.value).decode()}">{bars.value}'
+        f'src="data:image/jpeg;base64,{base64.b64encode(_encoded(covered()[0], "jpeg")).decode()}">{bars.value}'
         "<figcaption>A still of the explorer: run this cell in JupyterLab to move the patch.</figcaption></figure>"
     )
     controls = widgets.VBox([top, left, size, under, bars])
@@ -77,10 +81,11 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
     )
 
 
-def _png(image: Tensor) -> bytes:
+def _encoded(image: Tensor, kind: str) -> bytes:
+    """Return an image (C, H, W) as a file: PNG for the screen, JPEG for what is stored in a notebook."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, "PNG", compress_level=1)
+    Image.fromarray(pixels.squeeze()).save(file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80}))
     return file.getvalue()
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
-_DPI = 120
+_DPI = 100
 _STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 11,
@@ -42,20 +42,22 @@ def show(figure: "Figure", *, alt: str, caption: str | None = None) -> None:
 
     if not alt.strip():
         raise ValueError("alt is empty; expected a sentence that says what the figure shows.")
-    display(Image(data=png(figure), format="png", alt=alt, width=round(figure.get_figwidth() * 100)))
+    display(Image(data=png(figure), format="png", alt=alt))
     if caption:
-        display(Markdown(f"*{caption}*"))
+        display(Markdown(f"_{caption}_"))
     plt.close(figure)
 
 
 def png(figure: "Figure") -> bytes:
-    """Return the figure as PNG with 256 colours, a third of the usual size."""
+    """Return the figure as PNG with 256 colours, dithered: about half the usual size, and no visible difference."""
     from PIL import Image
 
     raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=_DPI)
+    figure.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.05)
     raw.seek(0)
-    Image.open(raw).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(small, "PNG", optimize=True)
+    colours = Image.open(raw).convert("RGB")
+    palette = colours.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
+    colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 

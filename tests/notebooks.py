@@ -1,0 +1,183 @@
+"""The form of a notebook, as a list of what is wrong with it. nbval runs the cells; this looks at what is stored.
+
+A stripped notebook passes nbval in silence, since there is nothing to compare with; so the form is checked apart.
+"""
+
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
+CLAIM = "nbval-check-output"
+EXERCISE = "exercise"
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook and validate it against the format."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def problems(notebook: nbformat.NotebookNode, name: str, size: int = 0) -> list[str]:
+    """Return one sentence for each rule of form that a notebook breaks; `name` is its file name without the ending."""
+    cells = notebook.cells
+    found = [*_outputs(cells), *_opening(cells, name), *_figures(cells), *_code(cells), *_ending(cells, name)]
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        found.append("the kernel is not python3")
+    if "widgets" in notebook.metadata:
+        found.append("widget state is stored")
+    if size > 900 * 1024:
+        found.append(f"{size // 1024} KB; expected less than 900")
+    for number, cell in enumerate(cells):
+        if cell.metadata.get("slideshow", {}).get("slide_type") not in SLIDE_TYPES:
+            found.append(f"cell {number} has no slide type")
+    if is_chapter(name):
+        found += _shape(cells)
+    return found
+
+
+def is_chapter(name: str) -> bool:
+    """Whether a notebook teaches one idea (01 to 08); the start and the review may be shorter."""
+    return name[:2].isdigit() and 1 <= int(name[:2]) <= 8
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return list(cell.metadata.get("tags", []))
+
+
+def _code_cells(cells: list[Any]) -> list[Any]:
+    return [c for c in cells if c.cell_type == "code"]
+
+
+def _outputs(cells: list[Any]) -> list[str]:
+    found = []
+    code = _code_cells(cells)
+    if [c.execution_count for c in code] != list(range(1, len(code) + 1)):
+        found.append("execution counts do not run 1 to n")
+    for number, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        if CLAIM in tags(cell) and not cell.outputs:
+            found.append(f"claim cell {number} has no output")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {number} has stored an error")
+            if output.get("name") == "stderr":
+                found.append(f"cell {number} has stored stderr")
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                found.append(f"cell {number} has stored a widget view")
+            if CLAIM in tags(cell) and "image/png" in output.get("data", {}):
+                found.append(f"claim cell {number} draws a figure; expected short text")
+    return found
+
+
+def _opening(cells: list[Any], name: str) -> list[str]:
+    found = []
+    first = cells[0].source if cells and cells[0].cell_type == "markdown" else ""
+    if not re.match(r"# [^\n]+\?\n", first):
+        found.append("the first cell has no H1 that is a question")
+    if (
+        sum(bool(re.match(r"# ", line)) for c in cells if c.cell_type == "markdown" for line in c.source.splitlines())
+        != 1
+    ):
+        found.append("there is not exactly one H1")
+    if not 3 <= len(re.findall(r"^- ", first, flags=re.M)) <= 5:
+        found.append("the opening does not list three to five goals")
+    if not re.search(r"\b\d+ minutes\b", first):
+        found.append("the opening does not say how many minutes")
+    if not re.search(r"\bBefore you start\b", first):
+        found.append("the opening does not say what to know before")
+    code = _code_cells(cells)
+    if not code or "import " not in code[0].source:
+        found.append("the first code cell does not import")
+    if is_chapter(name) and (len(code) < 2 or f'review(5, before="{name}")' not in code[1].source):
+        found.append("the second code cell does not offer the cards that are due")
+    return found
+
+
+def _figures(cells: list[Any]) -> list[str]:
+    found = []
+    for number, cell in enumerate(cells):
+        if cell.cell_type == "markdown":
+            found += [f"cell {number} has a picture without alt text" for _ in re.findall(r"!\[\s*\]\(", cell.source)]
+            continue
+        for output in cell.outputs:
+            for kind in ("image/png", "image/jpeg"):
+                if kind in output.get("data", {}) and not output.metadata.get(kind, {}).get("alt", "").strip():
+                    found.append(f"cell {number} has a figure without alt text")
+    return found
+
+
+def _code(cells: list[Any]) -> list[str]:
+    found = []
+    for number, cell in enumerate(cells):
+        source = cell.source
+        if cell.cell_type == "code":
+            lines = [line for line in source.splitlines() if line.strip()]
+            if len(lines) > 25:
+                found.append(f"cell {number} has {len(lines)} lines of code; expected at most 25")
+            if lines and lines[-1].rstrip().endswith(";"):
+                found.append(f"cell {number} ends with a semicolon")
+            if "filterwarnings" in source:
+                found.append(f"cell {number} silences warnings")
+            if re.search(r"^\s*[%!]", source, flags=re.M) and not re.fullmatch(r"%matplotlib inline\n?", source):
+                found.append(f"cell {number} uses a magic or a shell command")
+            if re.search(r"pip install|conda install", source):
+                found.append(f"cell {number} installs something")
+            if re.search(r"https?://|urlopen|urlretrieve|requests\.get|download=True", source):
+                found.append(f"cell {number} downloads something")
+            if re.search(r"matplotlib|\bplt\.|\.imshow\(", source):
+                found.append(f"cell {number} has plotting code; expected a function of vislib.plots")
+        stored = source + "".join(_text(o) for o in cell.get("outputs", []))
+        if re.search(r"/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\", stored):
+            found.append(f"cell {number} has an absolute path")
+    return found
+
+
+def _text(output: Any) -> str:
+    data = output.get("data", {})
+    return str(output.get("text", "")) + "".join(str(v) for k, v in data.items() if not k.startswith("image/"))
+
+
+def _ending(cells: list[Any], name: str) -> list[str]:
+    last = cells[-1]
+    if last.cell_type != "code" or not last.source.strip().startswith(f'quiz("{name}"'):
+        return [f'the last cell is not quiz("{name}")']
+    return []
+
+
+def _shape(cells: list[Any]) -> list[str]:
+    found = []
+    code = _code_cells(cells)
+    claims = sum(CLAIM in tags(c) for c in code)
+    sources = "\n".join(c.source for c in code)
+    lengths = [len([line for line in c.source.splitlines() if line.strip()]) for c in code]
+    if not 35 <= len(cells) <= 60:
+        found.append(f"{len(cells)} cells; expected 35 to 60")
+    if 2 * len(code) > len(cells):
+        found.append("there is more code than text")
+    if statistics.median(lengths) > 6:
+        found.append(f"the median code cell has {statistics.median(lengths):g} lines; expected at most 6")
+    if not 3 <= claims <= 6:
+        found.append(f"{claims} claim cells; expected three to six")
+    if len(re.findall(r"\bpredict\(", sources)) < 2:
+        found.append("fewer than two predictions")
+    if not re.search(r"\bexplore\.\w+\(", sources):
+        found.append("there is no explorer")
+    if not any("<details>" in c.source for c in cells if c.cell_type == "markdown"):
+        found.append("no solution is folded below an exercise")
+    if not any(c.metadata.get("slideshow", {}).get("slide_type") == "notes" for c in cells):
+        found.append("there are no speaker notes")
+    run = 0
+    for cell in cells:
+        run = run + 1 if cell.cell_type == "code" and EXERCISE not in tags(cell) else 0
+        if run == 3:
+            found.append("three code cells in a row outside exercises")
+    return found

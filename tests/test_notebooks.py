@@ -1,0 +1,165 @@
+"""Notebooks have the form of the course, each rule of form can fail, and the command that runs them can fail."""
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests.notebooks import FOLDER, PATHS, problems, read
+
+ROOT = FOLDER.parent
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_form(path: Path) -> None:
+    assert problems(read(path), path.stem, path.stat().st_size) == []
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_links_to_files_lead_somewhere(path: Path) -> None:
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#]+)\)", cell.source):
+                assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def _good() -> nbformat.NotebookNode:
+    """Return a notebook of the right form, as short as the rules allow."""
+    goals = "\n".join(f"- do {word}" for word in ("this", "that", "more"))
+    opening = f"# What is this?\n\n{goals}\n\n**Time:** 30 minutes. **Before you start:** nothing."
+    text = [new_markdown_cell("text") for _ in range(26)]
+    code = [
+        new_code_cell("from flashcards import quiz"),
+        new_code_cell('review(5, before="04_occlusion")'),
+        *[new_code_cell("print(1)", metadata={"tags": ["nbval-check-output"]}) for _ in range(3)],
+        new_code_cell('predict("a.b", "?", ["x", "y"], "x")'),
+        new_code_cell('predict("a.c", "?", ["x", "y"], "x")'),
+        new_code_cell("explore.occlusion(model, image, 1)"),
+    ]
+    cells = [new_markdown_cell(opening)]
+    for one, other in zip(text, [*code, *[None] * len(text)], strict=False):
+        cells += [one] if other is None else [one, other]
+    cells.append(new_markdown_cell("<details>solution</details>"))
+    cells.append(new_code_cell('quiz("04_occlusion")'))
+    for cell in cells:
+        cell.metadata["slideshow"] = {"slide_type": "slide"}
+    cells[1].metadata["slideshow"] = {"slide_type": "notes"}
+    for count, cell in enumerate((c for c in cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
+        cell.outputs = [new_output("stream", name="stdout", text="1\n")]
+    return new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
+    )
+
+
+def _code(notebook: Any, number: int) -> Any:
+    return [c for c in notebook.cells if c.cell_type == "code"][number]
+
+
+def _figure(alt: str) -> Any:
+    return new_output("display_data", data={"image/png": "AAAA"}, metadata={"image/png": {"alt": alt}})
+
+
+def _append(output: Any) -> Callable[[Any], None]:
+    return lambda notebook: _code(notebook, 5).outputs.append(output)
+
+
+def _source(number: int, source: str) -> Callable[[Any], None]:
+    return lambda notebook: _code(notebook, number).update(source=source)
+
+
+def _opening(old: str, new: str) -> Callable[[Any], None]:
+    return lambda notebook: notebook.cells[0].update(source=notebook.cells[0].source.replace(old, new))
+
+
+def _gather(notebook: Any) -> None:
+    """Put three code cells beside each other."""
+    notebook.cells = [*notebook.cells[:1], *[_code(notebook, n) for n in (4, 5, 6)], *notebook.cells[1:]]
+
+
+BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "stripped claim": (lambda n: _code(n, 2).update(outputs=[]), "has no output"),
+    "not executed": (lambda n: _code(n, 3).update(execution_count=None), "execution counts"),
+    "stored error": (_append(new_output("error", ename="E", evalue="", traceback=[])), "stored an error"),
+    "stored stderr": (_append(new_output("stream", name="stderr", text="warning")), "stored stderr"),
+    "widget view": (
+        _append(new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}})),
+        "stored a widget view",
+    ),
+    "widget state": (lambda n: n.metadata.update(widgets={}), "widget state"),
+    "figure in a claim": (lambda n: _code(n, 2).outputs.append(_figure("a")), "draws a figure"),
+    "no alt text": (_append(_figure(" ")), "without alt text"),
+    "no alt text in Markdown": (lambda n: n.cells[2].update(cell_type="markdown", source="![](x.png)"), "picture without alt text"),
+    "kernel": (lambda n: n.metadata.kernelspec.update(name="ir"), "kernel"),
+    "slide type": (lambda n: n.cells[5].metadata.pop("slideshow"), "cell 5 has no slide type"),
+    "no question": (_opening("this?", "this"), "H1 that is a question"),
+    "two titles": (lambda n: n.cells[1].update(source="# Another?"), "exactly one H1"),
+    "goals": (_opening("- do this\n- do that\n", ""), "goals"),
+    "minutes": (_opening("30 minutes", "long"), "minutes"),
+    "before": (_opening("Before you start", "Needs"), "what to know before"),
+    "imports": (_source(0, "1"), "does not import"),
+    "due cards": (_source(1, "1"), "cards that are due"),
+    "long cell": (_source(5, "x = 1\n" * 26), "26 lines"),
+    "semicolon": (_source(5, "x;"), "semicolon"),
+    "warnings": (_source(5, "import warnings\nwarnings.filterwarnings('ignore')"), "silences warnings"),
+    "magic": (_source(5, "%timeit x"), "magic"),
+    "shell": (_source(5, "!ls"), "magic or a shell"),
+    "install": (_source(5, "# pip install x"), "installs"),
+    "download": (_source(5, "x = get('https://example.org')"), "downloads"),
+    "plotting": (_source(5, "plt.plot(x)"), "plotting code"),
+    "path": (_source(5, "open('/home/me/x')"), "absolute path"),
+    "path in an output": (_append(new_output("stream", name="stdout", text="/tmp/x")), "absolute path"),
+    "no quiz": (_source(8, "1"), 'not quiz("04_occlusion")'),
+    "another quiz": (_source(8, 'quiz("05_gradients")'), 'not quiz("04_occlusion")'),
+    "few cells": (lambda n: n.update(cells=[*n.cells[:17], *n.cells[-2:]]), "19 cells"),
+    "much code": (lambda n: [c.update(cell_type="code", outputs=[], execution_count=None) for c in n.cells[20:30]], "more code than text"),
+    "few claims": (lambda n: _code(n, 2).metadata.pop("tags"), "2 claim cells"),
+    "few predictions": (_source(5, "1"), "fewer than two predictions"),
+    "no explorer": (_source(7, "1"), "no explorer"),
+    "no solution": (lambda n: n.cells[-2].update(source="text"), "solution"),
+    "no notes": (lambda n: n.cells[1].metadata.update(slideshow={"slide_type": "slide"}), "speaker notes"),
+    "long lines": (lambda n: [c.update(source=c.source + "\n1" * 7) for c in n.cells if c.cell_type == "code"], "median"),
+    "code in a row": (_gather, "three code cells"),
+}  # fmt: skip
+
+
+def test_a_good_notebook_has_no_problems() -> None:
+    assert problems(_good(), "04_occlusion", 1000) == []
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_rule_can_fail(name: str) -> None:
+    break_it, message = BREAKS[name]
+    notebook = copy.deepcopy(_good())
+    break_it(notebook)
+    assert any(message in problem for problem in problems(notebook, "04_occlusion", 1000))
+
+
+def test_a_large_notebook_is_a_problem() -> None:
+    assert any("expected less than 900" in problem for problem in problems(_good(), "04_occlusion", 1_000_000))
+
+
+@pytest.mark.parametrize(("fixture", "code"), [("right.ipynb", 0), ("wrong.ipynb", 1)])
+def test_the_gate_is_alive(fixture: str, code: int) -> None:
+    """The command of `make nbval` passes a right notebook and fails one whose stored claim is wrong."""
+    flags = re.search(r"^NBVAL := (.+)$", (ROOT / "Makefile").read_text(), flags=re.M)
+    assert flags is not None
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *flags[1].split(), str(FIXTURES / fixture)],
+        cwd=ROOT,
+        env={**os.environ, "VISLIB_PROGRESS": "off"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == code, result.stdout
+    assert "1 passed" in result.stdout if code == 0 else "1 failed" in result.stdout
