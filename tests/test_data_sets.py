@@ -242,8 +242,8 @@ def test_fashion_mnist_reads_a_local_copy(tmp_path: Path) -> None:
     clothes = fashion_mnist(train=False, folder=tmp_path)
     assert torch.equal((clothes.images[:, 0] * 255).round().byte(), torch.from_numpy(pixels))
     assert [clothes.classes[k] for k in clothes.labels] == ["Ankle boot", "Pullover"]
-    with pytest.raises(RuntimeError, match="train-images-idx3.* is missing or broken"):
+    with pytest.raises(RuntimeError, match=r"train-images-idx3.* is missing or broken"):
         fashion_mnist(folder=tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not an array")
-    with pytest.raises(RuntimeError, match="labels-idx1.* is missing or broken"):
+    with pytest.raises(RuntimeError, match=r"labels-idx1.* is missing or broken"):
         fashion_mnist(train=False, folder=tmp_path)
