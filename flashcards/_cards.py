@@ -13,6 +13,8 @@ from markdown_it.token import Token
 from flashcards import markdown
 from flashcards.deck import Card, Kind, Option
 
+#: One key each, 1 to 9.
+MOST_OPTIONS = 9
 Report = Callable[[int, str], None]
 _ID = re.compile(r"\s*\{#([^{}]*)\}\s*$")
 _GOOD_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
@@ -163,6 +165,8 @@ def _split(section: _Section, problem: Report) -> tuple[list[Token], tuple[Optio
         problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
     if len(options) < 2:
         problem(line, "a single option; expected at least two")
+    if len(options) > MOST_OPTIONS:
+        problem(line, f"{len(options)} options; expected at most {MOST_OPTIONS}")
     return body[:start], options, body[end + 1 :]
 
 

@@ -115,7 +115,8 @@ def _front_matter(text: str, problem: Any) -> tuple[dict[str, Any], int]:
     end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() == "+++"), None)
     if end is None:
         problem(1, "the front matter opened with '+++' is never closed with '+++'")
-        return {}, 1
+        # The cards are read all the same, so that their mistakes are found too.
+        return {}, next((i for i, line in enumerate(lines) if line.startswith("## ")), len(lines))
     try:
         meta = tomllib.loads("\n".join(lines[1:end]))
     except tomllib.TOMLDecodeError as error:

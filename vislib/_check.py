@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-# Layers whose output depends on training mode. Stochastic depth has a different class name in every library.
-_MODE_DEPENDENT = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd, nn.RReLU)
-_MODE_DEPENDENT_NAMES = ("StochasticDepth", "DropPath", "DropBlock2d")
+# Stochastic depth has a different class name in every library.
+_STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
 
 
 def check_images(model: nn.Module, images: Tensor) -> None:
@@ -68,11 +67,22 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
 def check_eval(model: nn.Module) -> None:
     """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth)."""
     for name, module in model.named_modules():
-        if module.training and (isinstance(module, _MODE_DEPENDENT) or type(module).__name__ in _MODE_DEPENDENT_NAMES):
+        if module.training and _mode_matters(module):
             raise ValueError(
                 f"the layer {name or 'model'!r} ({type(module).__name__}) is in training mode, which changes the answer; "
                 "expected evaluation mode: call model.eval() first."
             )
+
+
+def _mode_matters(module: nn.Module) -> bool:
+    """Return whether this layer itself answers differently in training mode."""
+    if isinstance(module, nn.modules.batchnorm._NormBase):
+        return module.track_running_stats  # without them it takes the batch's own statistics in both modes
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    if isinstance(module, nn.MultiheadAttention | nn.RNNBase):  # which drop without a dropout layer
+        return module.dropout > 0
+    return isinstance(module, nn.RReLU) or type(module).__name__ in _STOCHASTIC_DEPTH
 
 
 def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:

@@ -71,8 +71,12 @@ def spread(function: Callable[[Tensor, int, int, int], Tensor | None]) -> Verdic
         )
     if not bool(answer[-1].any()):
         return Verdict("wrong", "Your last row of pixels is never covered: the last patch starts at size - patch.")
+    expected = total / count
+    off = (answer.float() - expected).abs().nan_to_num(nan=torch.inf)
+    row, column = divmod(int(off.argmax()), size)
     return Verdict(
-        "wrong", f"At pixel (2, 2) expected {float((total / count)[2, 2]):g}, and yours is {float(answer[2, 2]):g}."
+        "wrong",
+        f"At pixel ({row}, {column}) expected {float(expected[row, column]):g}, and yours is {float(answer[row, column]):g}.",
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vislib._check import check_inputs
+from vislib._check import check_inputs, check_logits
 from vislib.fills import FILLS, canvas
 from vislib.models import Classifier
 
@@ -31,23 +31,54 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return {**(data or {}), "text/plain": f"{self._name}: run this cell in JupyterLab", "text/html": self._page}
 
 
-def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48, fill: str = "black") -> Explorer:
-    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill."""
-    check_inputs(model, image, target)
+def occlusion(
+    model: Classifier,
+    image: Tensor,
+    target: int,
+    *,
+    patch: int = 48,
+    fill: str = "black",
+    place: tuple[int, int] | None = None,
+) -> Explorer:
+    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill.
+
+    Args:
+        model, image, target: what is asked; the image is a batch of one.
+        patch, fill: what the patch is at first.
+        place: its row and column at first, in pixels; None: the middle.
+    """
+    classes = check_inputs(model, image, target)
+    if len(image) != 1:
+        raise ValueError(f"image has shape {tuple(image.shape)}; expected one image (1, C, H, W).")
+    canvas(fill, image)  # says which fills there are
     height, width = image.shape[-2:]
     with torch.no_grad():
-        clean = model(image).softmax(1)[0]
-    shown = clean.topk(4).indices.cpu().tolist()
-    shown = [target, *[k for k in shown if k != target][:4]]
+        logits = model(image)
+    check_logits(logits, image, classes)
+    clean = logits.softmax(1)[0]
+    names = model.classes or [str(k) for k in range(len(clean))]
+    likeliest = clean.topk(min(5, len(clean))).indices.cpu().tolist()
+    shown = [target, *[k for k in likeliest if k != target][:4]]
+    side = min(height, width)
+    smallest = max(min(8, side // 4), 1)
+    largest = max(side // 2, smallest)
+    patch = min(max(patch, smallest), largest)
 
     def slider(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
         return widgets.IntSlider(
-            value, low, high, 4, description=name, continuous_update=True, layout=widgets.Layout(width="320px")
+            value,
+            low,
+            high,
+            4 if side >= 64 else 1,
+            description=name,
+            continuous_update=True,
+            layout=widgets.Layout(width="320px"),
         )
 
-    size = slider("size", patch, 8, min(height, width) // 2)
-    top = slider("down", (height - patch) // 2, 0, height - 8)
-    left = slider("right", (width - patch) // 2, 0, width - 8)
+    size = slider("size", patch, smallest, largest)
+    row, column = place or ((height - patch) // 2, (width - patch) // 2)
+    top = slider("down", row, 0, height - smallest)
+    left = slider("right", column, 0, width - smallest)
     under = widgets.Dropdown(options=list(FILLS), value=fill, description="fill", layout=widgets.Layout(width="320px"))
     picture = widgets.Image(
         format="png", layout=widgets.Layout(width=f"{_SIDE}px", height=f"{_SIDE * height // width}px")
@@ -65,7 +96,7 @@ def occlusion(model: Classifier, image: Tensor, target: int, *, patch: int = 48,
         with torch.no_grad():
             probabilities = model(now).softmax(1)[0]
         picture.value = _encoded(now[0], "png")
-        bars.value = _bars(model.classes, shown, clean, probabilities)
+        bars.value = _bars(names, shown, clean, probabilities)
 
     for control in (top, left, size, under):
         control.observe(draw, "value")
@@ -85,7 +116,9 @@ def _encoded(image: Tensor, kind: str) -> bytes:
     """Return an image (C, H, W) as a file: PNG for the screen, JPEG for what is stored in a notebook."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80}))
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+        file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80})
+    )
     return file.getvalue()
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -74,6 +73,12 @@ class Classifier(nn.Module):
         )
         if bool((self.std <= 0).any()):
             raise ValueError(f"std is {std!r}; expected positive numbers.")
+        channels = self._channels()
+        for label, value in (("mean", self.mean), ("std", self.std)):
+            if value.numel() not in (1, channels):
+                raise ValueError(
+                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {channels} channels."
+                )
         if self.resize < input_size:
             raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
         self._head_name = _head_name(network, head, None if classes is None else len(classes))
@@ -90,7 +95,9 @@ class Classifier(nn.Module):
     def head(self) -> nn.Linear:
         """The last linear layer: features (B, D) -> logits (B, K)."""
         if self._head_name is None:
-            raise ValueError(f"{self.name} has no nn.Linear layer; expected a classifier that ends in one.")
+            raise ValueError(
+                f"{self.name} has no nn.Linear layer for its classes; expected a classifier that ends in one."
+            )
         layer = self.network.get_submodule(self._head_name)
         assert isinstance(layer, nn.Linear)
         return layer
@@ -116,11 +123,18 @@ class Classifier(nn.Module):
         """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
         check_images(self, images)
         check_eval(self)
+        if k < 1:
+            raise ValueError(f"k is {k}; expected at least 1.")
         logits = self(images)
         check_logits(logits, images)
+        names = self.classes or [str(i) for i in range(logits.shape[1])]
+        if len(names) != logits.shape[1]:
+            raise ValueError(
+                f"{len(names)} classes are named, and the network has {logits.shape[1]}; expected the same."
+            )
         values, indices = logits.softmax(1).topk(min(k, logits.shape[1]))
         return [
-            [(self.classes[i], p) for i, p in zip(row, probabilities, strict=True)]
+            [(names[i], p) for i, p in zip(row, probabilities, strict=True)]
             for row, probabilities in zip(indices.cpu().tolist(), values.cpu().tolist(), strict=True)
         ]
 
@@ -147,12 +161,16 @@ class Classifier(nn.Module):
             self(images)
         finally:
             hook.remove()
+        if not caught:
+            raise ValueError(
+                f"{self.name} answers without its layer {self._head_name!r}; expected the head, see Classifier(head=...)."
+            )
         return caught[-1]
 
     def _channels(self) -> int:
         """How many colour channels the network takes: what its first convolution says, else what the mean says."""
         first = next((m for m in self.network.modules() if isinstance(m, nn.Conv2d)), None)
-        return first.in_channels if first is not None else self.mean.shape[1]
+        return first.in_channels if first is not None else max(self.mean.shape[1], self.std.shape[1])
 
 
 def load(name: str | None = None, *, device: torch.device | str | None = None) -> Classifier:
@@ -284,7 +302,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turn what goes wrong while weights are fetched or read into one sentence that says what to do."""
     try:
         yield
-    except (URLError, TimeoutError, ConnectionError) as error:
+    except OSError as error:  # no network, no such file, no room, no permission
         raise RuntimeError(
             f"the weights of {name} are not on this machine and cannot be fetched ({error}); "
             f"run once where there is a network: python -m vislib fetch {name} (they go to {weights_file(name)})."
@@ -323,7 +341,14 @@ def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | 
     }
     if head is None:
         fitting = [name for name, module in linear.items() if classes in (None, module.out_features)]
-        return fitting[-1] if fitting else None
+        if fitting:
+            return fitting[-1]
+        layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
+        if layers and isinstance(layers[-1], nn.Linear):
+            raise ValueError(
+                f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
+            )
+        return None
     wanted = [name for name, module in linear.items() if head is module or head == name]
     if not wanted:
         raise ValueError(
@@ -339,7 +364,9 @@ def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | 
 def _pixels(image: Any, resize: int, channels: int) -> Tensor:
     """Return pixels (1, C, H, W) in [0, 1] whose shorter side has `resize` pixels."""
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim in (2, 3):
-        image = Image.fromarray(image.squeeze())
+        if image.shape[2:] not in ((), (1,), (3,), (4,)):
+            raise ValueError(f"image has {image.shape[2]} channels; expected 1, 3 or 4 (the last one is transparency).")
+        image = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
     if isinstance(image, Image.Image):
         image = image.convert("L" if channels == 1 else "RGB")
         small = image.resize(_scaled(image.height, image.width, resize)[::-1], Image.Resampling.BILINEAR)
@@ -350,7 +377,8 @@ def _pixels(image: Any, resize: int, channels: int) -> Tensor:
             raise TypeError(
                 f"image is an array of {image.dtype} with shape {image.shape}; expected (H, W) or (H, W, C), uint8 or float in [0, 1]."
             )
-        image = torch.from_numpy(image.reshape(*image.shape[:2], -1)).permute(2, 0, 1)
+        image = image[..., None] if image.ndim == 2 else image
+        image = torch.from_numpy(image.copy()).permute(2, 0, 1)  # a view may be mirrored or read-only
     if not isinstance(image, Tensor):
         raise TypeError(f"image is a {type(image).__name__}; expected a PIL image, an array or a tensor.")
     if not image.is_floating_point() or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[0] != 1):
@@ -359,17 +387,20 @@ def _pixels(image: Any, resize: int, channels: int) -> Tensor:
         )
     pixels = image.float().reshape(1, *image.shape[-3:])
     if pixels.shape[1] not in (1, channels):
-        raise ValueError(f"image has {pixels.shape[1]} channels; expected 1 or {channels}.")
+        expected = "1" if channels == 1 else f"1 or {channels}"
+        raise ValueError(f"image has {pixels.shape[1]} channels; expected {expected}.")
+    size = _scaled(pixels.shape[-2], pixels.shape[-1], resize)
     if not 0 <= float(pixels.min()) <= float(pixels.max()) <= 1:
         raise ValueError(
             f"image has values from {float(pixels.min()):.3g} to {float(pixels.max()):.3g}; expected pixels in [0, 1]."
         )
-    size = _scaled(pixels.shape[-2], pixels.shape[-1], resize)
     return F.interpolate(pixels.expand(-1, channels, -1, -1), size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _scaled(height: int, width: int, shorter: int) -> tuple[int, int]:
     """Return (height, width) with the shorter side of the given length, the other one rounded down as torchvision does."""
+    if height < 1 or width < 1:
+        raise ValueError(f"image has {height} x {width} pixels; expected at least one.")
     if height <= width:
         return shorter, int(shorter * width / height)
     return int(shorter * height / width), shorter

@@ -182,6 +182,8 @@ def _windows(size: int, patch: int, stride: int) -> Tensor:
 def _batch_size(batch_size: int | None, pixels: int) -> int:
     if batch_size is None:
         return min(max(_PIXELS_IN_FLIGHT // pixels, 1), 1024)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
     return batch_size

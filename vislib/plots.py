@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -57,7 +56,13 @@ def png(figure: "Figure") -> bytes:
     raw.seek(0)
     colours = Image.open(raw).convert("RGB")
     palette = colours.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
-    colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(small, "PNG", optimize=True)
+    indices = np.array(colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
+    entries = np.array(palette.getpalette()).reshape(-1, 3)
+    paper = entries.sum(1).argmax()  # the paper is pure white, which the dither alone would miss
+    entries[paper], indices[(np.array(colours) == 255).all(2)] = 255, paper
+    reduced = Image.fromarray(indices)
+    reduced.putpalette(entries.ravel().tolist())
+    reduced.save(small, "PNG", optimize=True)
     return small.getvalue()
 
 
@@ -116,38 +121,51 @@ def heatmaps(
     columns: int = 4,
     shared: bool = True,
 ) -> "Figure":
-    """Draw heatmaps over their images, with the plain image first; all maps on one colour scale.
+    """Draw heatmaps over their images, with the plain image first.
 
     Args:
         images: (B, C, H, W), pixels in [0, 1]. With one image, the maps run on in rows of `columns`; with several,
-            each image has a row.
+            each image has a column, and each map a row.
         maps: name -> heatmap (B, H, W).
         signed: diverging colours centred on 0, or sequential ones from 0.
         label: what the colour bar shows, with its unit.
         titles: a name per image.
         columns: panels in a row, where there is one image.
-        shared: one scale for all maps; False scales each map to its own largest value, and says so.
+        shared: one scale for all maps; False gives each map its own, whose end stands below its name.
     """
-    panels: list[tuple[Tensor, Tensor | None, str]] = []
-    for b, image in enumerate(images):
-        panels.append((image, None, titles[b] if titles else "image"))
-        panels += [(image, heat[b].detach(), name if len(images) == 1 or b == 0 else "") for name, heat in maps.items()]
-    columns = 1 + len(maps) if len(images) > 1 else min(columns, 1 + len(maps))
-    rows = -(-len(panels) // columns)
-    made, axes = figure(rows, columns, (9.0, rows * (9.0 / columns + 0.1)))
+    several = len(images) > 1
+    heats = {name: heat.detach().cpu().float() for name, heat in maps.items()}
+    limit = _limit(list(heats.values()))
+    limits = {name: limit if shared else _limit([heat]) for name, heat in heats.items()}
+    names = {name: name if shared else f"{name}\n(to ± {limits[name]:.2g})" for name in heats}
+    plain = list(titles) or [""] * len(images)
+    if several:
+        grid: list[tuple[Tensor, Tensor | None, str, str]] = [
+            (x, None, t, "") for x, t in zip(images, plain, strict=True)
+        ]
+        grid += [(x, h, n, "") for n, heat in heats.items() for x, h in zip(images, heat, strict=True)]
+        columns = len(images)
+    else:
+        grid = [(images[0], None, "", plain[0] or "image"), *((images[0], h[0], n, names[n]) for n, h in heats.items())]
+        columns = min(columns, len(grid))
+    rows = -(-len(grid) // columns)
+    cell = min(9.0 / (columns + 0.6), 2.9)
+    made, axes = figure(rows, columns, (cell * columns + 1.2, rows * cell + (0.3 if several else 0.35 * rows)))
     for axis in axes.flat:
         axis.axis("off")
-    limit = _limit([heat for _, heat, _ in panels if heat is not None])
     scale = None
-    for axis, (image, heat, name) in zip(axes.flat, panels, strict=False):
+    for place, (axis, (image, heat, name, title)) in enumerate(zip(axes.flat, grid, strict=False)):
         if heat is None:
             _picture(axis, image)
+            title = title or name
         else:
-            scale = overlay(axis, image, heat, signed=signed, limit=limit if shared else _limit([heat]))
-        axis.set_title(name)
+            scale = overlay(axis, image, heat, signed=signed, limit=limits[name])
+            if several and place % columns == 0:
+                axis.text(-0.06, 0.5, names[name], transform=axis.transAxes, rotation=90, ha="right", va="center")
+        axis.set_title(title)
     if scale is not None:
         bar = made.colorbar(scale, ax=axes, shrink=0.9 if rows == 1 else 0.6, aspect=25, pad=0.02)
-        bar.set_label(label if shared else f"{label} (each map on its own scale)".strip())
+        bar.set_label(label)
         if not shared:
             bar.set_ticks([scale.norm.vmin, 0, scale.norm.vmax] if signed else [0, scale.norm.vmax])
             bar.set_ticklabels(["lowest", "0", "highest"] if signed else ["0", "highest"])
@@ -164,6 +182,7 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     values = heat.cpu().float().numpy()
     colours = scale.to_rgba(values)
     colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
+    colours[np.isnan(values)] = 0  # unknown: the image alone
     pale = 0.45 + 0.55 * image.detach().cpu().float().mean(0).numpy()
     axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours)
@@ -196,12 +215,12 @@ def lines(
 
 
 def _picture(axis: "Axes", image: Tensor) -> None:
-    pixels = image.detach().cpu().float().clamp(0, 1)
-    axis.imshow(pixels.permute(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
+    pixels = image.detach().cpu().float().clamp(0, 1).numpy()
+    axis.imshow(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
     axis.axis("off")
 
 
 def _limit(maps: Sequence[Tensor]) -> float:
-    """Return the largest absolute value, or 1 where all maps are 0, so that a scale always exists."""
-    largest = max((float(heat.abs().max()) for heat in maps), default=0.0)
-    return largest if largest > 0 and torch.isfinite(torch.tensor(largest)) else 1.0
+    """Return the largest finite absolute value, or 1 where there is none above 0, so that a scale always exists."""
+    largest = max((float(heat.abs().nan_to_num(0, posinf=0).max()) for heat in maps), default=0.0)
+    return largest if largest > 0 else 1.0

@@ -27,6 +27,8 @@ function attach(card, model) {
   const onDown = (event) => (owned = card.contains(event.target));
   const onOut = (event) => (owned = !event.relatedTarget || card.contains(event.relatedTarget));
   const onClick = (event) => {
+    // At once, not when the kernel has answered: a key pressed in between would be a command to the notebook.
+    if (event.target.closest("button")) card.focus({ preventScroll: true });
     const option = event.target.closest(".fc-choices > li");
     if (option && !event.target.closest("a")) visible(card, ".fc-number")[[...option.parentNode.children].indexOf(option)]?.click();
   };

@@ -6,6 +6,7 @@ each test it is asserted that nothing but the loopback was asked for and that th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,10 +26,10 @@ import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 START = 90  # seconds: a cold JupyterLab on a busy machine
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,7 +177,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 server.kill()
 
 
-@pytest.fixture()
+@pytest.fixture
 def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
     """Open a notebook, given as a list of code cells or as a path that is copied; several may be open."""
     shutil.rmtree(lab.progress.parent, ignore_errors=True)
@@ -209,13 +210,18 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
         page.on("pageerror", lambda error: notebook.errors.append(str(error)))
         page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset", timeout=START * 1000)
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=START * 1000)
+        # A dialog (a notebook that names no kernel, say) would keep this waiting for ever.
         page.evaluate(
-            """async () => {
+            """async (seconds) => {
                 const panel = jupyterapp.shell.currentWidget;
-                await panel.context.ready;
-                await panel.sessionContext.ready;
-                await panel.sessionContext.session.kernel.info;
-            }"""
+                const late = new Promise((_, no) => setTimeout(() => no(new Error("no kernel")), seconds * 1000));
+                await Promise.race([late, (async () => {
+                    await panel.context.ready;
+                    await panel.sessionContext.ready;
+                    await panel.sessionContext.session.kernel.info;
+                })()]);
+            }""",
+            START,
         )
         # Two panels leave little room for a notebook; a reader of a course would close the file browser too.
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
@@ -224,10 +230,8 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
 
     yield open_
     for notebook in opened:
-        try:
+        with contextlib.suppress(Error):  # the test may have closed the page
             notebook.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
-        except Error:
-            pass  # the page was closed by the test
         notebook.page.context.close()
     assert [url for notebook in opened for url in notebook.outside] == []
     assert [error for notebook in opened for error in notebook.errors] == []

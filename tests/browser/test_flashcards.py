@@ -1,28 +1,314 @@
-"""The card in a real JupyterLab."""
+"""The flashcards in a real JupyterLab: what a learner sees, presses and gets back.
+
+Pictures of every view in both themes go to `build/screenshots` for the eye.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
 import pytest
+from conftest import ROOT, Notebook
+from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
+SHOTS = ROOT / "build" / "screenshots"
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+QUIZ = ["from flashcards import predict, quiz, review", "quiz('05_gradients')", "'the cell below'"]
 
 
-def test_a_card_shows_reveals_and_goes_on(open_notebook):
-    notebook = open_notebook(["from flashcards import quiz", "quiz('04_occlusion')"])
+def shoot(card: Locator, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    card.scroll_into_view_if_needed()
+    box = card.bounding_box()
+    assert box
+    around = {"x": box["x"] - 8, "y": max(box["y"] - 8, 0), "width": box["width"] + 16, "height": box["height"] + 16}
+    card.page.screenshot(path=SHOTS / f"{name}.png", clip=around)
+
+
+def rows(path: Path, table: str = "reviews") -> list[Any]:
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def start(notebook: Notebook, cell: int = 1) -> Locator:
+    """The card, live and focused."""
     notebook.run_all()
     card = notebook.card()
-    card.screenshot(path="/tmp/fc1.png")
+    expect(card.locator(".fc-front")).to_be_visible()
     card.focus()
-    notebook.page.keyboard.press(" ")
-    card.locator(".fc-answer").wait_for()
-    notebook.page.wait_for_timeout(500)
-    card.screenshot(path="/tmp/fc2.png")
+    return card
+
+
+def reveal(card: Locator) -> None:
+    card.page.keyboard.press(" ")
+    expect(card.locator(".fc-answer")).to_be_visible()
+
+
+def position(card: Locator, text: str) -> None:
+    expect(card.locator(".fc-head")).to_contain_text(text)
+
+
+def no_raw_math(card: Locator) -> None:
+    text = card.inner_text()
+    assert "$" not in text
+    assert "\\(" not in text
+    assert "\\nabla" not in text
+
+
+def test_math_focus_keys_and_the_file(open_notebook):
+    notebook = open_notebook(QUIZ)
+    keyboard = notebook.page.keyboard
+    card = start(notebook)
+    before = notebook.sources()
+
+    expect(card.locator(".fc-front mjx-container")).to_have_count(1)
+    no_raw_math(card)
+    assert card.get_attribute("aria-label") == "Gradients. Card 1 of 10"
+    assert not notebook.lab.progress.exists()  # showing writes nothing
+
+    reveal(card)
+    no_raw_math(card)
     assert notebook.focus_in_card()
-    notebook.page.keyboard.press("3")
-    notebook.page.wait_for_timeout(800)
-    card.screenshot(path="/tmp/fc3.png")
+    for keys in ("a", "b", "x", "d", "d", "m", "y", "c", "v", "Shift+m", "0", " "):
+        keyboard.press(keys)
+    assert notebook.sources() == before
+    position(card, "Card 1 of 10")  # neither a letter nor another Space has graded the card
+
+    keyboard.press("3")
+    position(card, "Card 2 of 10")
+    assert [(row[1], row[3]) for row in rows(notebook.lab.progress)] == [("gradients.norm", 3)]
     assert notebook.focus_in_card()
-    notebook.theme("JupyterLab Dark")
-    notebook.page.keyboard.press(" ")
-    notebook.page.wait_for_timeout(800)
-    notebook.page.screenshot(path="/tmp/fc4.png")
+    image = card.locator(".fc-front img")
+    assert image.evaluate("(e) => e.naturalWidth") > 300
+
+    # The mouse: the button that was clicked is gone, and the focus is still here.
+    card.get_by_role("button", name="Show answer").click()
+    expect(card.locator(".fc-answer")).to_be_visible()
+    wait_for(notebook.focus_in_card)
+    shoot(card, "picture_light")
+    card.get_by_role("button", name="Easy").click()
+    position(card, "Card 3 of 10")
+    wait_for(notebook.focus_in_card)
+    for keys in ("a", "b", "x", "d", "d"):
+        keyboard.press(keys)
+    assert notebook.sources() == before
+
+    keyboard.press("u")
+    position(card, "Card 2 of 10")
+    wait_for(lambda: len(rows(notebook.lab.progress)) == 1)
+
+    # The first card once more, missed: it goes to the end.
+    keyboard.press("u")
+    position(card, "Card 1 of 10")
+    reveal(card)
+    keyboard.press("1")
+    position(card, "Card 1 of 10 · 1 to repeat")
+
+    # Tab goes through the buttons with a visible ring, and out of the card again: no trap.
+    keyboard.press("Tab")
+    expect(card.get_by_role("button", name="Show answer")).to_be_focused()
+    ring = card.locator(":focus").evaluate("(e) => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth")
+    assert ring == "solid2px"
+    for _ in range(4):
+        keyboard.press("Tab")
+    assert not notebook.focus_in_card()
+
+    # The other way round: outside of the card the same key does cut a cell, so the test above can fail.
+    notebook.page.locator(".jp-Notebook .jp-InputPrompt").last.click()
+    keyboard.press("x")
+    wait_for(lambda: notebook.sources() != before)
+
+
+def test_a_restart_is_said_and_a_second_run_goes_on(open_notebook):
+    notebook = open_notebook(QUIZ)
+    card = start(notebook)
+    for number in (2, 3, 4):
+        reveal(card)
+        notebook.page.keyboard.press("1" if number == 2 else "3")
+        position(card, f"Card {number - 1} of 10 · 1 to repeat")
+    notebook.restart()
+    notebook.page.locator(".fc-card.fc-lost").wait_for()
+    shoot(card, "lost_light")
+    notebook.run_all()
+    wait_for(lambda: notebook.page.locator(".fc-lost").count() == 0, 30)
+    card = notebook.card()
+    position(card, "Card 3 of 10")
+    expect(card.locator(".fc-front")).to_contain_text("Why the 1-norm?")
+    # The missed card is still asked for, as the last one.
+    names = [row[1] for row in rows(notebook.lab.progress)]
+    assert names == ["gradients.norm", "gradients.read", "gradients.saturated"]
+
+
+_CONTRAST = """(card) => {
+    const parse = (colour) => {
+        const numbers = colour.match(/[\\d.]+/g).map(Number);
+        return numbers.length < 4 ? [...numbers, 1] : numbers;
+    };
+    const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const behind = (element) => {
+        const layers = [];
+        for (let e = element; e && layers.at(-1)?.[3] !== 1; e = e.parentElement) {
+            layers.push(parse(getComputedStyle(e).backgroundColor));
+        }
+        const over = (under, [r, g, b, a]) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
+        return layers.reverse().reduce(over, [255, 255, 255]);
+    };
+    const found = {};
+    const walker = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const [text, e] = [walker.currentNode.data.trim(), walker.currentNode.parentElement];
+        if (!text || !e.offsetParent || e.closest("mjx-container, style, script")) continue;
+        const [a, b] = [luminance(parse(getComputedStyle(e).color)), luminance(behind(e))];
+        found[text.slice(0, 40)] = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }
+    return found;
+}"""
+
+
+def contrast(card: Locator) -> None:
+    """Every text on the card stands out from its background as WCAG AA asks."""
+    found = card.evaluate(_CONTRAST)
+    assert len(found) >= 4
+    assert {text: round(ratio, 2) for text, ratio in found.items() if ratio < 4.5} == {}
+
+
+class Eye:
+    """Looks at a view in both themes: the contrast by a number, the rest in a picture."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.themes = list(THEMES)
+
+    def look(self, card: Locator, name: str) -> None:
+        for theme in self.themes:
+            self.notebook.theme(theme)
+            contrast(card)
+            shoot(card, f"{name}_{theme.split()[-1].lower()}")
+        self.themes.reverse()  # the next view begins with the theme that is on
+        card.focus()
+
+
+def test_every_view_is_legible_in_both_themes(open_notebook):
+    text = (
+        "predict('t.legs', 'Which part makes it a $tripod$?', ['the legs', 'the camera', 'the man'], 0, "
+        "explanation='With a black patch. A patch of *noise* says something else.')"
+    )
+    cells = ["from flashcards import *", "quiz('07_sanity_checks')", text, "quiz('08_roar', record=False)", "review(5)"]
+    notebook = open_notebook(cells, height=1400)
+    card = start(notebook)
+    keyboard, look = notebook.page.keyboard, Eye(notebook).look
+    look(card, "question")
+    reveal(card)
+    look(card, "answer")
+    keyboard.press("3")
+    position(card, "Card 2 of 11")
+    look(card, "choice")
+    card.locator(".fc-choices li").nth(1).click()
+    expect(card.locator(".fc-answer")).to_be_visible()
+    expect(card.locator(".fc-wrong")).to_contain_text("your choice")
+    expect(card.locator(".fc-right")).to_contain_text("A")
+    look(card, "chosen")
+
+    asked = notebook.card(1)
+    asked.focus()
+    keyboard.press("2")
+    expect(asked).to_contain_text("How sure are you?")
+    look(asked, "confidence")
+    keyboard.press("3")
+    expect(asked.locator(".fc-answer")).to_contain_text("you were 75% sure")
+    look(asked, "predicted")
+    wait_for(lambda: [row[3:] for row in rows(notebook.lab.progress, "predictions")] == [("the camera", 0.75, 0)])
+    asked.get_by_role("button", name="Ask the room").click()
+    expect(asked.locator(".fc-head")).to_contain_text("0 hands")
+    for key in "1112233":
+        keyboard.press(key)
+    expect(asked.locator(".fc-head")).to_contain_text("7 hands")
+    look(asked, "tally")
+
+    lecture = notebook.card(2)
+    lecture.focus()
+    for number in (2, 3):
+        reveal(lecture)
+        keyboard.press(" ")
+        position(lecture, f"Card {number} of 10 · walkthrough")
+    keyboard.press("ArrowLeft")
+    position(lecture, "Card 2 of 10 · walkthrough")
+    reveal(lecture)
+    look(lecture, "walkthrough")
+    look(notebook.card(3), "nothing_due")
+    assert len(rows(notebook.lab.progress)) == 1  # neither the lecture nor the room has written a grade
+
+
+def test_a_whole_deck_with_trouble_on_the_way_ends_in_a_summary(open_notebook):
+    cells = [
+        "open('wall', 'w').close(); import os; os.environ['VISLIB_PROGRESS'] = 'wall/progress.sqlite'",
+        "from flashcards import quiz; quiz('00_start_here')",
+    ]
+    notebook = open_notebook(cells)
+    card = start(notebook)
+    for number in range(1, 8):
+        position(card, f"Card {number} of 6" if number < 7 else "Card 6 of 6 · 1 to repeat")
+        reveal(card)
+        notebook.page.keyboard.press("1" if number == 6 else "3")
+        if number == 1:
+            expect(card.locator(".fc-notice")).to_contain_text("Not saved: ")
+            shoot(card, "notice_light")
+        assert card.locator(".fc-notice p").count() == 1
+    expect(card.locator(".fc-end")).to_contain_text("5 of 6 right at the first try.")
+    shoot(card, "end_light")
+    assert notebook.focus_in_card()
+    assert [output["output_type"] for output in notebook.outputs(1)] == ["execute_result"]  # no traceback, no warning
+
+
+def test_without_a_kernel_the_cards_open_on_a_click(open_notebook, tmp_path):
+    import nbformat
+
+    import flashcards
+
+    bundle = flashcards.quiz("07_sanity_checks")._repr_mimebundle_()
+    output = nbformat.v4.new_output("execute_result", data=bundle, execution_count=1)
+    cell = nbformat.v4.new_code_cell("quiz('07_sanity_checks')", execution_count=1, outputs=[output])
+    path = tmp_path / "stored.ipynb"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), path)
+    notebook = open_notebook(path)
+    page = notebook.page
+    summary = page.locator(".flashcards summary, section summary").first
+    summary.wait_for()
+    assert not page.get_by_text("In both cases the knowledge is gone").is_visible()
+    summary.click()
+    assert page.get_by_text("In both cases the knowledge is gone").is_visible()
+    assert page.locator("details").count() == 11
+    assert "\\(" not in page.locator(".jp-OutputArea-output").first.inner_text()
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / "stored_light.png")
+
+
+def test_two_notebooks_at_once_lose_nothing(open_notebook):
+    first, second = open_notebook(QUIZ), open_notebook([QUIZ[0], "quiz('08_roar')"])
+    cards = [start(first), start(second)]
+    for number in (2, 3, 4):
+        for card in cards:
+            card.page.bring_to_front()
+            card.focus()
+            reveal(card)
+            card.page.keyboard.press("3")
+            position(card, f"Card {number} of 10")
+    names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
+    assert sorted(names) == ["gradients"] * 3 + ["roar"] * 3

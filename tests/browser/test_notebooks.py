@@ -1,0 +1,52 @@
+"""Every notebook in a real JupyterLab: it runs from top to bottom, and its explorer moves."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.notebooks import PATHS, read
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) -> None:
+    notebook = open_notebook(path, height=1400)
+    sources = notebook.sources()
+    notebook.run_all()
+    code = [number for number, cell in enumerate(read(path).cells) if cell.cell_type == "code"]
+    for number in code:
+        errors = [o for o in notebook.outputs(number) if o["output_type"] == "error" or o.get("name") == "stderr"]
+        assert errors == [], f"cell {number}: {json.dumps(errors)[:500]}"
+    assert notebook.card(-1).is_visible()
+    for number in code:
+        if "explore." in sources[number]:
+            move_explorer(notebook, number)
+    if folder := os.environ.get("SCREENSHOTS"):
+        notebook.page.screenshot(path=Path(folder) / f"{path.stem}.png")
+
+
+def move_explorer(notebook: Any, cell: int) -> None:
+    """Move the first slider of an explorer by one step, and see that the page answers."""
+    page = notebook.page
+    page.evaluate("(i) => { jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", cell)
+    box = page.locator(".jp-Cell.jp-mod-active")
+    box.scroll_into_view_if_needed()
+    handle = box.locator(".noUi-handle").first
+    handle.wait_for()
+    before = box.locator(".jp-OutputArea").inner_html()
+    if folder := os.environ.get("SCREENSHOTS"):
+        box.screenshot(path=Path(folder) / f"{Path(notebook.path).stem}_explorer.png")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([element, before]) => element.innerHTML !== before",
+        arg=[box.locator(".jp-OutputArea").element_handle(), before],
+        timeout=20_000,
+    )

@@ -1,0 +1,95 @@
+"""The export, read by the real Anki."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flashcards import anki as export_module
+from flashcards import deck
+from flashcards.anki import export
+
+pytest.importorskip("anki")
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[Any]:
+    from anki.collection import Collection
+
+    opened = Collection(str(tmp_path / "collection.anki2"))
+    yield opened
+    opened.close()
+
+
+def take_in(collection: Any, path: Path) -> None:
+    from anki.collection import ImportAnkiPackageOptions, ImportAnkiPackageRequest
+
+    options = ImportAnkiPackageOptions(with_scheduling=True, with_deck_configs=False)
+    collection.import_anki_package(ImportAnkiPackageRequest(package_path=str(path), options=options))
+
+
+def fields(collection: Any, card: str) -> list[str]:
+    (note,) = collection.find_notes(f"Id:{card}")
+    return list(collection.get_note(note).fields)
+
+
+def test_the_course_arrives_with_decks_math_and_pictures(collection, tmp_path):
+    decks = deck.load_all()
+    count = export(decks, tmp_path / "out.apkg")
+    take_in(collection, tmp_path / "out.apkg")
+    assert count == sum(len(loaded.cards) for loaded in decks) == collection.note_count() == collection.card_count()
+    names = {item.name for item in collection.decks.all_names_and_ids()}
+    assert {f"{export_module.COURSE}::{loaded.name[:2]} {loaded.title}" for loaded in decks} <= names
+    question, answer, _ = fields(collection, "gradients.norm")
+    assert "\\(\\lvert\\nabla_x f(x)\\rvert_1\\)" in question
+    assert "How strongly" in answer
+    question, _, _ = fields(collection, "sanity.spot")
+    assert 'src="sanity_spot.png"' in question
+    assert (Path(collection.media.dir()) / "sanity_spot.png").exists()
+    question, answer, _ = fields(collection, "roar.cloze")
+    assert "trains the model again" not in question
+    assert "trains the model again" in answer
+
+
+def test_an_edited_card_is_updated_on_import_and_keeps_its_schedule(collection, write_deck, tmp_path):
+    text = "\n## What? {#t.a}\n\nOld text.\n\n## Why? {#t.b}\n\nThe same.\n"
+    path = write_deck(text)
+    export([deck.load(path)], tmp_path / "1.apkg", timestamp=1_700_000_000)
+    take_in(collection, tmp_path / "1.apkg")
+    (known,) = collection.find_cards("Id:t.a")
+    card = collection.get_card(known)
+    card.ivl, card.due, card.queue, card.type, card.reps = 17, 42, 2, 2, 5
+    collection.update_card(card)
+
+    path.unlink()
+    edited = write_deck(text.replace("Old text.", "New text, $x<1$."), name="deck.md")
+    export([deck.load(edited)], tmp_path / "2.apkg", timestamp=1_700_000_100)
+    take_in(collection, tmp_path / "2.apkg")
+    assert collection.note_count() == 2
+    assert "New text, \\(x&lt;1\\)." in fields(collection, "t.a")[1]
+    assert "The same." in fields(collection, "t.b")[1]
+    (same,) = collection.find_cards("Id:t.a")
+    card = collection.get_card(same)
+    assert same == known
+    assert (card.ivl, card.due, card.queue, card.type, card.reps) == (17, 42, 2, 2, 5)
+
+
+def test_by_itself_the_timestamp_rises(write_deck, tmp_path, monkeypatch, collection):
+    path = write_deck("\n## What? {#t.a}\n\nOld.\n")
+    moments = itertools.count(1_700_000_000.0, 50.0)
+    monkeypatch.setattr(export_module.time, "time", lambda: next(moments))
+    export([deck.load(path)], tmp_path / "1.apkg")
+    write_deck("\n## What? {#t.a}\n\nBrand new.\n")
+    export([deck.load(path)], tmp_path / "2.apkg")
+    take_in(collection, tmp_path / "1.apkg")
+    take_in(collection, tmp_path / "2.apkg")
+    assert "Brand new." in fields(collection, "t.a")[1]
+
+
+def test_the_numbers_that_anki_knows_decks_by_never_change():
+    assert export_module.MODEL_ID == 1_702_358_411
+    assert export_module.deck_id("04_occlusion") == 1_943_800_880

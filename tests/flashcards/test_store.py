@@ -1,0 +1,280 @@
+"""The file: it loses nothing, and what cannot be written ends in a notice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flashcards import progress, store
+from flashcards.progress import Progress
+from flashcards.schedule import Grade, Review
+from flashcards.store import NewerFileError, Prediction, Store
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+REVIEW = Review("t.a", NOW, Grade.GOOD)
+PREDICTION = Prediction("t.p", NOW, "left", 0.75, False)
+
+
+def integrity(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as db:
+        return str(db.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def test_what_is_written_is_read_again(progress_file):
+    log = Store(progress_file)
+    assert log.write([REVIEW, PREDICTION, REVIEW]) == [1, 1, 2]
+    assert log.reviews() == [REVIEW, REVIEW]
+    assert log.predictions() == [PREDICTION]
+    log.write([], remove=[2])
+    assert log.numbered_reviews() == [(1, REVIEW)]
+    assert log.write([REVIEW]) == [3]  # a number is never used again
+
+
+def test_it_is_a_rollback_journal(progress_file):
+    Store(progress_file).write([REVIEW])
+    with closing(sqlite3.connect(progress_file)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert [path.name for path in progress_file.parent.iterdir()] == ["progress.sqlite"]
+
+
+def test_reading_creates_nothing(progress_file):
+    log = Progress(Store(progress_file))
+    assert (log.reviews(), log.predictions(), log.notice) == ([], [], "")
+    assert not progress_file.parent.exists()
+
+
+def test_the_environment_says_where(monkeypatch, tmp_path):
+    monkeypatch.setenv("VISLIB_PROGRESS", str(tmp_path / "mine.sqlite"))
+    assert store.default_path() == tmp_path / "mine.sqlite"
+    monkeypatch.setenv("VISLIB_PROGRESS", "off")
+    assert store.default_path() is None
+    monkeypatch.delenv("VISLIB_PROGRESS")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    path = store.default_path()
+    assert path is not None
+    assert (path.name, path.parent.name) == ("progress.sqlite", "interpreting-vision")
+
+
+def test_off_keeps_to_memory_for_as_long_as_the_process_lives(monkeypatch):
+    monkeypatch.setenv("VISLIB_PROGRESS", "off")
+    progress.current().record(REVIEW)
+    assert progress.current().reviews() == [REVIEW]
+    assert progress.current().notice == ""
+
+
+_GRADER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from flashcards.progress import Progress
+from flashcards.schedule import Grade, Review
+from flashcards.store import Store
+path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+log = Progress(Store(path))
+for i in range(count):
+    log.record(Review(f"{name}.c{i}", datetime.now(UTC), Grade.GOOD))
+    print(i if not log.notice else log.notice, flush=True)
+"""
+
+
+def grader(path: Path, name: str, count: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", textwrap.dedent(_GRADER), str(path), name, str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_of_500_grades_each_lose_nothing(progress_file):
+    both = [grader(progress_file, name, 500) for name in ("a", "b")]
+    said = [process.communicate(timeout=100)[0].splitlines() for process in both]
+    assert said == [[str(i) for i in range(500)]] * 2  # every grade was confirmed, none with a notice
+    cards = [review.card for review in Store(progress_file).reviews()]
+    for name in ("a", "b"):
+        assert [card for card in cards if card.startswith(name)] == [f"{name}.c{i}" for i in range(500)]
+    assert integrity(progress_file) == "ok"
+
+
+def test_kill_9_at_ten_random_moments_loses_no_confirmed_grade(progress_file):
+    confirmed: list[str] = []
+    for turn in range(10):
+        process = grader(progress_file, f"t{turn}", 100_000)
+        assert process.stdout is not None
+        said = [process.stdout.readline()]  # it is at work; now the moment is random
+        time.sleep(random.uniform(0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        said += process.stdout.readlines()
+        process.wait()
+        # A line that the kill cut short was not on the screen.
+        confirmed += [f"t{turn}.c{int(line)}" for line in said if line.endswith("\n")]
+        kept = [review.card for review in Store(progress_file).reviews()]
+        assert set(confirmed) <= set(kept)
+        assert len(kept) <= len(confirmed) + turn + 1  # at most the one that was being written, each time
+        assert integrity(progress_file) == "ok"
+    assert len(confirmed) > 10
+
+
+def test_a_newer_file_is_refused_and_left_alone(progress_file):
+    Store(progress_file).write([REVIEW])
+    with closing(sqlite3.connect(progress_file)) as db:
+        db.execute("PRAGMA user_version = 7")
+        db.commit()
+    before = progress_file.read_bytes()
+    message = f"{progress_file} has version 7, this course knows up to 1; update the course"
+    for use in (Store(progress_file).reviews, lambda: Store(progress_file).write([REVIEW])):
+        with pytest.raises(NewerFileError) as error:
+            use()
+        assert str(error.value) == message
+    log = Progress(Store(progress_file))
+    log.record(REVIEW)
+    assert log.reviews() == [REVIEW]
+    assert message.removesuffix(".") in log.notice
+    assert progress_file.read_bytes() == before
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_before_a_migration_the_file_is_copied_aside(progress_file, monkeypatch, first):
+    Store(progress_file).write([REVIEW])
+    migration = "ALTER TABLE reviews ADD COLUMN device TEXT; UPDATE reviews SET device = 'laptop';"
+    monkeypatch.setattr(store, "MIGRATIONS", (*store.MIGRATIONS, migration))
+    log = Store(progress_file)
+    kept = log.reviews() if first == "read" else log.write([PREDICTION]) and log.reviews()
+    assert kept == [REVIEW]
+    with closing(sqlite3.connect(progress_file)) as db:
+        assert db.execute("SELECT device FROM reviews").fetchall() == [("laptop",)]
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    copy = Path(f"{progress_file}.version1")
+    monkeypatch.setattr(store, "MIGRATIONS", store.MIGRATIONS[:1])
+    assert Store(copy).reviews() == [REVIEW]
+
+
+def test_a_migration_that_fails_changes_nothing(progress_file, monkeypatch):
+    Store(progress_file).write([REVIEW])
+    monkeypatch.setattr(
+        store, "MIGRATIONS", (*store.MIGRATIONS, "ALTER TABLE reviews ADD COLUMN a TEXT; ALTER TABLE none ADD b TEXT;")
+    )
+    with pytest.raises(sqlite3.OperationalError):
+        Store(progress_file).reviews()
+    monkeypatch.undo()
+    assert Store(progress_file).reviews() == [REVIEW]
+
+
+def below_a_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path.parent.write_text("not a folder")
+    return path
+
+
+def read_only_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path.parent.mkdir()
+    path.parent.chmod(0o555)
+    if os.access(path.parent, os.W_OK):  # root writes everywhere, but not into the kernel's tables
+        path.parent.chmod(0o755)
+        if not Path("/proc/self").exists():
+            pytest.skip("root can write into every folder here")
+        return Path("/proc/progress.sqlite")
+    return path
+
+
+def read_only_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Store(path).write([])
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda name, **kw: connect(name.split("?")[0] + "?mode=ro", **kw))
+    return path
+
+
+def full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Store(path).write([])
+    connect = sqlite3.connect
+
+    def small(name: str, **kw: object) -> sqlite3.Connection:
+        db = connect(name, **kw)  # type: ignore[call-overload]
+        db.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size for the least
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    return path
+
+
+def not_a_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path.parent.mkdir()
+    path.write_bytes(b"something else entirely " * 100)
+    return path
+
+
+def a_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path.mkdir(parents=True)
+    return path
+
+
+TROUBLE = [below_a_file, read_only_folder, read_only_file, full_disk, not_a_database, a_folder]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_what_cannot_be_written_is_told_and_counts_all_the_same(progress_file, monkeypatch, trouble):
+    log = Progress(Store(trouble(progress_file, monkeypatch)))
+    many = [Review(f"t.c{i}" + "x" * 200, NOW, Grade.GOOD) for i in range(60)]  # more than fits into a page
+    entries = [log.record(review) for review in many]
+    assert log.notice.startswith("Not saved: ")
+    assert "Traceback" not in log.notice
+    assert log.reviews() == many  # nothing is lost while the kernel lives, and nothing counts twice
+    log.withdraw(entries[-1])
+    assert log.reviews() == many[:-1]
+
+
+def test_a_full_disk_says_so(progress_file, monkeypatch):
+    log = Progress(Store(full_disk(progress_file, monkeypatch)))
+    for i in range(60):
+        log.record(Review(f"t.c{i}" + "x" * 200, NOW, Grade.GOOD))
+    assert "database or disk is full" in log.notice
+
+
+def test_what_waited_is_saved_in_order_as_soon_as_it_can_be(progress_file):
+    progress_file.parent.write_text("in the way")
+    log = Progress(Store(progress_file))
+    first = log.record(REVIEW)
+    log.record(PREDICTION)
+    assert log.notice
+    progress_file.parent.unlink()
+    second = log.record(Review("t.b", NOW, Grade.EASY))
+    assert log.notice == ""
+    assert (first.row, second.row) == (1, 2)
+    assert [review.card for review in Store(progress_file).reviews()] == ["t.a", "t.b"]
+    assert Store(progress_file).predictions() == [PREDICTION]
+
+
+def test_a_locked_file_makes_nobody_wait_for_ever(progress_file, monkeypatch):
+    Store(progress_file).write([REVIEW])
+    monkeypatch.setattr(store, "TIMEOUT", 0.1)
+    log = Progress(Store(progress_file))
+    with closing(sqlite3.connect(progress_file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        log.record(REVIEW)
+        assert "locked" in log.notice
+        other.execute("ROLLBACK")
+    log.record(REVIEW)
+    assert log.notice == ""
+    assert len(Store(progress_file).reviews()) == 3
+
+
+def test_a_withdrawn_grade_leaves_no_trace(progress_file):
+    log = Progress(Store(progress_file))
+    log.record(REVIEW)
+    entry = log.record(Review("t.b", NOW, Grade.AGAIN))
+    log.withdraw(entry)
+    assert Store(progress_file).reviews() == [REVIEW]
+
+
+def test_forget_deletes_the_file_and_its_copies(progress_file):
+    log = Store(progress_file)
+    log.write([REVIEW])
+    Path(f"{progress_file}.version1").write_bytes(b"old")
+    assert {path.name for path in log.forget()} == {"progress.sqlite", "progress.sqlite.version1"}
+    assert list(progress_file.parent.iterdir()) == []

@@ -1,0 +1,255 @@
+"""The cards as widgets, driven without a browser: what shows, what is written, and what is said when writing fails."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import ipywidgets
+import pytest
+
+import flashcards
+from flashcards import quizzes
+from flashcards.schedule import Grade
+from flashcards.store import Store
+
+
+class Screen:
+    """What a reader of a card sees and can press."""
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+
+    def _visible(self, widget: Any = None) -> list[Any]:
+        widget = self.box if widget is None else widget
+        if widget.layout.display == "none":
+            return []
+        return [widget, *(inner for child in getattr(widget, "children", ()) for inner in self._visible(child))]
+
+    @property
+    def html(self) -> str:
+        return " ".join(w.value for w in self._visible() if isinstance(w, ipywidgets.HTML | ipywidgets.HTMLMath))
+
+    @property
+    def text(self) -> str:
+        return " ".join(re.sub("<[^>]*>", " ", self.html).split())
+
+    @property
+    def buttons(self) -> dict[str, Any]:
+        return {w.description: w for w in self._visible() if isinstance(w, ipywidgets.Button)}
+
+    def press(self, start: str) -> None:
+        next(button for name, button in self.buttons.items() if name.startswith(start)).click()
+
+
+def quiz(deck, **options) -> Screen:
+    return Screen(flashcards.quiz(deck.path, **options).widget())
+
+
+def test_a_quiz_reveals_grades_and_goes_on(small, progress_file):
+    screen = quiz(small)
+    assert "What is \\(x_1\\)?" in screen.text
+    assert "The first" not in screen.text
+    assert "Card 1 of 3" in screen.text
+    assert list(screen.buttons) == ["Show answer"]
+    screen.press("Show answer")
+    assert "The first ." in screen.text
+    assert list(screen.buttons) == ["Again\ntoday", "Hard\n1 day", "Good\n2 days", "Easy\n8 days"]
+    assert not progress_file.exists()  # showing writes nothing
+    screen.press("Good")
+    assert "Cover a […]" in screen.text
+    assert "Card 2 of 3" in screen.text
+    assert [review.grade for review in Store(progress_file).reviews()] == [Grade.GOOD]
+
+
+def test_options_are_picked_and_marked(small):
+    screen = quiz(small)
+    for _ in range(2):
+        screen.press("Show answer")
+        screen.press("Good")
+    assert list(screen.buttons) == ["A", "B", "I don't know", "Undo"]
+    screen.press("A")
+    assert "✗ · your choice left" in screen.text
+    assert "✓ right right" in screen.text
+
+
+def test_the_end_says_what_was_right_and_when_cards_return(small):
+    screen = quiz(small)
+    for grade in ("Again", "Good", "Easy", "Good"):
+        screen.press("I don't" if "I don't know" in screen.buttons else "Show")
+        screen.press(grade)
+    assert "2 of 3 right at the first try." in screen.text
+    assert "Worth a second look: What is \\(x_1\\)?" in screen.text
+    assert "1 in 8 days" in screen.text
+    assert list(screen.buttons) == ["Undo"]
+    again = quiz(small)
+    assert "Nothing to do" in again.text
+
+
+def test_undo_brings_the_card_back(small, progress_file):
+    screen = quiz(small)
+    screen.press("Show")
+    screen.press("Easy")
+    screen.press("Undo")
+    assert "What is" in screen.text
+    assert Store(progress_file).reviews() == []
+
+
+def test_a_late_click_on_a_hidden_button_does_nothing(small, progress_file):
+    screen = quiz(small)
+    screen.press("Show")
+    good = screen.buttons["Good\n2 days"]
+    good.click()
+    good.click()
+    assert len(Store(progress_file).reviews()) == 1
+    assert "Card 2 of 3" in screen.text
+
+
+def test_a_walkthrough_shows_all_cards_and_writes_nothing(small, progress_file):
+    quiz(small)  # progress does not matter to a lecture
+    screen = quiz(small, record=False)
+    for _ in small.cards:
+        screen.press("I don't" if "I don't know" in screen.buttons else "Show")
+        assert "Next" in screen.buttons
+        assert not {"Good", "Again"} & {name.split("\n")[0] for name in screen.buttons}
+        screen.press("Next")
+    assert "last card" in screen.text
+    screen.press("Back")
+    assert "Which one?" in screen.text
+    assert not progress_file.exists()
+
+
+def test_trouble_with_the_file_is_said_on_the_card_once_and_the_quiz_goes_on(small, progress_file):
+    progress_file.parent.write_text("in the way")
+    screen = quiz(small)
+    for number in (2, 3):
+        screen.press("Show")
+        screen.press("Good")
+        assert f"Card {number} of 3" in screen.text
+        assert screen.text.count("Not saved: ") == 1
+    assert "kept until the kernel stops" in screen.text
+    progress_file.parent.unlink()
+    screen.press("B")
+    screen.press("Good")
+    assert "Not saved" not in screen.text
+    assert len(Store(progress_file).reviews()) == 3
+
+
+def test_a_review_shows_what_is_due_from_earlier_notebooks(monkeypatch, progress_file):
+    from datetime import timedelta
+
+    from flashcards.schedule import Review, utc_now
+
+    old = utc_now() - timedelta(days=30)
+    Store(progress_file).write([Review(name, old, Grade.GOOD) for name in ("start.control", "occlusion.what")])
+    assert "Card 1 of 2" in Screen(flashcards.review().widget()).text
+    screen = Screen(flashcards.review(5, before="04_occlusion").widget())
+    assert "Card 1 of 1" in screen.text
+    assert "One photograph" in screen.text
+    assert "No card is due" in Screen(flashcards.review(before="00_start_here").widget()).text
+
+
+def test_a_review_refuses_what_it_cannot_mean():
+    with pytest.raises(ValueError, match=r"^limit is 0; expected at least 1$"):
+        flashcards.review(0)
+    with pytest.raises(ValueError, match=r"^unknown notebook '4'; expected one of 00_start_here"):
+        flashcards.review(before="4")
+
+
+def asked(**options: Any) -> Any:
+    return flashcards.predict(
+        "t.legs", "What matters for $y$?", ["the legs", "the **head**"], "the legs", explanation="See $x$.", **options
+    )
+
+
+def test_a_prediction_is_committed_with_a_confidence_and_kept(progress_file):
+    screen = Screen(asked().widget())
+    assert "See" not in screen.text
+    assert list(screen.buttons) == ["A", "B", "Ask the room"]
+    screen.press("B")
+    assert "How sure are you?" in screen.text
+    screen.press("Change")
+    screen.press("B")
+    assert [name.split("\n")[0] for name in screen.buttons][:5] == ["50%", "60%", "75%", "90%", "99%"]
+    screen.press("90%")
+    assert "Not this time, and you were 90% sure." in screen.text
+    assert "See \\(x\\)." in screen.text
+    (kept,) = Store(progress_file).predictions()
+    assert (kept.prediction, kept.choice, kept.confidence, kept.correct) == ("t.legs", "the head", 0.9, False)
+    again = Screen(asked().widget())  # after a restart the answer stands
+    assert "you were 90% sure" in again.text
+
+
+def test_only_the_first_answer_counts(progress_file):
+    first, second = Screen(asked().widget()), Screen(asked().widget())
+    for screen, option in ((first, "A"), (second, "B")):
+        screen.press(option)
+        screen.press("75%")
+    assert [p.choice for p in Store(progress_file).predictions()] == ["the legs"]
+
+
+def test_a_room_is_counted_and_nothing_is_kept(progress_file):
+    screen = Screen(asked().widget())
+    screen.press("Ask the room")
+    for option in ("A", "A", "B", "B"):
+        screen.press(option)
+    screen.press("Undo")
+    assert "3 hands" in screen.text
+    screen.press("Show answer")
+    assert "2 of 3 hands were right." in screen.text
+    screen.press("Answer alone")
+    assert list(screen.buttons) == ["A", "B", "Ask the room"]
+    assert not progress_file.exists()
+
+
+def test_a_prediction_without_record_keeps_nothing(progress_file):
+    screen = Screen(asked(record=False).widget())
+    screen.press("A")
+    screen.press("99%")
+    assert "Right, and you were 99% sure." in screen.text
+    assert not progress_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("id", "options", "answer", "message"),
+    [
+        ("Legs", ["a", "b"], "a", "bad id 'Legs'; expected words of a-z, 0-9 and _ with a dot between"),
+        ("t.a", ["a"], "a", "the options are ['a']; expected 2 to 9 different texts"),
+        ("t.a", ["a", "a"], "a", "the options are ['a', 'a']; expected 2 to 9 different texts"),
+        ("t.a", ["a", "b"], "c", "the answer is 'c'; expected one of ['a', 'b'] or its index"),
+        ("t.a", ["a", "b"], 2, "the answer is 2; expected one of ['a', 'b'] or its index"),
+    ],
+)
+def test_a_prediction_that_makes_no_sense_is_refused(id, options, answer, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        flashcards.predict(id, "What?", options, answer)
+
+
+def test_what_is_shown_without_a_kernel_never_changes(small, progress_file, monkeypatch):
+    shown = [flashcards.quiz(small.path), flashcards.review(5), asked()]
+    before = [item._repr_mimebundle_() for item in shown]
+    screen = quiz(small)
+    screen.press("Show")
+    screen.press("Good")
+    assert [item._repr_mimebundle_() for item in shown] == before
+    for bundle in before:
+        assert bundle.keys() == {"text/plain", "text/html"}
+        assert "<script" not in bundle["text/html"]
+        assert "2026" not in bundle["text/html"]
+    assert before[0]["text/html"].count("<details") == len(small.cards)
+    assert "A) the legs" in before[2]["text/plain"]
+    assert repr(shown[0]) == before[0]["text/plain"]
+
+
+def test_in_jupyter_the_widget_comes_on_top(small, monkeypatch):
+    monkeypatch.setattr(quizzes, "in_jupyter", lambda: True)
+    bundle = flashcards.quiz(small.path)._repr_mimebundle_()
+    assert bundle.keys() == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
+    assert bundle["text/plain"].startswith("Quiz: T (3 cards)")
+
+
+def test_pictures_travel_inside_the_card():
+    bundle = flashcards.quiz("07_sanity_checks")._repr_mimebundle_()
+    assert bundle["text/html"].count('src="data:image/png;base64,') == 3
+    assert 'src="img/' not in bundle["text/html"]
+    assert len(bundle["text/html"]) < 300_000  # a notebook must stay below 900 KB

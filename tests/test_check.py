@@ -1,0 +1,289 @@
+"""Every bad input is refused with one sentence of the right kind that says what came and what was expected."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.state import unchanged
+from vislib import data, explore, models
+from vislib._check import check_eval, pair
+from vislib.models import Classifier
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+
+Call = Callable[[nn.Module, Any], Any]
+
+SMALL: dict[str, Any] = {"patch": 4, "stride": 4}
+OCCLUDERS: dict[str, Callable[..., Any]] = {
+    "occlusion": lambda model, images, **options: occlusion(model, images, 0, **SMALL | options),
+    "occlusion_grid": lambda model, images, **options: occlusion_grid(model, images, 0, **SMALL | options),
+    "occlusion_logits": lambda model, images, **options: occlusion_logits(model, images, **SMALL | options),
+}
+ANSWERERS: dict[str, Call] = {**OCCLUDERS, "Classifier.top": lambda model, images: Classifier(model).top(images)}
+ROUTINES: dict[str, Call] = {
+    **ANSWERERS,
+    "Classifier.features": lambda model, images: Classifier(model).features(images),
+    "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
+}
+
+
+def refused(model: nn.Module, call: Callable[[], Any], kind: type[Exception], *parts: str) -> None:
+    """Check that `call` raises exactly `kind`, one sentence with all `parts`, and leaves the model as it was."""
+    with unchanged(model), pytest.raises(kind) as caught:
+        call()
+    message = str(caught.value)
+    assert caught.type is kind
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def _with(images: Tensor, value: float) -> Tensor:
+    images = images.clone()
+    images[1, 2, 3, 4] = value
+    return images
+
+
+IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], list[str]]] = {
+    "an array": (lambda x: x.numpy(), TypeError, ["images is a ndarray", "expected a torch.Tensor of shape (B, C, H, W)"]),
+    "nothing": (lambda x: None, TypeError, ["images is a NoneType", "expected a torch.Tensor"]),
+    "one image": (lambda x: x[0], ValueError, ["images has shape (3, 16, 16)", "expected four dimensions (B, C, H, W)"]),
+    "five dimensions": (lambda x: x[None], ValueError, ["shape (1, 3, 3, 16, 16)", "expected four dimensions"]),
+    "no images": (lambda x: x[:0], ValueError, ["images has shape (0, 3, 16, 16)", "expected at least one image"]),
+    "no pixels": (lambda x: x[..., :0], ValueError, ["shape (3, 3, 16, 0)", "with at least one pixel"]),
+    "bytes": (lambda x: (255 * x).byte(), TypeError, ["images has dtype torch.uint8", "expected floating point"]),
+    "integers": (lambda x: x.long(), TypeError, ["images has dtype torch.int64", "expected floating point"]),
+    "complex": (lambda x: x.cfloat(), TypeError, ["images has dtype torch.complex64", "expected floating point"]),
+    "double": (lambda x: x.double(), TypeError, ["images has dtype torch.float64 and the model torch.float32", "expected the same"]),
+    "half": (lambda x: x.half(), TypeError, ["images has dtype torch.float16 and the model torch.float32"]),
+    "too high": (lambda x: _with(x.clamp(0.25, 0.75), 255), ValueError, ["values from 0.25 to 255", "expected pixels in [0, 1]"]),
+    "too low": (lambda x: _with(x.clamp(0.25, 0.75), -2.5), ValueError, ["from -2.5 to 0.75", "belongs inside the model"]),
+    "infinite": (lambda x: _with(x, torch.inf), ValueError, ["to inf", "expected pixels in [0, 1]"]),
+    "NaN": (lambda x: _with(x, torch.nan), ValueError, ["images contains NaN", "expected pixels in [0, 1]"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_images(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None:
+    make, kind, parts = IMAGES[name]
+    bad = make(images)
+    refused(cnn, lambda: ROUTINES[routine](cnn, bad), kind, *parts)
+
+
+def test_pixels_at_the_ends_of_the_range_are_accepted(cnn: nn.Module) -> None:
+    occlusion_grid(cnn, torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 16, 16), 0, **SMALL)
+
+
+TARGETS: dict[str, tuple[Any, type[Exception], list[str]]] = {
+    "float": (1.0, TypeError, ["target is a float", "expected an int, or an int tensor of shape (3,)"]),
+    "bool": (True, TypeError, ["target is a bool", "expected an int"]),
+    "name": ("cat", TypeError, ["target is a str", "expected an int"]),
+    "nothing": (None, TypeError, ["target is a NoneType"]),
+    "list": ([0, 1, 2], TypeError, ["target is a list"]),
+    "float tensor": (torch.zeros(3), TypeError, ["target has dtype torch.float32", "expected an int"]),
+    "bool tensor": (torch.ones(3, dtype=torch.bool), TypeError, ["target has dtype torch.bool"]),
+    "complex tensor": (torch.ones(3, dtype=torch.cfloat), TypeError, ["target has dtype torch.complex64"]),
+    "too few": (torch.tensor([0, 1]), ValueError, ["target has shape (2,) for 3 images", "of shape (3,)"]),
+    "a column": (torch.zeros(3, 1, dtype=torch.int64), ValueError, ["target has shape (3, 1) for 3 images"]),
+    "a scalar tensor": (torch.tensor(1), ValueError, ["target has shape () for 3 images"]),
+    "negative": (-1, ValueError, ["target contains -1", "expected a class index of 0 or more"]),
+    "one negative": (torch.tensor([0, -7, 2]), ValueError, ["target contains -7"]),
+    "too high": (5, ValueError, ["target contains 5, and the model has 5 classes", "expected 0 to 4"]),
+    "one too high": (torch.tensor([0, 1, 9]), ValueError, ["target contains 9", "expected 0 to 4"]),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("routine", [occlusion, occlusion_grid])
+def test_target(routine: Callable[..., Tensor], name: str, cnn: nn.Module, images: Tensor) -> None:
+    target, kind, parts = TARGETS[name]
+    refused(cnn, lambda: routine(cnn, images, target, **SMALL), kind, *parts)
+
+
+@pytest.mark.parametrize("name", ["float", "bool", "negative", "too high"])
+def test_target_of_the_explorer(name: str, cnn: nn.Module, images: Tensor) -> None:
+    target, kind, parts = TARGETS[name]
+    parts = [part.replace("(3,)", "(1,)") for part in parts]
+    refused(cnn, lambda: explore.occlusion(Classifier(cnn), images[:1], target), kind, *parts)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_a_target_of_any_integer_type_is_accepted(dtype: torch.dtype, cnn: nn.Module, images: Tensor) -> None:
+    expected = occlusion(cnn, images, torch.tensor([4, 0, 2]), **SMALL)
+    assert torch.equal(occlusion(cnn, images, torch.tensor([4, 0, 2], dtype=dtype), **SMALL), expected)
+
+
+OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
+    "patch too high": ({"patch": (17, 4)}, ValueError, ["patch is 17 x 4 pixels and the image 16 x 16", "expected a patch that fits"]),
+    "patch too wide": ({"patch": (4, 17)}, ValueError, ["patch is 4 x 17 pixels and the image 16 x 16"]),
+    "patch zero": ({"patch": 0}, ValueError, ["patch is 0", "expected at least 1 pixel"]),
+    "patch negative": ({"patch": (4, -4)}, ValueError, ["patch is (4, -4)", "expected at least 1 pixel"]),
+    "patch float": ({"patch": 4.0}, TypeError, ["patch is 4.0", "expected an int or a pair of ints (height, width)"]),
+    "patch bool": ({"patch": True}, TypeError, ["patch is True", "expected an int or a pair"]),
+    "patch triple": ({"patch": (3, 4, 4)}, TypeError, ["patch is (3, 4, 4)", "a pair of ints"]),
+    "patch text": ({"patch": "44"}, TypeError, ["patch is '44'"]),
+    "stride zero": ({"stride": 0}, ValueError, ["stride is 0", "expected at least 1 pixel"]),
+    "stride negative": ({"stride": -2}, ValueError, ["stride is -2", "expected at least 1 pixel"]),
+    "stride float": ({"stride": (2, 2.0)}, TypeError, ["stride is (2, 2.0)", "expected an int or a pair"]),
+    "stride none": ({"stride": None}, TypeError, ["stride is None"]),
+    "stride over the patch": ({"stride": (4, 5)}, ValueError, ["stride is 4 x 5 pixels and the patch 4 x 4", "would never be covered"]),
+    "batch_size zero": ({"batch_size": 0}, ValueError, ["batch_size is 0", "expected an int of at least 1, or None"]),
+    "batch_size negative": ({"batch_size": -3}, ValueError, ["batch_size is -3", "at least 1"]),
+    "batch_size bool": ({"batch_size": True}, TypeError, ["batch_size is True", "expected an int"]),
+    "batch_size float": ({"batch_size": 8.0}, TypeError, ["batch_size is 8.0", "expected an int"]),
+    "fill unknown": ({"fill": "blak"}, ValueError, ["'blak' (did you mean 'black'?)", "one of black, white, gray, mean"]),
+    "fill far from all": ({"fill": "zzz"}, ValueError, ["fill is 'zzz'; expected one of black"]),
+    "fill number": ({"fill": 0.5}, TypeError, ["fill is a float", "a function or a tensor"]),
+    "fill nothing": ({"fill": None}, TypeError, ["fill is a NoneType"]),
+    "fill shape": ({"fill": torch.zeros(4, 16, 16)}, ValueError, ["fill has shape (4, 16, 16)", "broadcasts to (3, 3, 16, 16)"]),
+    "fill empty": ({"fill": torch.zeros(0)}, ValueError, ["the fill has shape (0,)", "broadcasts to"]),
+    "fill range": ({"fill": torch.tensor(2.0)}, ValueError, ["the fill has values from 2 to 2", "expected pixels in [0, 1]"]),
+    "fill NaN": ({"fill": torch.tensor(torch.nan)}, ValueError, ["the fill has values from nan to nan"]),
+    "fill function range": ({"fill": lambda x: x - 2}, ValueError, ["the fill has values from -2 to -1"]),
+    "fill function shape": ({"fill": lambda x: x[..., :4]}, ValueError, ["the fill has shape (3, 3, 16, 4)"]),
+    "fill function type": ({"fill": lambda x: 0.5}, TypeError, ["the fill function returned a float", "expected a tensor like the images"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("routine", OCCLUDERS)
+def test_options_of_occlusion(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None:
+    options, kind, parts = OPTIONS[name]
+    images = (images * 8).round() / 8
+    images[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    refused(cnn, lambda: OCCLUDERS[routine](cnn, images, **options), kind, *parts)
+
+
+def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:
+    model = Classifier(cnn)
+    refused(
+        cnn, lambda: explore.occlusion(model, images, 0), ValueError, "image has shape (3, 3, 16, 16)", "(1, C, H, W)"
+    )
+    refused(cnn, lambda: explore.occlusion(model, images[:1], 0, fill="blak"), ValueError, "did you mean 'black'?")
+
+
+def test_options_of_top(cnn: nn.Module, images: Tensor) -> None:
+    refused(cnn, lambda: Classifier(cnn).top(images, k=0), ValueError, "k is 0", "expected at least 1")
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3, (3, 3)), ((2, 5), (2, 5)), ([1, 1], (1, 1))])
+def test_a_pair_from_an_int_or_two(value: Any, expected: tuple[int, int]) -> None:
+    assert pair(value, "patch") == expected
+
+
+def _layer(name: str) -> nn.Module:
+    """Return a layer that answers differently in training mode, by the name of its class."""
+    if name in ("DropPath", "StochasticDepth"):
+        from timm.layers import DropPath
+        from torchvision.ops import StochasticDepth
+
+        return DropPath(0.5) if name == "DropPath" else StochasticDepth(0.5, "row")
+    return {
+        "BatchNorm2d": nn.BatchNorm2d(3),
+        "Dropout": nn.Dropout(0.5),
+        "Dropout2d": nn.Dropout2d(0.5),
+        "RReLU": nn.RReLU(),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["BatchNorm2d", "Dropout", "Dropout2d", "RReLU", "DropPath", "StochasticDepth"])
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_training_mode(routine: str, name: str, images: Tensor) -> None:
+    network = nn.Sequential(_layer(name), nn.Flatten(), nn.Linear(768, 5)).eval()
+    network[0].train()  # the layer alone, as half-hearted code leaves it
+    layer = "'network.0'" if "Classifier" in routine or "explore" in routine else "'0'"
+    refused(
+        network,
+        lambda: ROUTINES[routine](network, images[:1]),
+        ValueError,
+        f"the layer {layer} ({name}) is in training mode",
+        "call model.eval() first",
+    )
+
+
+def test_training_mode_of_a_model_that_is_one_layer() -> None:
+    with pytest.raises(ValueError, match=r"the layer 'model' \(Dropout\)"):
+        check_eval(nn.Dropout(0.5))
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.MultiheadAttention(4, 2, dropout=0.1), nn.LSTM(3, 3, 2, dropout=0.1)], ids=["attention", "LSTM"]
+)
+def test_training_mode_of_layers_that_drop_inside(layer: nn.Module) -> None:
+    with pytest.raises(ValueError, match=type(layer).__name__):
+        check_eval(layer)
+
+
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_training_mode_that_changes_nothing_is_accepted(routine: str, images: Tensor) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        nn.GroupNorm(2, 4),
+        nn.InstanceNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(0.0),
+        nn.Flatten(),
+        nn.Linear(784, 5),
+    ).train()
+    with unchanged(network):
+        ROUTINES[routine](network, images[:1])
+    assert network.training
+
+
+class Answers(nn.Module):
+    """A model that answers whatever `make` makes of its logits (B, 5)."""
+
+    def __init__(self, make: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(768, 5))
+        self.make = make
+
+    def forward(self, images: Tensor) -> Any:
+        return self.make(self.body(images))
+
+
+LOGITS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "a tuple": (lambda x: (x, x), "the model returned a tuple for 3 images"),
+    "a dictionary": (lambda x: {"logits": x}, "the model returned a dict for 3 images"),
+    "a map": (lambda x: x[:, :, None, None], "the model returned shape (3, 5, 1, 1) for 3 images"),
+    "one number": (lambda x: x[:, 0], "the model returned shape (3,) for 3 images"),
+    "too few": (lambda x: x[:2], "the model returned shape (2, 5) for 3 images"),
+}
+
+
+@pytest.mark.parametrize("name", LOGITS)
+@pytest.mark.parametrize("routine", ANSWERERS)
+def test_models_that_return_no_logits(routine: str, name: str, images: Tensor) -> None:
+    make, part = LOGITS[name]
+    model = Answers(make).eval()
+    refused(model, lambda: ANSWERERS[routine](model, images), ValueError, part, "expected logits of shape (B, K)")
+
+
+def test_an_unknown_photo() -> None:
+    with pytest.raises(
+        ValueError, match=r"there is no photo 'cofee' \(did you mean 'coffee'\?\); expected one of astronaut"
+    ):
+        data.photo("cofee")
+    with pytest.raises(ValueError, match=r"there is no photo 'zzz'; expected one of astronaut, cameraman, cat"):
+        data.photo("zzz")
+
+
+def test_an_unknown_model() -> None:
+    for routine in (models.load, models.fetch, models.weights_file):
+        with pytest.raises(ValueError, match=r"there is no model 'resnet81'; did you mean 'resnet18'"):
+            routine("resnet81")
+    with pytest.raises(ValueError, match=r"there is no model '###'; expected one of efficientnet_lite0, .*resnet18"):
+        models.load("###")
+
+
+def test_an_unknown_class(cnn: nn.Module) -> None:
+    model = Classifier(cnn, classes=["cat", "dog", "crane", "crane", "cup"], name="small")
+    assert model.index("cup") == 4
+    refused(cnn, lambda: model.index("cta"), ValueError, "small has no class 'cta'; did you mean 'cat'")
+    refused(cnn, lambda: model.index("??"), ValueError, "expected one of cat, dog, crane, crane, cup")
+    with pytest.raises(ValueError, match=re.escape("'crane' is the name of the classes [2, 3]")):
+        model.index("crane")

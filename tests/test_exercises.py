@@ -1,0 +1,132 @@
+"""Each checker tells not attempted, wrong and why, and right apart."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vislib import exercises
+from vislib.exercises import Verdict
+from vislib.fills import FILLS
+
+
+def _spread(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    total, count = torch.zeros(size, size), torch.zeros(size, size)
+    for i in range(len(drops)):
+        for j in range(len(drops)):
+            window = (slice(i * stride, i * stride + patch), slice(j * stride, j * stride + patch))
+            total[window] += drops[i, j]
+            count[window] += 1
+    return total / count
+
+
+def _summed(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    return _spread(drops, size, patch, stride) * _spread_count(drops, size, patch, stride)
+
+
+def _spread_count(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    starts = torch.arange(len(drops))[:, None] * stride
+    covers = ((torch.arange(size) >= starts) & (torch.arange(size) < starts + patch)).float()
+    return covers.sum(0)[:, None] * covers.sum(0)
+
+
+def _short(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    heat = _spread(drops, size, patch, stride)
+    heat[-1] = 0
+    return heat
+
+
+def _one_pixel_off(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    heat = _spread(drops, size, patch, stride)
+    heat[1, 5] += 1
+    return heat
+
+
+def _unknown(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    heat = _spread(drops, size, patch, stride)
+    heat[4, 0] = torch.nan
+    return heat
+
+
+def _changes_its_input(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
+    heat = _spread(drops, size, patch, stride)
+    drops.zero_()
+    return heat
+
+
+def _raises(*_: Any) -> Tensor:
+    raise IndexError("index 7 is out of bounds")
+
+
+SPREAD: list[tuple[Callable[..., Any], str, str]] = [
+    (_spread, "right", "every pixel has the mean of the patches that cover it"),
+    (lambda *a: _spread(*a).double(), "right", "Right"),
+    (_changes_its_input, "right", "Right"),
+    (lambda *a: None, "not attempted", "replace the line `return None`"),
+    (_summed, "wrong", "You add the drops up"),
+    (lambda *a: _spread(*a).T, "wrong", "mirrored at the diagonal"),
+    (_short, "wrong", "Your last row of pixels is never covered"),
+    (_one_pixel_off, "wrong", "At pixel (1, 5) expected 2, and yours is 3."),
+    (_unknown, "wrong", "At pixel (4, 0) expected 4.5, and yours is nan."),
+    (lambda *a: _spread(*a) * 1.001, "wrong", "At pixel (5, 5) expected 8, and yours is 8.008."),
+    (lambda *a: _spread(*a)[None], "wrong", "has shape (1, 7, 7); expected (7, 7)"),
+    (lambda *a: 3, "wrong", "returns a int; expected a tensor"),
+    (lambda *a: _spread(*a).numpy(), "wrong", "returns a ndarray; expected a tensor"),
+    (_raises, "wrong", "Your function raises IndexError: index 7 is out of bounds"),
+    (lambda drops: drops, "wrong", "Your function raises TypeError"),
+]
+
+
+@pytest.mark.parametrize(("function", "state", "part"), SPREAD)
+def test_spread(function: Callable[..., Any], state: str, part: str) -> None:
+    verdict = exercises.spread(function)
+    assert verdict.state == state
+    assert part in verdict.message
+
+
+def _brightens_in_place(images: Tensor) -> Tensor:
+    return images.mul_(0.5)
+
+
+FILL: list[tuple[Callable[..., Any], str, str]] = [
+    (lambda x: 1 - x, "right", "can go straight into `occlusion(..., fill=...)`"),
+    (lambda x: None, "not attempted", "replace the line `return None`"),
+    (lambda x: x, "wrong", "nearly the image itself"),
+    (lambda x: (x + 0.001).clamp(0, 1), "wrong", "nearly the image itself"),
+    (_brightens_in_place, "wrong", "changes the images themselves"),
+    (lambda x: 2 * x, "wrong", "leaves the pixel range"),
+    (lambda x: -x, "wrong", "leaves the pixel range"),
+    (lambda x: x * torch.nan, "wrong", "leaves the pixel range"),
+    (lambda x: torch.zeros_like(x, dtype=torch.uint8), "wrong", "expected floating point values in [0, 1]"),
+    (lambda x: x.mean((2, 3), keepdim=True), "wrong", "has shape (2, 3, 1, 1); expected (2, 3, 8, 8)"),
+    (lambda x: 0.5, "wrong", "returns a float; expected a tensor"),
+    (_raises, "wrong", "Your function raises IndexError"),
+]
+
+
+@pytest.mark.parametrize(("function", "state", "part"), FILL)
+def test_own_fill(function: Callable[..., Any], state: str, part: str) -> None:
+    verdict = exercises.own_fill(function)
+    assert verdict.state == state
+    assert part in verdict.message
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_the_fills_of_the_course_would_pass(name: str) -> None:
+    assert exercises.own_fill(FILLS[name]).state == "right"
+
+
+def test_an_interrupt_is_not_an_answer() -> None:
+    def waits(*_: Any) -> Tensor:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exercises.own_fill(waits)
+
+
+def test_a_verdict_shows_itself_as_one_line() -> None:
+    assert repr(Verdict("right", "Right.")) == str(Verdict("right", "Right.")) == "✓ Right."
+    assert str(Verdict("wrong", "No.")) == "✗ No."
+    assert str(exercises.NOT_YET).startswith("… Not attempted yet")

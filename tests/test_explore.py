@@ -1,0 +1,146 @@
+"""The explorers compute what they show, and are a page where there is no kernel."""
+
+import io
+import re
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from tests.state import unchanged
+from vislib import explore
+from vislib.fills import canvas
+from vislib.models import Classifier
+
+
+@pytest.fixture
+def model() -> Classifier:
+    """Return a small network on 64 x 64 pixels whose answer depends on where things are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(768, 6)).eval()
+    return Classifier(network, classes=["cat", "dog", "<b>", "cup", "car", "sky"], std=0.2, input_size=64)
+
+
+@pytest.fixture
+def image() -> Tensor:
+    return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+def _controls(explorer: widgets.Widget) -> dict[str, Any]:
+    """Return all widgets of an explorer by their description, or by their kind."""
+    found: dict[str, Any] = {}
+    todo = [explorer]
+    while todo:
+        widget = todo.pop()
+        todo += getattr(widget, "children", ())
+        found[getattr(widget, "description", "") or type(widget).__name__] = widget
+    return found
+
+
+def _numbers(page: str) -> dict[str, tuple[float, float]]:
+    """Return class -> (probability with the patch, without), as read off the table."""
+    rows = re.findall(r"<tr><td[^>]*>([^<]*)</td>.*?<td>([\d.]+) \(([\d.]+)\)</td></tr>", page)
+    return {name: (float(now), float(before)) for name, now, before in rows}
+
+
+def _expected(model: Classifier, image: Tensor, top: int, left: int, size: int, fill: str) -> tuple[Tensor, Tensor]:
+    copy = image.clone()
+    copy[..., top : top + size, left : left + size] = canvas(fill, image)[..., top : top + size, left : left + size]
+    with torch.no_grad():
+        return copy, model(copy).softmax(1)[0]
+
+
+def _check(explorer: widgets.Widget, model: Classifier, image: Tensor, *place: Any) -> dict[str, tuple[float, float]]:
+    """Compare numbers and picture with a direct computation; return the numbers."""
+    controls = _controls(explorer)
+    copy, probabilities = _expected(model, image, *place)
+    with torch.no_grad():
+        clean = model(image).softmax(1)[0]
+    numbers = _numbers(controls["HTML"].value)
+    assert len(numbers) == 5
+    for name, (now, before) in numbers.items():
+        k = model.index(name.replace("&lt;", "<").replace("&gt;", ">"))
+        assert now == pytest.approx(float(probabilities[k]), abs=0.0051)
+        assert before == pytest.approx(float(clean[k]), abs=0.0051)
+    pixels = np.asarray(Image.open(io.BytesIO(controls["Image"].value)))
+    assert np.abs(pixels / 255 - copy[0].permute(1, 2, 0).numpy()).max() < 1 / 255
+    return numbers
+
+
+def test_moving_a_control_changes_the_numbers_to_those_of_a_direct_computation(
+    model: Classifier, image: Tensor
+) -> None:
+    explorer = explore.occlusion(model, image, 3, patch=24)
+    controls = _controls(explorer)
+    seen = [_check(explorer, model, image, 20, 20, 24, "black")]
+    controls["down"].value = 0
+    seen.append(_check(explorer, model, image, 0, 20, 24, "black"))
+    controls["right"].value = 40
+    seen.append(_check(explorer, model, image, 0, 40, 24, "black"))
+    controls["size"].value = 32
+    seen.append(_check(explorer, model, image, 0, 40, 32, "black"))
+    controls["fill"].value = "white"
+    seen.append(_check(explorer, model, image, 0, 40, 32, "white"))
+    assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
+
+
+def test_the_target_comes_first_and_the_likeliest_classes_after_it(model: Classifier, image: Tensor) -> None:
+    with torch.no_grad():
+        order = model(image)[0].argsort(descending=True).tolist()
+    numbers = _numbers(_controls(explore.occlusion(model, image, order[5]))["HTML"].value)
+    names = [name.replace("<b>", "&lt;b&gt;") for name in model.classes]
+    assert list(numbers) == [names[k] for k in [order[5], *order[:4]]]
+    assert "<b>" not in _controls(explore.occlusion(model, image, 2))["HTML"].value  # names are escaped
+
+
+def test_options(model: Classifier, image: Tensor) -> None:
+    explorer = explore.occlusion(model, image, 0, patch=16, fill="noise")
+    _check(explorer, model, image, 24, 24, 16, "noise")
+
+
+def test_without_a_kernel_it_is_a_page_and_always_the_same(model: Classifier, image: Tensor) -> None:
+    bundle = explore.occlusion(model, image, 3, patch=24)._repr_mimebundle_()
+    again = explore.occlusion(model, image, 3, patch=24)._repr_mimebundle_()
+    assert bundle["text/plain"] == again["text/plain"] == "Occlusion explorer: run this cell in JupyterLab"
+    assert bundle["text/html"] == again["text/html"]
+    page = bundle["text/html"]
+    assert 'alt="A patch covers the middle of the image"' in page
+    assert "data:image/jpeg;base64," in page
+    assert _numbers(page) == _numbers(_controls(explore.occlusion(model, image, 3, patch=24))["HTML"].value)
+    assert len(page) < 60_000
+    assert "http" not in page
+
+
+def test_the_still_does_not_follow_the_sliders(model: Classifier, image: Tensor) -> None:
+    explorer = explore.occlusion(model, image, 3, patch=24)
+    before = explorer._repr_mimebundle_()["text/html"]
+    _controls(explorer)["down"].value = 0
+    assert explorer._repr_mimebundle_()["text/html"] == before
+
+
+def test_a_kernel_finds_the_widget(model: Classifier, image: Tensor) -> None:
+    explorer = explore.occlusion(model, image, 3, patch=24)
+    view = explorer._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == explorer.model_id
+
+
+def test_small_grey_and_wide_images(image: Tensor) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 3)).eval()
+    for shape in ((1, 1, 64, 64), (1, 1, 16, 48), (1, 1, 16, 16), (1, 1, 8, 8), (1, 1, 1, 1)):
+        explorer = explore.occlusion(
+            Classifier(network), image[:, :1].reshape(-1)[: shape[2] * shape[3]].reshape(shape), 0
+        )
+        assert _numbers(explorer._repr_mimebundle_()["text/html"]).keys() == {"0", "1", "2"}
+
+
+def test_the_model_and_the_image_stay_as_they_were(model: Classifier, image: Tensor) -> None:
+    before = image.clone()
+    with unchanged(model):
+        controls = _controls(explore.occlusion(model, image, 3, fill="noise"))
+        controls["down"].value = 0
+    assert torch.equal(image, before)

@@ -1,0 +1,180 @@
+"""The house is in order: one set of versions everywhere, everything in the wheel, and arrows that point one way."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from pathspec import GitIgnoreSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ENVIRONMENT: dict[str, Any] = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+# ---- versions ----
+
+
+def _pins() -> list[tuple[str, str]]:
+    """Return (name, version) of each line of constraints.txt that is not a comment."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = []
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, _, version = line.partition("==")
+            assert re.fullmatch(r"[\w.+!-]+", version), f"{line!r} pins no version"
+            found.append((canonicalize_name(name), version))
+    return found
+
+
+PINS: dict[str, str] = dict(_pins())
+REQUIREMENTS: dict[str, list[str]] = {
+    "dependencies": PROJECT["project"]["dependencies"],
+    **PROJECT["project"]["optional-dependencies"],
+}
+
+
+@pytest.mark.parametrize("group", REQUIREMENTS)
+def test_every_requirement_is_pinned_to_a_version_that_it_allows(group: str) -> None:
+    for requirement in map(Requirement, REQUIREMENTS[group]):
+        pin = PINS.get(canonicalize_name(requirement.name))
+        assert pin is not None, f"{requirement.name} has no line in constraints.txt"
+        assert requirement.specifier.contains(pin, prereleases=True), f"{requirement} does not allow {pin}"
+
+
+def test_each_package_is_pinned_once() -> None:
+    names = [name for name, _ in _pins()]
+    assert len(names) == len(set(names))
+
+
+def test_pytorch_and_torchvision_belong_together() -> None:
+    """torchvision 0.N was made for torch 2.(N - 15)."""
+    torch, torchvision = ([int(part) for part in PINS[name].split(".")] for name in ("torch", "torchvision"))
+    assert torchvision[1] == torch[1] + 15
+    assert torchvision[2] == torch[2]
+
+
+def _conda() -> dict[str, str | None]:
+    """Return the conda packages of environment.yml, with the version that each entry asks for."""
+    entries = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
+    return {name: version or None for name, _, version in (entry.partition("=") for entry in entries)}
+
+
+def test_conda_has_the_versions_of_pip() -> None:
+    packages = _conda()
+    assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(f"{packages.pop('python')}.0")
+    for tool in ("pip", "make"):
+        assert packages.pop(tool) is None
+    direct = {canonicalize_name(Requirement(line).name) for line in REQUIREMENTS["dependencies"]}
+    assert packages.keys() <= direct
+    assert packages == {name: PINS[canonicalize_name(name)] for name in packages}
+    assert len(packages) >= 8
+
+
+def test_conda_installs_the_course_by_pip_under_the_same_pins_without_cuda() -> None:
+    [section] = [entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict)]
+    assert section == ["--extra-index-url https://download.pytorch.org/whl/cpu", "-c constraints.txt", "-e ."]
+    assert ENVIRONMENT["channels"] == ["conda-forge"]
+
+
+# ---- the wheel ----
+
+
+def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
+    """Hatch takes every file of the named packages that git does not ignore, as long as nothing else is configured."""
+    assert PROJECT["tool"]["hatch"] == {"build": {"targets": {"wheel": {"packages": ["vislib", "flashcards"]}}}}
+    ignored = GitIgnoreSpec.from_lines((ROOT / ".gitignore").read_text(encoding="utf-8").splitlines())
+    files = [
+        path.relative_to(ROOT).as_posix()
+        for package in ("vislib", "flashcards")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert {"flashcards/decks/04_occlusion.md", "flashcards/static/card.js", "vislib/occlusion.py"} <= set(files)
+    assert [file for file in files if ignored.match_file(file)] == []
+
+
+# ---- arrows ----
+
+# From the bottom up, as in the design: a module imports from its own layer and from those before it.
+LAYERS = [
+    {"__init__", "_device", "_check", "_progress", "explain"},
+    {"models", "nets", "data", "fills", "activations", "incremental"},
+    {"occlusion", "gradients", "reconstruction", "embedding"},
+    {"training"},
+    {"sanity", "roar", "faithfulness"},
+    {"results", "plots", "explore", "exercises", "__main__"},
+]
+METHODS = LAYERS[2]
+EVALUATIONS = LAYERS[4]
+
+
+def _imports(source: str, package: str) -> set[str]:
+    """Return the absolute names of all modules that a module of `package` imports, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = f"{package}.{node.module or ''}".rstrip(".") if node.level else node.module or ""
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _layer(module: str) -> int:
+    for number, layer in enumerate(LAYERS):
+        if module in layer:
+            return number
+    return 0 if module.startswith("_") else -1
+
+
+def wrong_arrows(module: str, source: str) -> list[str]:
+    """Return what a module of vislib imports although it must not."""
+    used = {name.split(".")[1] for name in _imports(source, "vislib") if name.startswith("vislib.")}
+    used = {name for name in used if _layer(name) >= 0} - {"__init__"}
+    wrong = [
+        f"{module} imports {name}, from a layer above it" for name in sorted(used) if _layer(name) > _layer(module)
+    ]
+    if module in EVALUATIONS:
+        wrong += [f"{module} imports the method {name}" for name in sorted(used & METHODS)]
+    if any(name.split(".")[0] == "flashcards" for name in _imports(source, "vislib")):
+        wrong.append(f"{module} imports flashcards")
+    return wrong
+
+
+MODULES = sorted((ROOT / "vislib").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_arrows_point_down(path: Path) -> None:
+    assert _layer(path.stem) >= 0, f"{path.stem} is in no layer: enter it in LAYERS"
+    assert wrong_arrows(path.stem, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "wrong"),
+    [
+        ("fills", "from vislib.occlusion import occlusion", "fills imports occlusion, from a layer above it"),
+        ("_check", "def f():\n    from vislib import models", "_check imports models, from a layer above it"),
+        ("models", "from . import plots", "models imports plots, from a layer above it"),
+        ("sanity", "import vislib.gradients as g", "sanity imports the method gradients"),
+        ("roar", "from .occlusion import occlusion", "roar imports the method occlusion"),
+        ("explore", "from flashcards.deck import load", "explore imports flashcards"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(module: str, source: str, wrong: str) -> None:
+    assert wrong_arrows(module, source) == [wrong]
+
+
+def test_flashcards_knows_neither_vislib_nor_torch() -> None:
+    paths = sorted((ROOT / "flashcards").rglob("*.py"))
+    assert paths
+    for path in paths:
+        package = ".".join(path.relative_to(ROOT).parts[:-1])
+        roots = {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"), package)}
+        assert roots.isdisjoint({"vislib", "torch"}), path

@@ -1,0 +1,44 @@
+"""Importing vislib is cheap: heavy libraries are imported by the functions that need them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = ["torchvision", "timm", "sklearn", "skimage", "scipy", "matplotlib", "IPython", "pandas", "openTSNE", "captum"]
+WIDGETS = ["ipywidgets", "IPython"]  # which vislib.explore, the one module with widgets, may import
+
+SCRIPT = """
+import importlib, json, sys
+import torch
+before, found = set(sys.modules), {}
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+    found[name] = sorted({m.split(".")[0] for m in set(sys.modules) - before})
+    before = set(sys.modules)
+print(json.dumps(found))
+"""
+
+
+def test_no_module_imports_a_heavy_library() -> None:
+    """One process imports them all, in an order in which `explore` comes last and hides nothing."""
+    modules = [f"vislib.{path.stem}" for path in (ROOT / "vislib").glob("*.py") if path.stem != "__init__"]
+    assert "vislib.plots" in modules
+    modules = ["vislib", *sorted(modules, key=lambda name: (name == "vislib.explore", name))]
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(modules)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    imported: dict[str, list[str]] = json.loads(result.stdout)
+    assert imported.keys() == set(modules)
+    assert "ipywidgets" in imported["vislib.explore"]  # or the list above would be blind
+    for module, libraries in imported.items():
+        forbidden = {*HEAVY, *WIDGETS} - (set(WIDGETS) if module == "vislib.explore" else set())
+        assert forbidden.isdisjoint(libraries), f"{module} imports {sorted(forbidden.intersection(libraries))}"

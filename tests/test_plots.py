@@ -1,0 +1,186 @@
+"""Figures: whatever the maps hold, a figure comes; it has alt text, one honest scale, and a small file."""
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from IPython.core.formatters import DisplayFormatter
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from vislib import plots
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def _no_window() -> Iterator[None]:
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def _overlay(figure: Figure, panel: int) -> np.ndarray[Any, Any]:
+    """Return the colours (H, W, 4) that lie over the picture of one panel."""
+    return np.asarray(figure.axes[panel].images[-1].get_array())
+
+
+def _scale(figure: Figure) -> tuple[float, float]:
+    low, high = figure.axes[-1].get_ylim()
+    return low, high
+
+
+MAPS: dict[str, Tensor] = {
+    "zero": torch.zeros(1, 16, 16),
+    "positive": torch.rand(1, 16, 16),
+    "negative": -torch.rand(1, 16, 16),
+    "constant": torch.full((1, 16, 16), 0.3),
+    "tiny": torch.rand(1, 16, 16) * 1e-30,
+    "large": torch.rand(1, 16, 16) * 1e30,
+    "NaN": torch.full((1, 16, 16), torch.nan),
+    "some NaN": torch.rand(1, 16, 16).index_fill(1, torch.tensor([3]), torch.nan),
+    "infinite": torch.rand(1, 16, 16).index_fill(1, torch.tensor([3]), torch.inf),
+    "half": torch.rand(1, 16, 16).bfloat16(),
+    "double": torch.rand(1, 16, 16).double(),
+    "with a gradient": torch.rand(1, 16, 16, requires_grad=True),
+}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("name", MAPS)
+def test_any_map_can_be_drawn(name: str, signed: bool, shared: bool, images: Tensor) -> None:
+    figure = plots.heatmaps(images[:1], {"a": MAPS[name]}, signed=signed, shared=shared, label="drop")
+    figure.canvas.draw()
+    low, high = _scale(figure)
+    assert low == (-high if signed else 0)
+    assert 0 < high < float("inf")
+    assert np.isfinite(_overlay(figure, 1)).all()
+
+
+def test_unknown_pixels_show_the_image_alone_and_leave_the_scale(images: Tensor) -> None:
+    heat = torch.full((1, 16, 16), 0.25)
+    heat[0, 2, 3], heat[0, 4, 5] = torch.nan, -0.5
+    for signed in (True, False):
+        figure = plots.heatmaps(images[:1], {"a": heat}, signed=signed)
+        assert _scale(figure) == ((-0.5, 0.5) if signed else (0, 0.5))
+        shown = _overlay(figure, 1)
+        assert shown[2, 3, 3] == 0
+        assert shown[0, 0, 3] > 0
+
+
+def test_maps_that_are_compared_share_a_scale_that_is_symmetrical_about_zero(images: Tensor) -> None:
+    small, large = torch.zeros(1, 16, 16), torch.zeros(1, 16, 16)
+    small[0, 0, 0], large[0, 0, 0], large[0, 1, 1] = 0.2, 0.2, -0.8
+    figure = plots.heatmaps(images[:1], {"small": small, "large": large})
+    assert _scale(figure) == pytest.approx((-0.8, 0.8))
+    assert np.array_equal(_overlay(figure, 1)[0, 0], _overlay(figure, 2)[0, 0])  # same value, same colour
+    assert [axis.get_title() for axis in figure.axes[:3]] == ["image", "small", "large"]
+    alone = plots.heatmaps(images[:1], {"small": small, "large": large}, shared=False, label="drop")
+    assert not np.array_equal(_overlay(alone, 1)[0, 0], _overlay(alone, 2)[0, 0])
+    assert alone.axes[-1].get_ylabel() == "drop (each map on its own scale)"
+    assert [t.get_text() for t in alone.axes[-1].get_yticklabels()] == ["lowest", "0", "highest"]
+
+
+def test_evidence_for_is_red_against_is_blue_and_none_is_clear(images: Tensor) -> None:
+    heat = torch.zeros(1, 16, 16)
+    heat[0, 0, 0], heat[0, 1, 1] = 1, -1
+    shown = _overlay(plots.heatmaps(images[:1], {"a": heat}), 1)
+    assert shown[0, 0, 0] > shown[0, 0, 2]
+    assert shown[1, 1, 2] > shown[1, 1, 0]
+    assert shown[0, 0, 3] == shown[1, 1, 3] == 1
+    assert shown[5, 5, 3] == 0
+
+
+def test_several_images_have_a_row_each(images: Tensor) -> None:
+    maps = {"one": torch.rand(3, 16, 16), "two": torch.rand(3, 16, 16)}
+    figure = plots.heatmaps(images, maps, titles=["a", "b", "c"], label="drop in probability")
+    titles = [axis.get_title() for axis in figure.axes[:9]]
+    assert titles == ["a", "one", "two", "b", "", "", "c", "", ""]
+    assert figure.axes[9].get_ylabel() == "drop in probability"
+
+
+def test_many_maps_of_one_image_run_on(images: Tensor) -> None:
+    figure = plots.heatmaps(images[:1], {str(n): torch.rand(1, 16, 16) for n in range(6)}, columns=4)
+    assert [axis.get_title() for axis in figure.axes[:8]] == ["image", "0", "1", "2", "3", "4", "5", ""]
+
+
+def test_pictures_in_rows(images: Tensor) -> None:
+    figure = plots.pictures(images, ["a", "b\nc", "d"], columns=2)
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b\nc", "d", ""]
+    assert np.allclose(np.asarray(figure.axes[1].images[0].get_array()), images[1].permute(1, 2, 0))
+    plots.pictures([images[0, :1]]).canvas.draw()  # grey
+
+
+def test_an_answer_has_a_bar_per_class(images: Tensor) -> None:
+    figure = plots.answer(images[0], [("cat", 0.75), ("dog", 0.25)], title="photo")
+    assert [bar.get_width() for bar in figure.axes[1].patches] == [0.75, 0.25]
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["cat", "dog"]
+    assert figure.axes[1].get_xlabel() == "probability"
+    assert {text.get_text() for text in figure.axes[1].texts} == {"0.75", "0.25"}
+
+
+def test_lines_are_labelled_at_their_ends() -> None:
+    figure = plots.lines([0, 1], {"up": [0, 1], "down": [1, 0]}, xlabel="removed", ylabel="accuracy (higher is better)")
+    [axis] = figure.axes
+    assert [text.get_text().strip() for text in axis.texts] == ["up", "down"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("removed", "accuracy (higher is better)")
+    assert [list(line.get_ydata()) for line in axis.lines] == [[0, 1], [1, 0]]
+    assert len({line.get_color() for line in axis.lines}) == 2
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    objects: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", objects.append)
+    return objects
+
+
+def test_show_puts_alt_text_into_the_output_and_closes_the_figure(shown: list[Any], images: Tensor) -> None:
+    figure = plots.pictures(images)
+    plots.show(figure, alt="Three squares of noise", caption="Seed 1, three images.")
+    assert not plt.fignum_exists(figure.number)
+    assert len(shown) == 2
+    data, metadata = DisplayFormatter().format(shown[0])
+    assert metadata["image/png"]["alt"] == "Three squares of noise"
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).format == "PNG"
+    assert shown[1].data == "_Seed 1, three images._"
+    plots.show(plots.pictures(images), alt="Again, without a caption")
+    assert len(shown) == 3
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("alt", ["", "  \n"])
+def test_show_without_alt_text_is_refused(alt: str, shown: list[Any], images: Tensor) -> None:
+    with pytest.raises(ValueError, match="alt is empty; expected a sentence that says what the figure shows"):
+        plots.show(plots.pictures(images), alt=alt)
+    assert shown == []
+
+
+def test_a_figure_becomes_a_small_file() -> None:
+    from vislib.data import photo
+
+    pixels = torch.from_numpy(np.array(photo("cat").resize((224, 224))) / 255).permute(2, 0, 1).float()
+    figure = plots.pictures([pixels] * 3)
+    file, raw = plots.png(figure), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=100, bbox_inches="tight")
+    assert len(file) < 0.6 * raw.tell()
+    assert len(file) < 200_000
+    image = Image.open(io.BytesIO(file))
+    assert image.mode == "P"
+    assert 800 < image.width < 1000
+    assert file == plots.png(figure)  # the same figure is the same file, so that notebooks do not change
+
+
+def test_drawing_leaves_the_style_of_others_alone(images: Tensor) -> None:
+    before = dict(plt.rcParams)
+    interactive = plt.isinteractive()
+    plots.heatmaps(images[:1], {"a": torch.rand(1, 16, 16)})
+    assert dict(plt.rcParams) == before
+    assert plt.isinteractive() == interactive
