@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import explain, fills
+from vislib import data, embedding, explain, fills, nets, training
+from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 
@@ -20,6 +21,25 @@ Routine = Callable[[nn.Module, Tensor, Tensor], Any]
 
 def _classifier(model: nn.Module) -> Classifier:
     return Classifier(model, mean=(0.4, 0.5, 0.6), std=0.3, input_size=16)
+
+
+def _image_set(images: Tensor, target: Tensor) -> data.ImageSet:
+    return data.ImageSet(images, target, "abcde", images[:, 0] > 0.5, {"k": target})
+
+
+def _features(model: nn.Module, images: Tensor) -> Tensor:
+    return model(images).detach()
+
+
+def _recorded(model: nn.Module, images: Tensor) -> Tensor:
+    with record(model, ["0"]) as seen:
+        model(images)
+    return seen["0"]
+
+
+def _like(model: nn.Module, other: nn.Module) -> nn.Module:
+    """Put another network where the model is."""
+    return to_pretend(other) if isinstance(next(model.parameters()), PretendTensor) else other
 
 
 # mixed=False: takes no images together with a model, so that there is nothing to mix
@@ -41,6 +61,26 @@ ROUTINES: dict[str, Routine] = {
         )
         for name in fills.FILLS
     },
+    "data.shapes": lambda model, images, target: model(data.shapes(3, size=16, device=images.device).images),
+    "data.ImageSet": lambda model, images, target: model(_image_set(images, target)[target < 4].split(1)[0].images),
+    "activations.record": lambda model, images, target: _recorded(model, images),
+    "embedding.pca": lambda model, images, target: embedding.pca(_features(model, images)).points,
+    "embedding.Projection.transform": lambda model, images, target: embedding.pca(
+        _features(model, images), 1
+    ).transform(_features(model, images)[:2]),
+    "embedding.tsne": lambda model, images, target: embedding.tsne(
+        _features(model, images).repeat(3, 1), perplexity=2, iterations=250
+    ),
+    "embedding.nearest": lambda model, images, target: embedding.nearest(_features(model, images), k=2),
+    "embedding.neighbour_accuracy": lambda model, images, target: embedding.neighbour_accuracy(
+        _features(model, images), target % 2, k=1
+    ),
+    "embedding.trustworthiness": lambda model, images, target: embedding.trustworthiness(
+        _features(model, images), _features(model, images)[:, :1], k=1
+    ),
+    "embedding.class_weights": lambda model, images, target: model(images) @ embedding.class_weights(model),
+    "training.accuracy": lambda model, images, target: training.accuracy(model, _image_set(images, target)),
+    "nets.SmallCNN": lambda model, images, target: _like(model, nets.SmallCNN(size=16, widths=(4, 4)).eval())(images),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
 }
 
@@ -60,7 +100,7 @@ def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor
     result = _tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
     assert len(result) == len(expected) > 0
     for ours, cpu in zip(result, expected, strict=True):
-        if not name.endswith(".top"):  # which returns plain numbers
+        if not name.endswith((".top", "accuracy", "trustworthiness")):  # which return plain numbers
             assert ours.device == DEVICE
         torch.testing.assert_close(ours.cpu() if isinstance(ours, PretendTensor) else ours, cpu, rtol=0, atol=1e-6)
 

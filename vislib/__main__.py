@@ -1,4 +1,4 @@
-"""``python -m vislib doctor`` checks this machine; ``python -m vislib fetch resnet18`` gets a network's weights."""
+"""``python -m vislib doctor`` checks this machine; ``fetch resnet18`` gets a network's weights; ``results`` computes tables."""
 
 import argparse
 import os
@@ -112,6 +112,18 @@ def _fetch(names: Sequence[str]) -> int:
     return 0
 
 
+def _results(names: Sequence[str]) -> int:
+    from vislib import results
+
+    for name in names or results.recipes():
+        try:
+            print(f"{name}: {results.compute(name, progress=True)}")
+        except ValueError as error:
+            print(_one_line(error), file=sys.stderr)
+            return 1
+    return 0
+
+
 def _one_line(error: Exception) -> str:
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__
@@ -124,9 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check this machine")
     fetch = commands.add_parser("fetch", help="download the weights of torchvision networks")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="such as resnet18")
+    results = commands.add_parser("results", help="compute the stored tables again where their recipe has changed")
+    results.add_argument("names", nargs="*", metavar="NAME", help="such as weights; none: all")
     options = parser.parse_args(arguments)
-    run: Callable[[], int] = doctor if options.command == "doctor" else lambda: _fetch(options.names)
-    return 1 if run() else 0
+    run: dict[str, Callable[[], int]] = {
+        "doctor": doctor,
+        "fetch": lambda: _fetch(options.names),
+        "results": lambda: _results(options.names),
+    }
+    return 1 if run[options.command]() else 0
 
 
 if __name__ == "__main__":

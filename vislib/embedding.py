@@ -1,0 +1,195 @@
+"""Maps of many dimensions on two: the principal components, and t-SNE; and what a map keeps, as numbers."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vislib.models import Classifier
+
+
+def class_weights(model: nn.Module) -> Tensor:
+    """Return what the last linear layer knows of each class: one row per class, (K, D).
+
+    Raises:
+        ValueError: if the model has no linear layer, or a wrapped network has several heads to choose from.
+    """
+    head = model.head if isinstance(model, Classifier) else Classifier(model).head
+    return head.weight.detach().clone()
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Points on their principal components.
+
+    Args:
+        points: the data in the new coordinates, (N, n_components).
+        components: the directions, orthonormal rows, (n_components, D).
+        explained: each component's share of the variance, (n_components,).
+        mean: what was subtracted, (D,).
+    """
+
+    points: Tensor
+    components: Tensor
+    explained: Tensor
+    mean: Tensor
+
+    def transform(self, x: Tensor) -> Tensor:
+        """Return other points (M, D) in the same coordinates, (M, n_components)."""
+        return (x.flatten(1) - self.mean) @ self.components.T
+
+
+def pca(x: Tensor, n_components: int = 2) -> Projection:
+    """Find the orthogonal directions along which data vary most, exactly, on the data's device.
+
+    The sign of a component is free; here its largest entry in absolute value is positive, so that a plot does not flip.
+
+    Args:
+        x: (N, …), floating point; all but the first dimension are flattened to D.
+        n_components: how many, at most min(N, D).
+
+    Raises:
+        ValueError: if there are fewer points or dimensions than components, or NaN.
+
+    Pearson 1901, On lines and planes of closest fit to systems of points in space, https://doi.org/10.1080/14786440109462720
+    """
+    x = _points(x)
+    if not 1 <= n_components <= min(x.shape):
+        raise ValueError(
+            f"n_components is {n_components} for {x.shape[0]} points of {x.shape[1]} dimensions; "
+            f"expected 1 to {min(x.shape)}."
+        )
+    precise = x if x.device.type == "mps" else x.double()  # Apple's devices have no double precision
+    mean = precise.mean(0)
+    _, values, directions = torch.linalg.svd(precise - mean, full_matrices=False)
+    directions, variances = directions[:n_components], values**2
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    components = directions * largest.sign()
+    explained = variances[:n_components] / variances.sum().clamp(min=torch.finfo(precise.dtype).tiny)
+    points = (precise - mean) @ components.T
+    return Projection(points.to(x), components.to(x), explained.to(x), mean.to(x))
+
+
+def tsne(x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 1000) -> Tensor:
+    """Draw points so that those close together stay together: t-SNE with PCA initialisation, the same at every call.
+
+    On a CPU it is scikit-learn's Barnes–Hut; on a CUDA device TorchDR's, where that is installed (extra ``gpu``).
+    Distances between clusters, and their sizes, mean little: see notebook 03.
+
+    Args:
+        x: (N, …), floating point; all but the first dimension are flattened.
+        perplexity: about how many neighbours a point has; less than N.
+        seed: with PCA initialisation it changes little.
+        iterations: steps of gradient descent.
+
+    Returns:
+        Points (N, 2), on the device of `x`.
+
+    Raises:
+        ValueError: if the perplexity is not between 1 and N, or for NaN.
+
+    van der Maaten & Hinton 2008, Visualizing Data using t-SNE, https://jmlr.org/papers/v9/vandermaaten08a.html
+    van der Maaten 2014, Accelerating t-SNE using Tree-Based Algorithms, https://jmlr.org/papers/v15/vandermaaten14a.html
+    """
+    x = _points(x)
+    if not 1 <= perplexity < len(x):
+        raise ValueError(
+            f"perplexity is {perplexity} for {len(x)} points; expected at least 1 and less than the points."
+        )
+    if x.device.type == "cuda":
+        return _tsne_cuda(x, perplexity, seed, iterations)
+    from sklearn.manifold import TSNE
+
+    few = _few_dimensions(x).cpu()
+    method = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, max_iter=iterations)
+    return torch.from_numpy(method.fit_transform(few.numpy())).to(x)
+
+
+def _few_dimensions(x: Tensor, keep: int = 50) -> Tensor:
+    """Return the data on its first principal components, which keep the neighbours and make the search for them fast."""
+    return pca(x, keep).points if min(x.shape) > keep else x
+
+
+def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
+    """Return the share of points whose label is the most frequent one among their k nearest neighbours, themselves excluded.
+
+    Of labels that are equally frequent the one with the nearest neighbour counts.
+
+    Args:
+        x: (N, …), floating point.
+        labels: (N,), int64, on the same device.
+        k: neighbours, less than N.
+    """
+    x = _points(x)
+    if labels.shape != x.shape[:1]:
+        raise ValueError(f"labels has shape {tuple(labels.shape)} for {len(x)} points; expected one per point.")
+    votes = labels[nearest(x, k=k)]  # (N, k), nearest first
+    same = (votes[:, :, None] == votes[:, None, :]).sum(2)  # how many agree with each vote
+    winner = votes.gather(1, same.argmax(1, keepdim=True))[:, 0]  # argmax returns the first of equals
+    return float((winner == labels).float().mean().cpu())
+
+
+def nearest(x: Tensor, *, k: int) -> Tensor:
+    """Return the indices of the k nearest other points of each point, nearest first, (N, k)."""
+    x = _points(x)
+    if not 1 <= k < len(x):
+        raise ValueError(f"k is {k} for {len(x)} points; expected at least 1 and less than the points.")
+    rows = torch.arange(len(x), device=x.device)
+    found = []
+    for part in rows.split(max(1, 2**24 // len(x))):
+        distances = torch.cdist(x[part], x)
+        distances[rows[: len(part)], part] = math.inf
+        found.append(distances.topk(k, dim=1, largest=False).indices)
+    return torch.cat(found)
+
+
+def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
+    """Return how far neighbours on a map were neighbours before, in [0, 1]: 1 if every one of them was.
+
+    Each of the k nearest on the map that is not among the k nearest in `x` costs as much as its rank there exceeds k.
+
+    Args:
+        x: the data, (N, …), floating point.
+        points: their map, (N, …), on the same device.
+        k: neighbours, less than N / 2.
+
+    Venna & Kaski 2001, Neighborhood preservation in nonlinear projection methods, https://doi.org/10.1007/3-540-44668-0_68
+    """
+    x, points = _points(x), _points(points)
+    n = len(x)
+    if len(points) != n or not 1 <= k < n / 2:
+        raise ValueError(
+            f"k is {k}, with {n} points and {len(points)} on the map; expected as many, and k below {n / 2:g}."
+        )
+    rows, cost = torch.arange(n, device=x.device), 0.0
+    neighbours = nearest(points, k=k)
+    for part in rows.split(max(1, 2**22 // n)):
+        distances = torch.cdist(x[part], x)
+        distances[rows[: len(part)], part] = -1  # a point itself has rank 0
+        ranks = distances.argsort(stable=True, dim=1).argsort(dim=1).gather(1, neighbours[part])
+        cost += float((ranks - k).clamp(min=0).sum().cpu())
+    return 1 - 2 * cost / (n * k * (2 * n - 3 * k - 1))
+
+
+def _tsne_cuda(x: Tensor, perplexity: float, seed: int, iterations: int) -> Tensor:
+    try:
+        from torchdr import TSNE
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            "t-SNE on a CUDA device needs TorchDR; run: python -m pip install 'interpreting-vision-models[gpu]', "
+            "or move the points: tsne(x.cpu())."
+        ) from error
+    method = TSNE(perplexity=perplexity, init="pca", max_iter=iterations, random_state=seed, device="cuda")
+    points: Tensor = method.fit_transform(_few_dimensions(x))
+    return points.to(x)
+
+
+def _points(x: Tensor) -> Tensor:
+    """Return (N, D), checked."""
+    if not isinstance(x, Tensor) or x.ndim < 2 or not x.is_floating_point():
+        came = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise TypeError(f"the points are {came}; expected a floating point tensor (N, D).")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("the points contain NaN or infinity; expected finite numbers.")
+    return x.detach().flatten(1)
