@@ -9,6 +9,8 @@ else
 PY := .venv/bin/python
 endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+# In a container the only user is often root, which JupyterLab refuses unless told.
+AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
 
 .PHONY: lab test lint unit nbval browser notebooks bench clean
@@ -28,7 +30,7 @@ INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.tx
 	@touch $@
 
 lab: .venv/.course  ## open the course in JupyterLab; options: make lab LAB_ARGS="--no-browser --port=8899"
-	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LAB_ARGS)
+	$(PY) -m jupyterlab $(AS_ROOT) notebooks/00_start_here.ipynb $(LAB_ARGS)
 
 test: lint unit nbval browser  ## everything
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from flashcards.deck import Card, Deck
+from flashcards.deck import Card, Deck, Option
 from flashcards.markdown import with_images
 
 LETTERS = "ABCDEFGHI"
@@ -61,9 +61,14 @@ def details(summary: str, content: str) -> str:
     )
 
 
+def lettered(options: Sequence[Option]) -> str:
+    """Options with letters of their own: a page that is not trusted turns lettered lists into numbered ones."""
+    lines = "<br>\n".join(f"{letter}) {option.html}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"<p>{lines}</p>" if options else ""
+
+
 def _details(number: int, card: Card) -> str:
-    options = "".join(f"<li>{option.html}</li>" for option in card.options)
-    listed = f'<ol type="A">{options}</ol>' if options else ""
+    listed = lettered(card.options)
     if card.kind == "choice":
         right = next(i for i, option in enumerate(card.options) if option.right)
         solution = f"<p><strong>{LETTERS[right]}: {card.options[right].html}</strong></p>\n"
@@ -71,13 +76,7 @@ def _details(number: int, card: Card) -> str:
         solution = card.solved + "\n" if card.kind == "cloze" else ""
     # The question stands outside of the fold where it needs room for a picture or for options.
     if listed or "<img" in card.question:
-        return embedded(
-            card, f"<p>{number}.</p>\n{card.question}\n{listed}\n{details('Answer', solution + card.answer)}"
-        )
+        question = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
+        return embedded(card, f"{question}\n{listed}\n{details('Answer', solution + card.answer)}")
     question = card.question.removeprefix('<p class="fc-question">').removesuffix("</p>")
     return embedded(card, details(f"{number}. {question}", solution + card.answer))
-
-
-def titles(decks: Sequence[Deck]) -> str:
-    """The titles of decks, in one line."""
-    return ", ".join(deck.title for deck in decks)

@@ -61,10 +61,9 @@ class Predict(Shown):
         return "\n".join(lines)
 
     def html(self) -> str:
-        items = "".join(f"<li>{option.html}</li>" for option in self.options)
         right = self.options[self.right]
         solution = f"<p><strong>{fallback.LETTERS[self.right]}: {right.html}</strong></p>\n{self.explanation}"
-        content = f'{self.question}\n<ol type="A">{items}</ol>\n{fallback.details("Answer", solution)}'
+        content = f"{self.question}\n{fallback.lettered(self.options)}\n{fallback.details('Answer', solution)}"
         return fallback.page("Predict", "Commit to an answer before you open it.", content)
 
     def widget(self) -> Any:

@@ -88,7 +88,7 @@ class Progress:
     def _tell(self, error: Exception) -> None:
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error).rstrip(".")
         self.notice = (
-            f"Not saved: {reason}. You can go on; your grades are kept until the kernel stops "
+            f"Not saved ({reason}). You can go on; your grades are kept until the kernel stops "
             f"and saved as soon as {self.store.path if self.store else 'the file'} can be written."
         )
 

@@ -316,12 +316,12 @@ class Fails(nn.Module):
 
     def __init__(self, network: nn.Module, error: BaseException) -> None:
         super().__init__()
-        self.network, self.error, self.calls = network, error, 0
+        self.network, self.error, self.calls = network, lambda: error, 0  # a copy raises the same error
 
     def forward(self, images: Tensor) -> Tensor:
         self.calls += 1
         if self.calls == 2:
-            raise self.error
+            raise self.error()
         result: Tensor = self.network(images)
         return result
 

@@ -2,7 +2,9 @@
 
 A fill maps images (B, C, H, W) to a canvas of the same shape; the patch shows the canvas through a window. So a fill
 for one position is the same as for any other, and a reader's own fill is one line: ``lambda images: 1 - images``.
-Every fill assumes something: a constant or noise leaves the distribution of photographs, a blur keeps the colours.
+One fill depends on where the patch lies, since it continues what is around it: `inpaint`.
+Every fill assumes something: a constant or noise leaves the distribution of photographs, a blur keeps the colours,
+and what is painted over can be painted back.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,10 @@ import torch
 from torch import Tensor
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
-"""The name of a fill in `FILLS`, a function images -> canvas, or a tensor that broadcasts to (B, C, H, W)."""
+"""A name (in `FILLS`, or "inpaint"), a function images -> canvas, or a tensor that broadcasts to (B, C, H, W)."""
+
+Patches = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(index, rows, cols), each int (n,), -> patches (n, C, h, w): what lies under n patches, by their top left pixels."""
 
 
 def black(images: Tensor) -> Tensor:
@@ -53,6 +58,79 @@ def noise(images: Tensor, *, seed: int = 0) -> Tensor:
 
 
 FILLS: dict[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (black, white, gray, mean, blur, noise)}
+NAMES = (*FILLS, "inpaint")
+
+
+def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tuple[int, int]) -> Tensor:
+    """The surroundings, continued: the smoothest surface (Laplace's equation) that meets the pixels round the patch.
+
+    At the border of the image, where a side has no pixels to meet, the surface goes on level. A patch over the whole
+    image has no surroundings, and becomes grey.
+
+    Args:
+        images: (B, C, H, W).
+        index, rows, cols: int (n,), on the images' device: which image, and the patch's top left pixel.
+        size: height and width of the patches, in pixels.
+
+    Returns:
+        (n, C, h, w), pixels between the least and the greatest of those that they meet.
+
+    Pérez, Gangnet & Blake 2003, Poisson Image Editing, https://doi.org/10.1145/882262.882269 (without guidance)
+    """
+    (height, width), (h, w) = images.shape[-2:], size
+    result = images.new_empty(len(index), images.shape[1], h, w)
+    above, below, before, behind = rows > 0, rows + h < height, cols > 0, cols + w < width
+    kinds = torch.stack([above, below, before, behind], 1)
+    for kind in kinds.unique(dim=0).cpu().tolist():
+        same = (kinds == torch.tensor(kind, device=images.device)).all(1)
+        if not any(kind):
+            result[same] = 0.5
+            continue
+        b, top, left = index[same], rows[same], cols[same]
+        down, across = (start[:, None] + torch.arange(n, device=images.device) for start, n in ((top, h), (left, w)))
+        pull = images.new_zeros(len(b), images.shape[1], h, w)  # each pixel is drawn towards its neighbours on the ring
+        if kind[0]:
+            pull[:, :, 0] += images[b[:, None], :, top[:, None] - 1, across].transpose(1, 2)
+        if kind[1]:
+            pull[:, :, -1] += images[b[:, None], :, top[:, None] + h, across].transpose(1, 2)
+        if kind[2]:
+            pull[..., 0] += images[b[:, None], :, down, left[:, None] - 1].transpose(1, 2)
+        if kind[3]:
+            pull[..., -1] += images[b[:, None], :, down, left[:, None] + w].transpose(1, 2)
+        # The Laplacian of a rectangle is a sum of one matrix for the rows and one for the columns: solve in their bases.
+        (rates, basis), (rates_, basis_) = (_laplacian(n, *ends) for n, ends in ((h, kind[:2]), (w, kind[2:])))
+        rates, basis, rates_, basis_ = (t.to(images) for t in (rates, basis, rates_, basis_))
+        result[same] = basis @ ((basis.T @ pull @ basis_) / (rates[:, None] + rates_)) @ basis_.T
+    return result.clamp(0, 1)
+
+
+def _laplacian(n: int, first: bool, last: bool) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues and eigenvectors of the differences between n neighbours; the ends may have one more."""
+    steps = torch.diag(torch.ones(n - 1, dtype=torch.float64), 1)
+    neighbours = steps + steps.T
+    degree = neighbours.sum(1)
+    degree[0] += first
+    degree[-1] += last
+    rates, basis = torch.linalg.eigh(degree.diag() - neighbours)
+    return rates, basis
+
+
+def patches(fill: Fill, images: Tensor, size: tuple[int, int]) -> Patches:
+    """Return a function of (index, rows, cols) that gives what lies under patches of `size` (height, width).
+
+    Raises:
+        ValueError, TypeError: for a fill that `canvas` refuses.
+    """
+    if isinstance(fill, str) and fill == "inpaint":
+        return lambda index, rows, cols: inpaint(images, index, rows, cols, size)
+    under = canvas(fill, images)
+    return lambda index, rows, cols: windows(under, index, rows, cols, size)
+
+
+def windows(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return what images show in windows of `size` (height, width): (n, C, h, w), for index, rows, cols int (n,)."""
+    down, across = (s[:, None] + torch.arange(n, device=s.device) for s, n in zip((rows, cols), size, strict=True))
+    return images[index[:, None, None], :, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2)
 
 
 def canvas(fill: Fill, images: Tensor) -> Tensor:
@@ -63,13 +141,15 @@ def canvas(fill: Fill, images: Tensor) -> Tensor:
         TypeError: if `fill` is neither a name, a function nor a tensor.
     """
     if isinstance(fill, str):
+        if fill == "inpaint":
+            raise ValueError("the fill 'inpaint' depends on where the patch lies; expected a call of fills.patches.")
         if fill not in FILLS:
-            close = get_close_matches(fill, FILLS, n=1)
+            close = get_close_matches(fill, NAMES, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"fill is {fill!r}{hint}; expected one of {', '.join(FILLS)}, a function or a tensor.")
+            raise ValueError(f"fill is {fill!r}{hint}; expected one of {', '.join(NAMES)}, a function or a tensor.")
         return FILLS[fill](images)
     if not isinstance(fill, Tensor) and not callable(fill):
-        raise TypeError(f"fill is a {type(fill).__name__}; expected one of {', '.join(FILLS)}, a function or a tensor.")
+        raise TypeError(f"fill is a {type(fill).__name__}; expected one of {', '.join(NAMES)}, a function or a tensor.")
     filled = fill if isinstance(fill, Tensor) else fill(images)
     if not isinstance(filled, Tensor):
         raise TypeError(f"the fill function returned a {type(filled).__name__}; expected a tensor like the images.")

@@ -1,16 +1,16 @@
 """Occlusion: cover a part of the image, and see how far the score falls (Zeiler & Fergus 2014)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vislib._check import check_eval, check_images, check_inputs, check_logits, pair
 from vislib._progress import progress_bar
 from vislib.explain import Score, probability
-from vislib.fills import Fill, canvas
-
-_PIXELS_IN_FLIGHT = 32 * 224 * 224  # a batch that fits a small laptop with any common network
+from vislib.fills import Fill, patches
+from vislib.incremental import IncrementalModel
 
 
 def occlusion(
@@ -22,6 +22,8 @@ def occlusion(
     stride: int | tuple[int, int] = 8,
     fill: Fill = "mean",
     score: Score = probability,
+    incremental: bool = True,
+    dtype: torch.dtype | None = None,
     batch_size: int | None = None,
     progress: bool = False,
 ) -> Tensor:
@@ -39,7 +41,11 @@ def occlusion(
         stride: step between patches, or (vertical, horizontal), in pixels; at most the patch.
         fill: what lies under the patch, see :mod:`vislib.fills`.
         score: the number whose drop is measured, see :mod:`vislib.explain`.
-        batch_size: covered copies in flight; None chooses a safe number.
+        incremental: recompute only what a patch can reach (:mod:`vislib.incremental`): the same result, sooner. A
+            network for which that is not possible runs in plain batches, as all do with False.
+        dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
+        batch_size: covered copies in flight; None chooses by the size of the activations, and takes half as many
+            when memory runs out.
         progress: show a progress bar.
 
     Returns:
@@ -58,6 +64,8 @@ def occlusion(
         stride=stride,
         fill=fill,
         score=score,
+        incremental=incremental,
+        dtype=dtype,
         batch_size=batch_size,
         progress=progress,
     )
@@ -75,6 +83,8 @@ def occlusion_grid(
     stride: int | tuple[int, int] = 8,
     fill: Fill = "mean",
     score: Score = probability,
+    incremental: bool = True,
+    dtype: torch.dtype | None = None,
     batch_size: int | None = None,
     progress: bool = False,
 ) -> Tensor:
@@ -84,7 +94,9 @@ def occlusion_grid(
     def scores(logits: Tensor, index: Tensor) -> Tensor:
         return score(logits, classes[index])
 
-    clean, covered = _sweep(model, images, classes, scores, patch, stride, fill, batch_size, progress)
+    clean, covered = _sweep(
+        model, images, classes, scores, patch, stride, fill, incremental, dtype, batch_size, progress
+    )
     return clean[:, None, None] - covered
 
 
@@ -95,6 +107,8 @@ def occlusion_logits(
     patch: int | tuple[int, int] = 32,
     stride: int | tuple[int, int] = 8,
     fill: Fill = "mean",
+    incremental: bool = True,
+    dtype: torch.dtype | None = None,
     batch_size: int | None = None,
     progress: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -104,7 +118,9 @@ def occlusion_logits(
     """
     check_images(model, images)
     check_eval(model)
-    return _sweep(model, images, None, lambda logits, index: logits, patch, stride, fill, batch_size, progress)
+    return _sweep(
+        model, images, None, lambda logits, index: logits, patch, stride, fill, incremental, dtype, batch_size, progress
+    )
 
 
 @torch.no_grad()
@@ -116,39 +132,27 @@ def _sweep(
     patch: int | tuple[int, int],
     stride: int | tuple[int, int],
     fill: Fill,
+    incremental: bool,
+    dtype: torch.dtype | None,
     batch_size: int | None,
     progress: bool,
 ) -> tuple[Tensor, Tensor]:
     """Apply `reduce(logits, index)` to the clean images and to all covered copies: (B, ...), (B, rows, cols, ...)."""
-    (height, h, _), (width, w, _) = sizes = _sizes(images, patch, stride)
-    tops, lefts = (_starts(*s) for s in sizes)
-    under = canvas(fill, images)
-    batch = images.shape[0]
-    step = _batch_size(batch_size, height * width)
-    everything = torch.arange(batch, device=images.device)
-
-    def clean(part: Tensor) -> Tensor:
-        logits = model(images[part])
-        check_logits(logits, images[part], None if target is None else target[part])
-        return reduce(logits, part)
-
-    answers = torch.cat([clean(part) for part in everything.split(step)])
-    places = [(b, top, left) for b in range(batch) for top in tops for left in lefts]
-    covered = []
-    with progress_bar(len(places), "occlusion", progress) as bar:
-        for chunk in _chunks(places, step):
-            index = torch.tensor([b for b, _, _ in chunk], device=images.device)
-            copies = images[index]
-            for copy, (b, top, left) in zip(copies, chunk, strict=True):
-                copy[:, top : top + h, left : left + w] = under[b, :, top : top + h, left : left + w]
-            covered.append(reduce(model(copies), index))
-            bar.update(len(chunk))
-    return answers, torch.cat(covered).unflatten(0, (batch, len(tops), len(lefts)))
-
-
-def _chunks(places: list[tuple[int, int, int]], step: int) -> Iterator[list[tuple[int, int, int]]]:
-    for start in range(0, len(places), step):
-        yield places[start : start + step]
+    sizes = _sizes(images, patch, stride)
+    tops, lefts = (np.array(_starts(*s)) for s in sizes)
+    size = (sizes[0][1], sizes[1][1])
+    under = patches(fill, images, size)
+    seen = IncrementalModel(model, images, incremental=incremental, dtype=dtype, batch_size=batch_size)
+    check_logits(seen.clean, images, target)
+    which, rows, cols = (a.ravel() for a in np.meshgrid(np.arange(len(images)), tops, lefts, indexing="ij"))
+    at = [torch.from_numpy(a).to(images.device) for a in (which, rows, cols)]
+    clean = reduce(seen.clean, torch.arange(len(images), device=images.device))
+    covered = clean.new_empty(len(rows), *clean.shape[1:])
+    with progress_bar(len(rows), "occlusion", progress) as bar:
+        for chosen, logits in seen.stream(lambda p: under(at[0][p], at[1][p], at[2][p]), size, rows, cols, which):
+            covered[chosen] = reduce(logits, at[0][chosen])
+            bar.update(len(chosen))
+    return clean, covered.unflatten(0, (len(images), len(tops), len(lefts)))
 
 
 def _sizes(
@@ -177,13 +181,3 @@ def _windows(size: int, patch: int, stride: int) -> Tensor:
     starts = torch.tensor(_starts(size, patch, stride))[:, None]
     pixels = torch.arange(size)
     return ((pixels >= starts) & (pixels < starts + patch)).float()
-
-
-def _batch_size(batch_size: int | None, pixels: int) -> int:
-    if batch_size is None:
-        return min(max(_PIXELS_IN_FLIGHT // pixels, 1), 1024)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
-        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
-    return batch_size

@@ -23,12 +23,13 @@ from urllib.parse import quote, urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 START = 90  # seconds: a cold JupyterLab on a busy machine
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,6 @@ class Notebook:
     lab: Lab
     path: str
     errors: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
 
     def command(self, name: str, wait: bool = True) -> None:
         """Carry out a command of JupyterLab."""
@@ -132,6 +132,29 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def outside() -> list[str]:
+    """The addresses beyond the loopback that were asked for, and refused."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def context(browser: Browser, outside: list[str]) -> Iterator[BrowserContext]:
+    """One profile for all tests, so that JupyterLab's scripts come out of its cache."""
+    context = browser.new_context(reduced_motion="reduce")
+
+    def note(url: str) -> None:
+        address = urlsplit(url)
+        if address.hostname not in (None, "127.0.0.1"):  # data: and blob: have no host
+            outside.append(url)
+
+    # The browser resolves no other host (FLAGS); intercepting requests would switch off its cache.
+    context.on("request", lambda request: note(request.url))
+    context.on("page", lambda page: page.on("websocket", lambda socket: note(socket.url)))
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab that keeps its settings, its notebooks and the learner's progress in a temporary folder."""
     home = tmp_path_factory.mktemp("lab")
@@ -178,7 +201,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
+def open_notebook(lab: Lab, context: BrowserContext, outside: list[str]) -> Iterator[Callable[..., Notebook]]:
     """Open a notebook, given as a list of code cells or as a path that is copied; several may be open."""
     shutil.rmtree(lab.progress.parent, ignore_errors=True)
     opened: list[Notebook] = []
@@ -194,19 +217,10 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), target)
         else:
             shutil.copy(content, target)
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
         page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         notebook = Notebook(page, lab, name)
         opened.append(notebook)
-
-        def local_only(route: Any) -> None:
-            if urlsplit(route.request.url).hostname == "127.0.0.1":
-                route.continue_()
-            else:
-                notebook.outside.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", local_only)
         page.on("pageerror", lambda error: notebook.errors.append(str(error)))
         page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset", timeout=START * 1000)
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=START * 1000)
@@ -232,8 +246,8 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
     for notebook in opened:
         with contextlib.suppress(Error):  # the test may have closed the page
             notebook.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
-        notebook.page.context.close()
-    assert [url for notebook in opened for url in notebook.outside] == []
+        notebook.page.close()
+    assert outside == []
     assert [error for notebook in opened for error in notebook.errors] == []
 
 

@@ -184,7 +184,7 @@ _CONTRAST = """(card) => {
 def contrast(card: Locator) -> None:
     """Every text on the card stands out from its background as WCAG AA asks."""
     found = card.evaluate(_CONTRAST)
-    assert len(found) >= 4
+    assert len(found) >= 3
     assert {text: round(ratio, 2) for text, ratio in found.items() if ratio < 4.5} == {}
 
 
@@ -222,7 +222,7 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     card.locator(".fc-choices li").nth(1).click()
     expect(card.locator(".fc-answer")).to_be_visible()
     expect(card.locator(".fc-wrong")).to_contain_text("your choice")
-    expect(card.locator(".fc-right")).to_contain_text("A")
+    expect(card.locator(".fc-right")).to_contain_text("The grainy one")
     look(card, "chosen")
 
     asked = notebook.card(1)
@@ -267,7 +267,7 @@ def test_a_whole_deck_with_trouble_on_the_way_ends_in_a_summary(open_notebook):
         reveal(card)
         notebook.page.keyboard.press("1" if number == 6 else "3")
         if number == 1:
-            expect(card.locator(".fc-notice")).to_contain_text("Not saved: ")
+            expect(card.locator(".fc-notice")).to_contain_text("Not saved (")
             shoot(card, "notice_light")
         assert card.locator(".fc-notice p").count() == 1
     expect(card.locator(".fc-end")).to_contain_text("5 of 6 right at the first try.")
@@ -312,3 +312,15 @@ def test_two_notebooks_at_once_lose_nothing(open_notebook):
             position(card, f"Card {number} of 10")
     names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
     assert sorted(names) == ["gradients"] * 3 + ["roar"] * 3
+
+
+def test_the_network_is_closed_and_an_attempt_is_noticed(context, lab, outside):
+    page = context.new_page()
+    page.goto(f"{lab.url}/lab")  # its own rules forbid no address, as those of /api would
+    attempt = "(url) => fetch(url, { mode: 'no-cors' }).then(() => 'reached', () => 'refused')"
+    hosts = ["http://example.org/a.js", "http://192.0.2.1/a.js", "http://localhost.invalid/a.js"]
+    assert [page.evaluate(attempt, url) for url in hosts] == ["refused"] * 3
+    assert page.evaluate(attempt, f"{lab.url}/api") == "reached"
+    page.close()
+    assert outside == hosts
+    outside.clear()

@@ -222,7 +222,7 @@ def test_what_cannot_be_written_is_told_and_counts_all_the_same(progress_file, m
     log = Progress(Store(trouble(progress_file, monkeypatch)))
     many = [Review(f"t.c{i}" + "x" * 200, NOW, Grade.GOOD) for i in range(60)]  # more than fits into a page
     entries = [log.record(review) for review in many]
-    assert log.notice.startswith("Not saved: ")
+    assert log.notice.startswith("Not saved (")
     assert "Traceback" not in log.notice
     assert log.reviews() == many  # nothing is lost while the kernel lives, and nothing counts twice
     log.withdraw(entries[-1])

@@ -126,7 +126,7 @@ def test_trouble_with_the_file_is_said_on_the_card_once_and_the_quiz_goes_on(sma
         screen.press("Show")
         screen.press("Good")
         assert f"Card {number} of 3" in screen.text
-        assert screen.text.count("Not saved: ") == 1
+        assert screen.text.count("Not saved (") == 1
     assert "kept until the kernel stops" in screen.text
     progress_file.parent.unlink()
     screen.press("B")

@@ -1,0 +1,81 @@
+"""How many copies at once: by the size of the activations, and fewer when memory runs out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from vislib._regions import Ints
+
+KEPT = 256 * 2**20  # bytes of clean maps that are kept together
+_IN_FLIGHT = 12 * 2**20  # bytes of the largest activation; a few times that are alive at once
+_AT_MOST = 64
+
+
+def check_batch_size(batch_size: int | None) -> None:
+    """Raise unless `batch_size` is an int of at least 1, or None."""
+    if batch_size is None:
+        return
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
+
+
+class _Largest(TorchDispatchMode):
+    """Notes the size of the largest result of any operation, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes: int = 1
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in pytree.tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self.bytes = max(self.bytes, leaf.numel() * leaf.element_size())
+        return result
+
+
+def largest_activation(model: nn.Module, images: Tensor) -> int:
+    """Return the bytes of the largest result inside the network for one batch of images."""
+    with _Largest() as largest:
+        model(images)
+    found: int = largest.bytes
+    return found
+
+
+def positions_in_flight(largest: int) -> int:
+    """Return how many copies to compute at once, if the largest activation of one has so many bytes."""
+    return min(max(_IN_FLIGHT // max(largest, 1), 4), _AT_MOST)
+
+
+def pixels_in_flight(pixels: int) -> int:
+    """Return how many images of so many pixels to compute at once, when nothing is known of the network."""
+    return min(max(32 * 224 * 224 // pixels, 1), 1024)
+
+
+def halving(
+    positions: Ints, limit: int, work: Callable[[Ints], list[tuple[Tensor, Tensor]]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Work through positions, `limit` at a time; each time memory runs out, half as many."""
+    start = 0
+    while start < len(positions):
+        try:
+            done = work(positions[start : start + limit])
+        except RuntimeError as error:
+            if not _out_of_memory(error) or limit == 1:
+                raise
+            limit = max(min(limit, len(positions) - start) // 2, 1)
+            continue
+        start += limit
+        yield from done
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in str(error) for sign in ("can't allocate memory", "not enough memory", "backend out of memory")
+    )
