@@ -130,3 +130,68 @@ def test_a_verdict_shows_itself_as_one_line() -> None:
     assert repr(Verdict("right", "Right.")) == str(Verdict("right", "Right.")) == "✓ Right."
     assert str(Verdict("wrong", "No.")) == "✗ No."
     assert str(exercises.NOT_YET).startswith("… Not attempted yet")
+
+
+def _shares(values: Tensor) -> Tensor:
+    return values / values.sum()
+
+
+def _near(x: Tensor, k: int, first: int = 1) -> Tensor:
+    return torch.cdist(x, x).argsort(1)[:, first : first + k]
+
+
+def _kept(before: Tensor, after: Tensor, k: int, first: int = 1) -> float:
+    old, new = (_near(p, k, first) for p in (before, after))
+    return (old[:, :, None] == new[:, None, :]).any(2).float().mean().item()
+
+
+def _rows(weights: Tensor, members: Tensor) -> Tensor:
+    return (weights[members] - weights[members].mean(0)).norm(dim=1)
+
+
+def _raise(*arguments: Any) -> None:
+    raise RuntimeError("oh")
+
+
+MAPS: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
+    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x - x.mean(0)) ** 2), "right", "squares"),
+    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x) ** 2), "wrong", "subtracted the mean"),
+    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x - x.mean(0))), "wrong", "a variance is a square"),
+    (exercises.explained, lambda x: torch.linalg.svdvals(x - x.mean(0)) ** 2, "wrong", "divide by their sum"),
+    (exercises.explained, lambda x: torch.ones(5) / 5, "wrong", "yours is 0.200"),
+    (exercises.explained, lambda x: torch.ones(4), "wrong", "expected (5,)"),
+    (exercises.explained, lambda x: None, "not attempted", "return None"),
+    (exercises.explained, _raise, "wrong", "RuntimeError: oh"),
+    (exercises.typical, lambda w, m: m[_rows(w, m).argmin()].item(), "right", "closest"),
+    (exercises.typical, lambda w, m: m[_rows(w, m).argmin()], "right", "closest"),
+    (exercises.typical, lambda w, m: _rows(w, m).argmin().item(), "wrong", "position"),
+    (exercises.typical, lambda w, m: (w - w[m].mean(0)).norm(dim=1).argmin().item(), "wrong", "not a member"),
+    (exercises.typical, lambda w, m: m[(w[m] - w.mean(0)).norm(dim=1).argmin()].item(), "wrong", "all classes"),
+    (exercises.typical, lambda w, m: m[_rows(w, m).argmax()].item(), "wrong", "Expected class"),
+    (exercises.typical, lambda w, m: "dog", "wrong", "returns a str"),
+    (exercises.typical, lambda w, m: None, "not attempted", "return None"),
+    (exercises.support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).float().mean(1), "right", "alone"),
+    (exercises.support, lambda x, y, k: (y[_near(x, k, 0)] == y[:, None]).float().mean(1), "wrong", "itself"),
+    (exercises.support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).sum(1), "wrong", "share"),
+    (
+        exercises.support,
+        lambda x, y, k: (y[_near(x, k, len(x) - k)] == y[:, None]).float().mean(1),
+        "wrong",
+        "farthest",
+    ),
+    (exercises.support, lambda x, y, k: torch.zeros(20), "wrong", "first point"),
+    (exercises.support, lambda x, y, k: None, "not attempted", "return None"),
+    (exercises.kept, _kept, "right", "every neighbour"),
+    (exercises.kept, lambda a, b, k: _kept(a, b, k, 0), "wrong", "its own neighbour"),
+    (exercises.kept, lambda a, b, k: _kept(a, b, k) * k * len(a), "wrong", "divide"),
+    (exercises.kept, lambda a, b, k: 0.123, "wrong", "yours is 0.123"),
+    (exercises.kept, lambda a, b, k: [1], "wrong", "returns a list"),
+    (exercises.kept, lambda a, b, k: None, "not attempted", "return None"),
+]
+
+
+@pytest.mark.parametrize(("checker", "attempt", "state", "message"), MAPS)
+def test_checkers_of_the_maps(checker: Any, attempt: Any, state: str, message: str) -> None:
+    verdict = checker(attempt)
+    assert verdict.state == state, verdict
+    assert message in verdict.message

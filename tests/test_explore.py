@@ -144,3 +144,48 @@ def test_the_model_and_the_image_stay_as_they_were(model: Classifier, image: Ten
         controls = _controls(explore.occlusion(model, image, 3, fill="noise"))
         controls["down"].value = 0
     assert torch.equal(image, before)
+
+
+NAMES = ["crane", "tabby", "crane", "beagle", "<b>"]
+
+
+def test_the_neighbour_explorer_lists_the_nearest_of_both_spaces() -> None:
+    weights = torch.tensor([[0.0, 0, 9], [1, 0, 0], [2.5, 0, 0], [4.5, 0, 0], [9, 0, 0]])
+    points = torch.tensor([[0.5, 0], [0, 0], [4, 0], [5, 0], [9, 0]])
+    explorer = explore.neighbours(NAMES, weights, points, start="tabby", k=2)
+    controls = _controls(explorer)
+    table = controls["HTML"].value
+    rows = re.findall(r"<tr><td[^>]*>([^<]*)</td><td>([^<]*)</td></tr>", table)
+    assert rows == [("crane (2) ●", "crane (0)"), ("beagle", "crane (2) ●")]  # two cranes are told apart
+    before = controls["Image"].value
+    controls["class"].value = "beagle"
+    rows = re.findall(r"<tr><td[^>]*>([^<]*)</td><td>([^<]*)</td></tr>", controls["HTML"].value)
+    assert [row[0].rstrip(" ●") for row in rows] == ["crane (2)", "tabby"]
+    assert controls["Image"].value != before
+    controls["class"].value = "<b>"
+    assert "<b><b></b>" not in controls["HTML"].value  # a name is no markup
+
+
+def test_the_neighbour_explorer_is_a_page_without_a_kernel() -> None:
+    page = explore.neighbours(NAMES, torch.eye(5), torch.eye(5)[:, :2], start="tabby", k=2)._repr_mimebundle_()
+    assert "data:image/png;base64" in page["text/html"]
+    assert "tabby" in page["text/html"]
+    assert page["text/plain"].startswith("Neighbour explorer")
+
+
+def test_the_map_shows_each_point_with_its_own_image() -> None:
+    images = torch.zeros(5, 3, 16, 16)
+    images[3, 0] = 1  # a red one
+    points = torch.tensor([[0.0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]])
+    page = explore.hover(points, images, torch.tensor([0, 1, 0, 1, 1]), ["a", "<b>"], thumb=16)._repr_mimebundle_()
+    dots = re.findall(r'<b class="g(\d)" style="left:([\d.]+)%;bottom:([\d.]+)%">', page["text/html"])
+    assert [int(group) for group, _, _ in dots] == [0, 1, 0, 1, 1]
+    assert dots[3][1:] == ("98.0", "98.0")
+    assert "&lt;b&gt;" in page["text/html"]
+    # the image of point 3 stands in the second row, first column of a sheet of 3 x 3
+    assert 'background-position:-0px -32px" title="3:' in page["text/html"]
+    import base64
+
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", page["text/html"])[1]))))  # type: ignore[index]
+    assert sheet.shape == (48, 48, 3)
+    assert sheet[24, 8, 0] > 200 > 60 > sheet[24, 8, 1]

@@ -1,12 +1,15 @@
-"""Maps of many dimensions on two: the principal components, and t-SNE; and what a map keeps, as numbers."""
+"""Maps of many dimensions in two: the principal components, and t-SNE; and what a map keeps, as numbers."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vislib.models import Classifier
+
+_EXAGGERATED = 250  # steps
 
 
 def class_weights(model: nn.Module) -> Tensor:
@@ -62,7 +65,7 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
         )
     precise = x if x.device.type == "mps" else x.double()  # Apple's devices have no double precision
     mean = precise.mean(0)
-    _, values, directions = torch.linalg.svd(precise - mean, full_matrices=False)
+    directions, values = _right_singular(precise - mean)
     directions, variances = directions[:n_components], values**2
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     components = directions * largest.sign()
@@ -71,39 +74,60 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     return Projection(points.to(x), components.to(x), explained.to(x), mean.to(x))
 
 
+def _right_singular(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the right singular vectors as rows, and the singular values; a wide matrix is faster on its side."""
+    if x.shape[1] > x.shape[0]:
+        left, values, _ = torch.linalg.svd(x.T, full_matrices=False)
+        return left.T, values
+    _, values, right = torch.linalg.svd(x, full_matrices=False)
+    return right, values
+
+
 def tsne(x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 1000) -> Tensor:
     """Draw points so that those close together stay together: t-SNE with PCA initialisation, the same at every call.
 
-    On a CPU it is scikit-learn's Barnes–Hut; on a CUDA device TorchDR's, where that is installed (extra ``gpu``).
+    It works on the first 50 principal components. On a CPU it is openTSNE's Barnes–Hut; on a CUDA device TorchDR's,
+    where that is installed (extra ``gpu``).
     Distances between clusters, and their sizes, mean little: see notebook 03.
 
     Args:
         x: (N, …), floating point; all but the first dimension are flattened.
-        perplexity: about how many neighbours a point has; less than N.
+        perplexity: about how many neighbours a point has; at most a third of the others.
         seed: with PCA initialisation it changes little.
-        iterations: steps of gradient descent.
+        iterations: steps of gradient descent, the first 250 of them with exaggerated attraction; at least 250.
 
     Returns:
         Points (N, 2), on the device of `x`.
 
     Raises:
-        ValueError: if the perplexity is not between 1 and N, or for NaN.
+        ValueError: if the perplexity or the iterations are out of range, or for NaN.
 
     van der Maaten & Hinton 2008, Visualizing Data using t-SNE, https://jmlr.org/papers/v9/vandermaaten08a.html
     van der Maaten 2014, Accelerating t-SNE using Tree-Based Algorithms, https://jmlr.org/papers/v15/vandermaaten14a.html
+    Poličar et al. 2024, openTSNE: A Modular Python Library for t-SNE, https://doi.org/10.18637/jss.v109.i03
     """
     x = _points(x)
-    if not 1 <= perplexity < len(x):
+    if not 1 <= perplexity <= (most := (len(x) - 1) / 3):
         raise ValueError(
-            f"perplexity is {perplexity} for {len(x)} points; expected at least 1 and less than the points."
+            f"perplexity is {perplexity} for {len(x)} points; expected from 1 to {most:g}, a third of them."
         )
+    if iterations < _EXAGGERATED:
+        raise ValueError(f"iterations is {iterations}; expected at least {_EXAGGERATED}.")
     if x.device.type == "cuda":
         return _tsne_cuda(x, perplexity, seed, iterations)
-    from sklearn.manifold import TSNE
+    from openTSNE import TSNE
 
-    few = _few_dimensions(x).cpu()
-    method = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, max_iter=iterations)
-    return torch.from_numpy(method.fit_transform(few.numpy())).to(x)
+    method = TSNE(
+        perplexity=perplexity,
+        initialization="pca",
+        negative_gradient_method="bh",
+        early_exaggeration_iter=_EXAGGERATED,
+        n_iter=iterations - _EXAGGERATED,
+        random_state=seed,
+        n_jobs=torch.get_num_threads(),
+    )
+    few = _few_dimensions(x).cpu().numpy()
+    return torch.from_numpy(np.asarray(method.fit(few), dtype=np.float32)).to(x)
 
 
 def _few_dimensions(x: Tensor, keep: int = 50) -> Tensor:

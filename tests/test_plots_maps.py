@@ -1,0 +1,127 @@
+"""Maps: names do not overlap, every point is drawn once, and panels carry their own numbers."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from torch import Tensor
+
+from vislib import imagenet, models, plots_maps
+from vislib.embedding import class_weights, pca
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def _no_window() -> Iterator[None]:
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def _points(n: int, seed: int = 0) -> Tensor:
+    return torch.randn(n, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def _labels(figure: Figure) -> list[Annotation]:
+    return [child for child in figure.axes[0].get_children() if isinstance(child, Annotation)]
+
+
+def _overlaps(figure: Figure) -> int:
+    figure.canvas.draw()
+    boxes = [plots_maps._box(label) for label in _labels(figure)]
+    return sum(a.overlaps(b) for a, b in combinations(boxes, 2))
+
+
+def test_names_that_would_lie_on_each_other_are_parted() -> None:
+    groups = torch.arange(120) % 8
+    names = [f"a rather long name {k}" for k in range(8)]  # all middles lie near the origin
+    figure = plots_maps.scatter(_points(120), groups, names, words={i: f"word {i}" for i in range(5)})
+    assert len(_labels(figure)) == 13
+    assert _overlaps(figure) == 0
+    frame = figure.axes[0].get_window_extent()
+    for label in _labels(figure):
+        box = plots_maps._box(label)
+        assert frame.x0 - 2 <= box.x0 < box.x1 <= frame.x1 + 2
+        assert frame.y0 - 2 <= box.y0 < box.y1 <= frame.y1 + 2
+
+
+def test_without_parting_they_would_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots_maps, "spread_labels", lambda *arguments: None)
+    names = [f"a rather long name {k}" for k in range(8)]
+    assert _overlaps(plots_maps.scatter(_points(120), torch.arange(120) % 8, names)) > 5
+
+
+def test_the_names_on_the_map_of_notebook_02_do_not_overlap() -> None:
+    model = models.load()
+    points = pca(class_weights(model).cpu()).points
+    known = ["golden retriever", "timber wolf", "tabby", "pizza", "school bus", "violin", "castle", "goldfish"]
+    figure = plots_maps.scatter(
+        points, imagenet.groups(), imagenet.GROUPS, pale=imagenet.OTHER, words={model.index(w): w for w in known}
+    )
+    assert len(_labels(figure)) == len(known) + len(imagenet.GROUPS)
+    assert _overlaps(figure) == 0
+
+
+def test_every_point_is_drawn_once_in_the_look_of_its_group() -> None:
+    groups = torch.tensor([0] * 5 + [1] * 7 + [2] * 9)
+    points = _points(21)
+    figure = plots_maps.scatter(points, groups, ["a", "b", "c"], pale="c")
+    drawn = {dots.get_label(): dots for dots in figure.axes[0].collections}
+    assert {name: len(dots.get_offsets()) for name, dots in drawn.items()} == {"a": 5, "b": 7, "c": 9}
+    assert torch.allclose(torch.tensor(drawn["b"].get_offsets().data).float(), points[5:12])
+    assert len({tuple(dots.get_facecolor()[0]) for dots in drawn.values()}) == 3
+    assert drawn["c"].get_zorder() < drawn["a"].get_zorder()
+
+
+def test_thirteen_groups_have_thirteen_looks() -> None:
+    looks = {
+        (
+            plots_maps._colour(k, name, imagenet.GROUPS, imagenet.OTHER),
+            plots_maps.MARKERS[k % 8 if k < 8 else (k + 3) % 8],
+        )
+        for k, name in enumerate(imagenet.GROUPS)
+    }
+    assert len(looks) == 13
+
+
+def test_panels_have_a_row_per_colouring_and_the_notes_below() -> None:
+    maps = {"one": _points(12), "two": _points(12, 1)}
+    groups = [torch.arange(12) % 2, torch.arange(12) % 3]
+    notes = {"one": ["0.1", "0.2"], "two": ["0.3", "0.4"]}
+    figure = plots_maps.panels(maps, groups, [["a", "b"], ["c", "d", "e"]], rows=["by a", "by c"], notes=notes)
+    assert [axis.get_xlabel() for axis in figure.axes] == ["0.1", "0.3", "0.2", "0.4"]
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["one", "two"]
+    figure.canvas.draw()
+    first, second = (legend.get_window_extent() for legend in figure.legends)
+    assert not first.overlaps(second)
+    for legend in (first, second):
+        assert not any(legend.overlaps(axis.get_window_extent()) for axis in figure.axes)
+
+
+def test_panels_may_colour_each_map_in_its_own_way() -> None:
+    maps = {"one": _points(4), "two": _points(4)}
+    own = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 1]])
+    figure = plots_maps.panels(maps, [own], [["a", "b"]])
+    sizes = [[len(dots.get_offsets()) for dots in axis.collections] for axis in figure.axes]
+    assert sizes == [[4, 0], [2, 2]]
+
+
+def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
+    images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    figure = plots_maps.gallery(_points(20), images, [3, 7], groups=torch.arange(20) % 2, names=["a", "b"])
+    boxes = figure.axes[1].child_axes
+    assert [box.get_title() for box in boxes] == ["1: b", "2: b"]
+    assert torch.allclose(torch.tensor(boxes[1].images[0].get_array().data), images[7].permute(1, 2, 0))
+    assert _overlaps(figure) == 0
+
+
+def test_bars_carry_their_values() -> None:
+    figure = plots_maps.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert written == ["0.50", "0.25"]
+    assert [patch.get_height() for patch in figure.axes[0].patches] == [0.5, 0.25]
