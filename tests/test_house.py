@@ -104,11 +104,11 @@ def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
 # From the bottom up, as in the design: a module imports from its own layer and from those before it.
 LAYERS = [
     {"__init__", "_device", "_check", "_progress", "explain"},
-    {"models", "nets", "data", "fills", "activations", "incremental"},
+    {"models", "nets", "data", "imagenet", "fills", "activations", "incremental", "_checkpoint"},
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
     {"sanity", "roar", "faithfulness"},
-    {"results", "plots", "explore", "exercises", "__main__"},
+    {"results", "_recipes", "plots", "plots_maps", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]
 EVALUATIONS = LAYERS[4]
