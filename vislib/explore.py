@@ -226,7 +226,7 @@ class Page:
 
 
 def hover(
-    points: Tensor, images: Tensor, groups: Tensor, names: Sequence[str], *, title: str = "", thumb: int = 40
+    points: Tensor, images: Tensor, groups: Tensor, names: Sequence[str], *, title: str = "", thumb: int = 32
 ) -> Page:
     """Draw a map (N, 2) on which each point shows its image (N, C, H, W) and its group's name under the mouse."""
     from vislib.plots_maps import PALETTE

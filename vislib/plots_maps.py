@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from vislib.plots import figure
+from vislib.plots import _picture, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,10 +104,8 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
     for number, i in enumerate(chosen, 1):
         row, column = divmod(number - 1, columns)
         box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
-        image = images[i].detach().cpu().float().clamp(0, 1)
-        box.imshow(image.permute(1, 2, 0) if len(image) == 3 else image[0], cmap="gray", vmin=0, vmax=1)
+        _picture(box, images[i])
         box.set_title(f"{number}: {names[int(groups[i])]}", fontsize=9, pad=2)
-        box.axis("off")
     return made
 
 
