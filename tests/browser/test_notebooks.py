@@ -33,20 +33,26 @@ def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) 
 
 
 def move_explorer(notebook: Any, cell: int) -> None:
-    """Move the first slider of an explorer by one step, and see that the page answers."""
+    """Do what a reader does first with the explorer of a cell, and see that the page answers."""
     page = notebook.page
     page.evaluate("(i) => { jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", cell)
     box = page.locator(".jp-Cell.jp-mod-active")
     box.scroll_into_view_if_needed()
-    handle = box.locator(".noUi-handle").first
-    handle.wait_for()
-    before = box.locator(".jp-OutputArea").inner_html()
+    output = box.locator(".jp-OutputArea").first
+    slider, search, dot = (box.locator(what) for what in (".noUi-handle", ".widget-combobox input", ".vlmap b"))
+    slider.or_(search).or_(dot).first.wait_for()
     if folder := os.environ.get("SCREENSHOTS"):
         box.screenshot(path=Path(folder) / f"{Path(notebook.path).stem}_explorer.png")
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "([element, before]) => element.innerHTML !== before",
-        arg=[box.locator(".jp-OutputArea").element_handle(), before],
-        timeout=20_000,
-    )
+    before = output.inner_html()
+    if dot.count():
+        dot.first.hover(force=True)
+        dot.first.locator("i").wait_for(state="visible")
+        return
+    if slider.count():
+        slider.first.focus()
+        page.keyboard.press("ArrowRight")
+    else:
+        search.first.fill("pizza")
+        search.first.press("Enter")
+    answered = "([element, before]) => element.innerHTML !== before"
+    page.wait_for_function(answered, arg=[output.element_handle(), before], timeout=20_000)
