@@ -35,7 +35,9 @@ def _small(**options: Any) -> Classifier:
     return Classifier(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(5)), **options)
 
 
-@pytest.mark.parametrize("size", [(640, 480), (333, 517), (256, 256), (224, 900), (100, 77), (1, 300)])
+@pytest.mark.parametrize(
+    "size", [(640, 480), (333, 517), (256, 399), (401, 256), (256, 256), (224, 900), (100, 77), (1, 300)]
+)
 def test_preprocess_is_torchvisions_to_the_last_bit(size: tuple[int, int]) -> None:
     from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 

@@ -52,8 +52,7 @@ MAPS: dict[str, Tensor] = {
 }
 
 
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize(("signed", "shared"), [(True, True), (False, False)])
 @pytest.mark.parametrize("name", MAPS)
 def test_any_map_can_be_drawn(name: str, signed: bool, shared: bool, images: Tensor) -> None:
     figure = plots.heatmaps(images[:1], {"a": MAPS[name]}, signed=signed, shared=shared, label="drop")
@@ -84,7 +83,9 @@ def test_maps_that_are_compared_share_a_scale_that_is_symmetrical_about_zero(ima
     assert [axis.get_title() for axis in figure.axes[:3]] == ["image", "small", "large"]
     alone = plots.heatmaps(images[:1], {"small": small, "large": large}, shared=False, label="drop")
     assert not np.array_equal(_overlay(alone, 1)[0, 0], _overlay(alone, 2)[0, 0])
-    assert alone.axes[-1].get_ylabel() == "drop (each map on its own scale)"
+    assert [axis.get_title() for axis in alone.axes[1:3]] == ["small\n(to ± 0.2)", "large\n(to ± 0.8)"]
+    above = plots.heatmaps(images[:1], {"small": small, "large": large.abs()}, shared=False, signed=False)
+    assert [axis.get_title() for axis in above.axes[1:3]] == ["small\n(to 0.2)", "large\n(to 0.8)"]
     assert [t.get_text() for t in alone.axes[-1].get_yticklabels()] == ["lowest", "0", "highest"]
 
 
@@ -98,11 +99,19 @@ def test_evidence_for_is_red_against_is_blue_and_none_is_clear(images: Tensor) -
     assert shown[5, 5, 3] == 0
 
 
-def test_several_images_have_a_row_each(images: Tensor) -> None:
-    maps = {"one": torch.rand(3, 16, 16), "two": torch.rand(3, 16, 16)}
+def test_several_images_have_a_column_each_and_maps_a_row(images: Tensor) -> None:
+    each = torch.tensor([0.0, 0.5, 1.0])[:, None, None].expand(3, 16, 16)
+    maps = {"one": each, "two": 1 - each}
     figure = plots.heatmaps(images, maps, titles=["a", "b", "c"], label="drop in probability")
-    titles = [axis.get_title() for axis in figure.axes[:9]]
-    assert titles == ["a", "one", "two", "b", "", "", "c", "", ""]
+    assert [axis.get_title() for axis in figure.axes[:9]] == ["a", "b", "c", *[""] * 6]
+    named = [[text.get_text() for text in axis.texts] for axis in figure.axes[:9]]
+    assert named == [[], [], [], ["one"], [], [], ["two"], [], []]
+    for panel in range(9):
+        assert len(figure.axes[panel].images) == (1 if panel < 3 else 2)
+    strengths = [float(_overlay(figure, panel)[0, 0, 3]) for panel in range(3, 9)]
+    assert strengths == pytest.approx([0, 0.5**0.6, 1, 1, 0.5**0.6, 0])  # each image has its own map
+    shown = figure.axes[7].images[0].get_array()  # the second image, pale, under the second map
+    assert np.allclose(np.asarray(shown), 0.45 + 0.55 * images[1].mean(0).numpy())
     assert figure.axes[9].get_ylabel() == "drop in probability"
 
 

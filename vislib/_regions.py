@@ -468,35 +468,30 @@ _ELEMENTWISE = """
     abs neg exp log log1p expm1 sqrt rsqrt square sin cos tanh sigmoid erf reciprocal sign floor ceil round relu
     clamp clamp_min clamp_max clip pow add sub mul div true_divide maximum minimum where eq ne lt le gt ge
     logical_and logical_or logical_not float double half bfloat16 addcmul addcdiv lerp nan_to_num
-""".split()
-_OPERATORS = "add sub mul truediv neg pow abs eq ne lt le gt ge and_ or_ invert".split()
+"""
+_OPERATORS = "add sub mul truediv neg pow abs eq ne lt le gt ge and_ or_ invert"
 _FUNCTIONAL = """
     relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink
     softplus softsign tanhshrink logsigmoid threshold tanh sigmoid
-""".split()
+"""
 _MODULES = """
     ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Hardtanh Hardswish Hardsigmoid Hardshrink Softshrink
     Softplus Softsign Tanhshrink LogSigmoid Threshold Tanh Sigmoid
-""".split()
+"""
 
 Builder = Callable[..., Rule | None]
 
 
 def _elementwise_rules() -> Iterable[tuple[Any, Builder]]:
-    for name in _ELEMENTWISE:
+    for name in _ELEMENTWISE.split():
         if hasattr(torch.Tensor, name):
             yield name, elementwise(getattr(torch.Tensor, name))
         if hasattr(torch, name) and callable(getattr(torch, name)):
             yield getattr(torch, name), elementwise(getattr(torch, name))
-    for name in _OPERATORS:
+    for name in _OPERATORS.split():
         yield getattr(operator, name), elementwise(getattr(operator, name))
-    for name in _FUNCTIONAL:
+    for name in _FUNCTIONAL.split():
         yield getattr(F, name), elementwise(getattr(F, name))
-
-
-def _module(rule: Callable[[Any, Any], Rule | None]) -> Builder:
-    """Make a builder for a module's class: it is called with the module and the module's one argument."""
-    return rule
 
 
 def _pool_module(rule: Builder, *names: str) -> Builder:
@@ -519,7 +514,7 @@ _AVG = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "d
 RULES: dict[Any, Builder] = {
     # operation                 rule
     **dict(_elementwise_rules()),
-    **{getattr(nn, name): (lambda m, x: elementwise(m)(x)) for name in _MODULES},
+    **{getattr(nn, name): (lambda m, x: elementwise(m)(x)) for name in _MODULES.split()},
     nn.Conv2d: _conv_module,
     F.conv2d: conv,
     nn.MaxPool2d: _pool_module(max_pool, *_MAX),
@@ -540,7 +535,9 @@ RULES: dict[Any, Builder] = {
     torch.softmax: over_channels(torch.softmax),
     F.softmax: over_channels(F.softmax),
     "softmax": over_channels(Tensor.softmax),
-    F.normalize: lambda x, p=2.0, dim=1, eps=1e-12: over_channels(lambda v, d: F.normalize(v, p, d, eps))(x, dim),
+    F.normalize: lambda x, p=2.0, dim=1, eps=1e-12, out=None: over_channels(lambda v, d: F.normalize(v, p, d, eps))(
+        x, dim
+    ),
     nn.Softmax: lambda m, x: over_channels(lambda full, dim: m(full))(x, m.dim),
     nn.Softmax2d: lambda m, x: over_channels(lambda full, dim: m(full))(x, 1),
     torch.transpose: transpose,

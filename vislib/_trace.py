@@ -195,10 +195,12 @@ def _without_in_place(root: nn.Module, graph: fx.Graph) -> None:
         if change is None:
             continue
         changed = node.args[0] if node.args else None
-        if not isinstance(changed, fx.Node) or (changed.op != "placeholder" and not _fresh(root, changed)):
+        if not isinstance(changed, fx.Node):
+            raise UntraceableError
+        if changed.op != "placeholder" and "in_place" not in changed.meta and not _fresh(root, changed):
             raise UntraceableError  # others may share its memory
         for user in list(changed.users):
-            if order[user] < order[node] and not _fresh(root, user):
+            if order[user] < order[node] and "in_place" not in user.meta and not _fresh(root, user):
                 raise UntraceableError
             if order[user] > order[node]:
                 user.replace_input_with(changed, node)

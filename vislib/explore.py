@@ -135,7 +135,9 @@ def _bars(classes: Sequence[str], shown: Sequence[int], clean: Tensor, now: Tens
             f'<td style="width:150px"><div style="background:#0072b2;height:12px;width:{150 * value:.0f}px"></div></td>'
             f"<td>{value:.2f} ({before:.2f})</td></tr>"
         )
+    first = int(now.argmax())
     return (
+        f"<p>The network says <b>{html.escape(classes[first])}</b> ({float(now[first]):.2f}).</p>"
         '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability with the patch '
         f"(and without)</caption>{''.join(rows)}</table>"
     )

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vislib._check import check_eval, check_images, check_logits
@@ -61,7 +62,7 @@ class IncrementalModel:
         dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
         batch_size: copies in flight; None chooses by the size of the activations. Halved when memory runs out.
         incremental: False runs the network as it is, in plain batches.
-        dense_from: share of a map from which on all of it is computed; 0 computes whole maps throughout.
+        dense_from: share of a map from which on all of it is computed (None: 0.7); 0 computes whole maps throughout.
 
     Attributes:
         exact_by: "increments", or "plain batches" for a network that cannot be traced.
@@ -81,7 +82,7 @@ class IncrementalModel:
         dtype: torch.dtype | None = None,
         batch_size: int | None = None,
         incremental: bool = True,
-        dense_from: float = DENSE_FROM,
+        dense_from: float | None = None,
     ) -> None:
         check_images(model, images)
         check_eval(model)
@@ -90,7 +91,7 @@ class IncrementalModel:
             raise TypeError(f"dtype is {dtype!r}; expected a floating-point type such as torch.bfloat16, or None.")
         self._dtype = None if dtype == images.dtype else dtype
         self._batch_size = batch_size
-        self._dense_from = dense_from
+        self._dense_from = DENSE_FROM if dense_from is None else dense_from
         self._model = model if self._dtype is None else copy.deepcopy(model).to(self._dtype)
         self._images = images.detach()
         self._steps: list[Step] = []
@@ -487,7 +488,10 @@ class _Chunk:
             inside & ((down >= 0) & (down < own.height))[:, :, None] & ((across >= 0) & (across < own.width))[:, None]
         )
         n, i, j = np.nonzero(fresh)
-        to = lambda array: torch.from_numpy(array).to(device)  # noqa: E731
+
+        def to(array: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(array).to(device)
+
         changed = self.values[step].permute(0, 2, 3, 1)
         taken[to(n), to(i), to(j)] = changed[to(n), to(down[n, i]), to(across[n, j])]
         taken[to(~inside)] = pad

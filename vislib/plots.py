@@ -137,7 +137,7 @@ def heatmaps(
     heats = {name: heat.detach().cpu().float() for name, heat in maps.items()}
     limit = _limit(list(heats.values()))
     limits = {name: limit if shared else _limit([heat]) for name, heat in heats.items()}
-    names = {name: name if shared else f"{name}\n(to ± {limits[name]:.2g})" for name in heats}
+    names = {name: name if shared else f"{name}\n(to {'± ' if signed else ''}{limits[name]:.2g})" for name in heats}
     plain = list(titles) or [""] * len(images)
     if several:
         grid: list[tuple[Tensor, Tensor | None, str, str]] = [
