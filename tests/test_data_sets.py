@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -168,16 +167,6 @@ def test_a_shortcut_tells_the_label_with_the_chosen_probability() -> None:
     offset = (lies.attributes["mark"] - lies.labels) % 6
     assert int(offset.bincount(minlength=6)[1:].min()) > 300  # uniform over the five others: 432 each
     assert shapes(4, size=16).attributes["mark"].tolist() == [-1] * 4
-
-
-@pytest.mark.slow
-def test_ten_thousand_images_in_five_seconds() -> None:
-    seconds = []
-    for _ in range(2):  # drawn by one thread, so that its processor time is what an idle machine takes
-        start = time.process_time()
-        shapes(10_000)
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 5
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def _bars(classes: Sequence[str], shown: Sequence[int], clean: Tensor, now: Tens
         )
     first = int(now.argmax())
     return (
-        f"<p>The network says <b>{html.escape(classes[first])}</b> ({float(now[first]):.2f}).</p>"
+        f"<p>The network says <strong>{html.escape(classes[first])}</strong> ({float(now[first]):.2f}).</p>"
         '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability with the patch '
         f"(and without)</caption>{''.join(rows)}</table>"
     )
