@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from torch import Tensor
 
-from vislib import imagenet, models, plots_maps
+from vislib import imagenet, models
 from vislib.embedding import class_weights, pca
+from vislib.plots import maps as plots_maps
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from vislib import _checkpoint, _recipes, data, models, results
+from vislib import _checkpoint, data, models, results
+from vislib._recipes import weights
 from vislib.data import ImageSet, digits, shapes
 from vislib.models import Classifier
 from vislib.nets import SmallCNN
@@ -121,7 +122,7 @@ def test_accuracy_does_not_depend_on_the_batches(easy: ImageSet) -> None:
 )
 def test_a_shipped_network_is_as_good_as_its_header_says(name: str, at_least: float) -> None:
     model = models.trained(name)
-    _, test = _recipes.NETWORKS[name].data()
+    _, test = weights.NETWORKS[name].data()
     assert not model.training
     assert not any(p.requires_grad for p in model.parameters())
     share = accuracy(model, test.to(model.mean.device))
@@ -168,7 +169,7 @@ def test_training_again_agrees() -> None:
 
 
 def test_the_networks_of_two_tasks_were_trained_on_the_same_images() -> None:
-    a, b = (_recipes.NETWORKS[f"shapes_{task}"].data()[1] for task in ("object", "texture"))
+    a, b = (weights.NETWORKS[f"shapes_{task}"].data()[1] for task in ("object", "texture"))
     assert torch.equal(a.images, b.images)
     assert not torch.equal(a.images, shapes(len(a), seed=0, device="cpu").images)  # the test set is another one
     assert data.TASKS["object"] == tuple(a.classes)

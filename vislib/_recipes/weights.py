@@ -1,4 +1,4 @@
-"""The recipes of everything in ``results/`` and ``weights/``."""
+"""How the shipped networks come about."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -1,0 +1,45 @@
+"""What all checkers share: the verdict, and the first looks at an answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checker says; it shows itself as one line."""
+
+    state: Literal["not attempted", "wrong", "right"]
+    message: str
+
+    def __str__(self) -> str:
+        sign = {"not attempted": "…", "wrong": "✗", "right": "✓"}[self.state]
+        return f"{sign} {self.message}"
+
+    __repr__ = __str__
+
+
+NOT_YET = Verdict("not attempted", "Not attempted yet: replace the line `return None`, and run both cells again.")
+
+
+def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the answer of the reader's function, or a verdict if it raises."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # whatever a reader's first try raises is an answer to be explained
+        return Verdict("wrong", f"Your function raises {type(error).__name__}: {error}")
+
+
+def tensor_verdict(answer: Any, shape: tuple[int, ...]) -> Verdict | None:
+    """Return what is wrong with the form of an answer, or None."""
+    if isinstance(answer, Verdict):
+        return answer
+    if answer is None:
+        return NOT_YET
+    if not isinstance(answer, Tensor):
+        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected a tensor.")
+    if answer.shape != shape:
+        return Verdict("wrong", f"Your result has shape {tuple(answer.shape)}; expected {shape}.")
+    return None

@@ -1,0 +1,6 @@
+"""Interactive explorers, the one package with widgets. Each shows plain HTML where there is no kernel."""
+
+from vislib.explore.maps import hover, neighbours
+from vislib.explore.occlusion import occlusion
+
+__all__ = ["hover", "neighbours", "occlusion"]
