@@ -15,11 +15,7 @@ from tests.notebooks import PATHS, read
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-# 02 and 03 do not pass here yet; the reason is open.
-OPEN = ("02_weight_pca", "03_activation_tsne")
-
-
-@pytest.mark.parametrize("path", [path for path in PATHS if path.stem not in OPEN], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) -> None:
     notebook = open_notebook(path, height=1400)
     sources = notebook.sources()
@@ -43,8 +39,10 @@ def move_explorer(notebook: Any, cell: int) -> None:
     box = page.locator(".jp-Cell.jp-mod-active")
     box.scroll_into_view_if_needed()
     output = box.locator(".jp-OutputArea").first
-    slider, search, dot = (box.locator(what) for what in (".noUi-handle", ".widget-combobox input", ".vlmap b"))
-    slider.or_(search).or_(dot).first.wait_for()
+    slider, menu, search, dot = (
+        box.locator(what) for what in (".noUi-handle", ".widget-dropdown select", "input[list]", ".vlmap b")
+    )
+    slider.or_(menu).or_(search).or_(dot).first.wait_for()
     if folder := os.environ.get("SCREENSHOTS"):
         box.screenshot(path=Path(folder) / f"{Path(notebook.path).stem}_explorer.png")
     before = output.inner_html()
@@ -55,6 +53,8 @@ def move_explorer(notebook: Any, cell: int) -> None:
     if slider.count():
         slider.first.focus()
         page.keyboard.press("ArrowRight")
+    elif menu.count():
+        menu.first.select_option(index=int(menu.first.evaluate("menu => menu.selectedIndex === 0")))
     else:
         search.first.fill("pizza")
         search.first.press("Enter")
