@@ -73,7 +73,7 @@ def _outputs(cells: list[Any]) -> list[str]:
                 found.append(f"cell {number} has stored stderr")
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
                 found.append(f"cell {number} has stored a widget view")
-            if CLAIM in tags(cell) and "image/png" in output.get("data", {}):
+            if CLAIM in tags(cell) and any(kind.startswith("image/") for kind in output.get("data", {})):
                 found.append(f"claim cell {number} draws a figure; expected short text")
     return found
 

@@ -3,6 +3,7 @@
 import base64
 import html
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from vislib._check import check_inputs, check_logits
 from vislib.explore._frame import SIDE, Explorer, encoded
-from vislib.fills import FILLS, canvas
+from vislib.fills import NAMES, canvas, inpaint, patches, windows
+from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 
 
@@ -34,12 +36,11 @@ def occlusion(
     classes = check_inputs(model, image, target)
     if len(image) != 1:
         raise ValueError(f"image has shape {tuple(image.shape)}; expected one image (1, C, H, W).")
-    canvas(fill, image)  # says which fills there are
+    patches(fill, image, (1, 1))  # says which fills there are
     height, width = image.shape[-2:]
-    with torch.no_grad():
-        logits = model(image)
-    check_logits(logits, image, classes)
-    clean = logits.softmax(1)[0]
+    seen = IncrementalModel(model, image)
+    check_logits(seen.clean, image, classes)
+    clean = seen.clean.softmax(1)[0]
     names = model.classes or [str(k) for k in range(len(clean))]
     likeliest = clean.topk(min(5, len(clean))).indices.cpu().tolist()
     shown = [target, *[k for k in likeliest if k != target][:4]]
@@ -63,22 +64,28 @@ def occlusion(
     row, column = place or ((height - patch) // 2, (width - patch) // 2)
     top = slider("down", row, 0, height - smallest)
     left = slider("right", column, 0, width - smallest)
-    under = widgets.Dropdown(options=list(FILLS), value=fill, description="fill", layout=widgets.Layout(width="320px"))
+    under = widgets.Dropdown(options=NAMES, value=fill, description="fill", layout=widgets.Layout(width="320px"))
     picture = widgets.Image(
         format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE * height // width}px")
     )
     bars = widgets.HTML()
 
-    def covered() -> Tensor:
-        window = (..., slice(top.value, top.value + size.value), slice(left.value, left.value + size.value))
+    @cache
+    def filled(name: str) -> Tensor:
+        return canvas(name, image)
+
+    def covered() -> tuple[Tensor, Tensor]:
+        """Return the image with the patch in it, and the probabilities that it gets."""
+        y, x = top.value, left.value
+        shape = min(size.value, height - y), min(size.value, width - x)
+        at = [torch.tensor([n], device=image.device) for n in (0, y, x)]
+        content = inpaint(image, *at, shape) if under.value == "inpaint" else windows(filled(under.value), *at, shape)
         copy = image.clone()
-        copy[window] = canvas(under.value, image)[window]
-        return copy
+        copy[..., y : y + shape[0], x : x + shape[1]] = content
+        return copy, seen.run(content, *at[1:]).softmax(1)[0]
 
     def draw(change: Any = None) -> None:
-        now = covered()
-        with torch.no_grad():
-            probabilities = model(now).softmax(1)[0]
+        now, probabilities = covered()
         picture.value = encoded(now[0], "png")
         bars.value = _bars(names, shown, clean, probabilities)
 
@@ -87,7 +94,7 @@ def occlusion(
     draw()
     page = (
         f'<figure><img alt="A patch covers the middle of the image" width="{SIDE}" '
-        f'src="data:image/jpeg;base64,{base64.b64encode(encoded(covered()[0], "jpeg")).decode()}">{bars.value}'
+        f'src="data:image/jpeg;base64,{base64.b64encode(encoded(covered()[0][0], "jpeg")).decode()}">{bars.value}'
         "<figcaption>A still of the explorer: run this cell in JupyterLab to move the patch.</figcaption></figure>"
     )
     controls = widgets.VBox([top, left, size, under, bars])
