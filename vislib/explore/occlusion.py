@@ -78,11 +78,14 @@ def occlusion(
         """Return the image with the patch in it, and the probabilities that it gets."""
         y, x = top.value, left.value
         shape = min(size.value, height - y), min(size.value, width - x)
-        at = [torch.tensor([n], device=image.device) for n in (0, y, x)]
-        content = inpaint(image, *at, shape) if under.value == "inpaint" else windows(filled(under.value), *at, shape)
+        which, row, col = (torch.tensor([n], device=image.device) for n in (0, y, x))
+        if under.value == "inpaint":
+            content = inpaint(image, which, row, col, shape)
+        else:
+            content = windows(filled(under.value), which, row, col, shape)
         copy = image.clone()
         copy[..., y : y + shape[0], x : x + shape[1]] = content
-        return copy, seen.run(content, *at[1:]).softmax(1)[0]
+        return copy, seen.run(content, row, col).softmax(1)[0]
 
     def draw(change: Any = None) -> None:
         now, probabilities = covered()
