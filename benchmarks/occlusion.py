@@ -163,7 +163,7 @@ def case(name: str, rounds: int) -> Iterator[str]:
 
 def _best_batch(model: nn.Module, images: Tensor, patch: int, stride: int) -> int:
     """Return Captum's fastest batch size, found on a coarser grid of at least 64 positions, which fill the largest."""
-    stride = max(stride, (images.shape[-1] - patch) // 8)
+    stride = min(patch, max(stride, (images.shape[-1] - patch) // 8))  # Captum takes no stride over the patch
     return min(BATCHES, key=lambda batch: _seconds(lambda: captum(model, images, patch, stride, batch)))
 
 
@@ -218,33 +218,34 @@ HEAD = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"any of: {', '.join(CASES)}; all, and write the table, unless given")
+    parser.add_argument("names", nargs="*", help=f"any of: {', '.join(CASES)}; all unless given; other rows are kept")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     print("\n".join(HEAD), flush=True)
-    rows = []
     for name in arguments.names or CASES:
+        rows = []
         for row in case(name, arguments.rounds):
             print(row, flush=True)
             rows.append(row)
-    if not arguments.names:
-        TABLE.write_text(_page(rows, arguments.rounds), encoding="utf-8")
+        write(name, rows)
 
 
-def _page(rows: list[str], rounds: int) -> str:
-    return "\n".join(
-        [
-            "# Occlusion: times as fast as Captum",
-            "",
-            f"Median of {rounds} rounds (lowest to highest), two threads, float32 unless said, {torch.__version__} of PyTorch. "
-            "Written by `python -m benchmarks.occlusion`.",
-            "",
-            *HEAD,
-            *rows,
-            "",
-        ]
-    )
+def write(name: str, rows: list[str]) -> None:
+    """Put the rows of one network into the table, in place of its old ones."""
+    old = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else []
+    kept = {n: rows if n == name else [row for row in old if row.startswith(f"| {n} |")] for n in CASES}
+    lines = [
+        "# Occlusion: times as fast as Captum",
+        "",
+        f"Median of the rounds (lowest to highest), two threads, float32 unless said, PyTorch {torch.__version__}. "
+        "Written by `python -m benchmarks.occlusion`.",
+        "",
+        *HEAD,
+        *(row for of_network in kept.values() for row in of_network),
+        "",
+    ]
+    TABLE.write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

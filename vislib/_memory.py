@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vislib._regions import Ints
 
 KEPT = 256 * 2**20  # bytes of clean maps that are kept together
-_IN_FLIGHT = 12 * 2**20  # bytes of the largest activation; a few times that are alive at once
+_IN_FLIGHT = 18 * 2**20  # bytes of the largest activation; a few times that are alive at once
 _AT_MOST = 64
 
 
