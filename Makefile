@@ -9,6 +9,8 @@ else
 PY := .venv/bin/python
 endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+# Each core takes another file; a process with one thread wastes nothing.
+SPREAD := -n auto --dist loadfile
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
@@ -41,10 +43,10 @@ lint: .venv/.dev
 	$(PY) -m flashcards check
 
 unit: .venv/.dev
-	$(PY) -m pytest -m "not browser" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD) -m "not browser" $(PYTEST_ARGS)
 
 nbval: .venv/.dev
-	VISLIB_PROGRESS=off $(PY) -m pytest $(NBVAL) notebooks/
+	VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD) $(NBVAL) notebooks/
 
 browser: .venv/.dev
 	$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/browser
