@@ -194,7 +194,7 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     colours = scale.to_rgba(values)
     colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
     colours[np.isnan(values)] = 0  # unknown: the image alone
-    pale = 0.45 + 0.55 * image.detach().cpu().float().mean(0).numpy()
+    pale = 0.62 + 0.38 * image.detach().cpu().float().mean(0).numpy()
     axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours)
     axis.axis("off")
