@@ -362,6 +362,23 @@ def test_a_network_whose_first_layer_works_in_place(name: str, images: Tensor) -
     assert torch.equal(images, before)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_network_that_needs_the_plain_layout(name: str, images: Tensor) -> None:
+    class Views(nn.Module):
+        def __init__(self, flat: bool) -> None:
+            super().__init__()
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                self.conv, self.head, self.flat = nn.Conv2d(3, 4, 3), nn.Linear(784, 5), flat
+
+        def forward(self, x: Tensor) -> Any:
+            x = self.conv(x).relu()
+            return self.head(x.flatten(1) if self.flat else x.view(len(x), -1))
+
+    expected = METHODS[name](Views(True), images, 1)
+    torch.testing.assert_close(METHODS[name](Views(False), images, 1), expected, rtol=0, atol=1e-6)
+
+
 # ---- Grad-CAM's layer ----
 
 
@@ -390,7 +407,7 @@ def test_a_layer_that_does_not_fit(cnn: nn.Module, images: Tensor) -> None:
             g.grad_cam(cnn, images, 0, layer="conv9")
         with pytest.raises(ValueError, match=r"the layer '9' answers with shape \(3, 5\); expected maps"):
             g.grad_cam(cnn, images, 0, layer="9")
-    with pytest.raises(ValueError, match="the score does not depend on the layer 'idle'"):
+    with pytest.raises(ValueError, match="the model does not run the layer 'idle'"):
         g.grad_cam(_Idle(), images, 0, layer="idle")
     with pytest.raises(ValueError, match="the model has no convolution with a map; expected the name of a layer"):
         g.grad_cam(Linear(), images, 0)
@@ -428,7 +445,7 @@ def test_the_batch_size_bounds_the_copies_in_flight(name: str, batch_size: int, 
     cnn.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
     METHODS[name](cnn, images, 0, batch_size=batch_size)
     assert max(sizes) <= batch_size
-    assert sum(sizes) == {"grad_cam": 4}.get(name, 15 if "n" in _options(name) or "steps" in _options(name) else 3)
+    assert sum(sizes) == (15 if "n" in _options(name) or "steps" in _options(name) else 3)
 
 
 def _options(name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vislib._check import check_logits
 from vislib._memory import check_batch_size, largest_activation, positions_in_flight
@@ -41,12 +41,24 @@ def gradients(
 
 
 def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
+    if images.device.type == "cpu" and images.shape[1] > 1:  # where channels-last is the faster layout
+        try:
+            return _gradient_in(torch.channels_last, forward, images, classes, score)
+        except RuntimeError as error:
+            if "view size is not compatible" not in str(error):  # a network that needs the plain layout
+                raise
+    return _gradient_in(torch.contiguous_format, forward, images, classes, score)
+
+
+def _gradient_in(
+    layout: torch.memory_format, forward: Forward, images: Tensor, classes: Tensor, score: Score
+) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
-        pixels = images.detach().clone().requires_grad_()
+        pixels = images.detach().clone(memory_format=layout).requires_grad_()
         total = scores(forward, pixels.clone(), classes.clone(), score).sum()  # a layer may work in place
         if not total.requires_grad:
             raise ValueError("the score has no gradient; expected a model and a score that PyTorch can differentiate.")
-        return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0]
+        return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0].contiguous()
 
 
 def scores(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
@@ -64,29 +76,3 @@ def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | N
     with torch.no_grad():
         largest = largest_activation(forward, images[:1])
     return min(positions_in_flight(largest), copies)
-
-
-@torch.no_grad()
-def last_map(model: nn.Module, image: Tensor) -> str:
-    """Return the last layer to answer in the shape of the last convolution that answers with more than one place."""
-    shapes: dict[str, torch.Size] = {}  # in order of execution
-    convolved: list[torch.Size] = []
-
-    def note(name: str, module: nn.Module, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:].numel() > 1:
-            shapes.pop(name, None)
-            shapes[name] = output.shape
-            if isinstance(module, nn.Conv2d):
-                convolved.append(output.shape)
-
-    handles = []
-    try:
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_hook(lambda m, _, out, name=name: note(name, m, out)))
-        model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not convolved:
-        raise ValueError("the model has no convolution with a map; expected the name of a layer.")
-    return [name for name, shape in shapes.items() if shape == convolved[-1]][-1]

@@ -6,7 +6,6 @@ one plain copy, noisy ones, or those on the way from a baseline. Gradients of th
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +13,8 @@ from torch import Tensor, nn
 
 from vislib._check import check_inputs
 from vislib._guided import guided
-from vislib._sensitivity import Forward, gradients, in_flight, last_map, scores
-from vislib.activations import find_layer
+from vislib._maps import maps
+from vislib._sensitivity import Forward, gradients, in_flight, scores
 from vislib.explain import Score, logit
 from vislib.fills import Fill, canvas
 
@@ -268,30 +267,15 @@ def grad_cam(
     """
     classes = check_inputs(model, images, target)
     batch = in_flight(model, images, len(images), batch_size)
-    name = last_map(model, images[:1]) if layer is None else layer
-    module = find_layer(model, name)
-    maps: list[Tensor] = []
-
-    def keep(module: nn.Module, inputs: Any, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != 4:
-            came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-            raise ValueError(f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w).")
-        maps.append(output.detach().requires_grad_())  # the gradient need not go further down
-        return maps[-1].clone()  # since the next layer may work in place
-
     heats = []
     for group, of in zip(images.split(batch), classes.split(batch), strict=True):
-        maps.clear()
-        with torch.inference_mode(False), torch.enable_grad():
-            handle = module.register_forward_hook(keep)
-            try:
-                value = scores(model, group.detach().clone(), of.clone(), score).sum()
-            finally:
-                handle.remove()
-            if not maps or not value.requires_grad:
-                raise ValueError(f"the score does not depend on the layer {name!r}; expected one that the model runs.")
-            (grads,) = torch.autograd.grad(value, maps[-1], allow_unused=True, materialize_grads=True)
-        cam = (grads.mean((2, 3), keepdim=True) * maps[-1].detach()).sum(1, keepdim=True).relu()
+        with torch.inference_mode(False), torch.enable_grad(), maps(model, layer) as found:
+            value = scores(model, group.detach().clone().requires_grad_().clone(), of.clone(), score).sum()
+            name, activation = found()
+            if not value.requires_grad:
+                raise ValueError(f"the score has no gradient at the layer {name!r}; expected one that it depends on.")
+            (grads,) = torch.autograd.grad(value, activation, allow_unused=True, materialize_grads=True)
+        cam = (grads.mean((2, 3), keepdim=True) * activation.detach()).sum(1, keepdim=True).relu()
         heats.append(F.interpolate(cam, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0])
     return torch.cat(heats)
 
