@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import data, explore, models
+from vislib import data, explore, gradients, models
 from vislib._check import check_eval, pair
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -22,11 +22,23 @@ OCCLUDERS: dict[str, Callable[..., Any]] = {
     "occlusion_grid": lambda model, images, **options: occlusion_grid(model, images, 0, **SMALL | options),
     "occlusion_logits": lambda model, images, **options: occlusion_logits(model, images, **SMALL | options),
 }
+GRADIENTS: dict[str, Callable[..., Any]] = {
+    "gradient": gradients.gradient,
+    "pixel_gradient": gradients.pixel_gradient,
+    "input_x_gradient": gradients.input_x_gradient,
+    "smoothgrad": gradients.smoothgrad,
+    "smoothgrad_squared": gradients.smoothgrad_squared,
+    "vargrad": gradients.vargrad,
+    "integrated_gradients": gradients.integrated_gradients,
+    "guided_backprop": gradients.guided_backprop,
+    "grad_cam": gradients.grad_cam,
+}
 ANSWERERS: dict[str, Call] = {**OCCLUDERS, "Classifier.top": lambda model, images: Classifier(model).top(images)}
 ROUTINES: dict[str, Call] = {
     **ANSWERERS,
     "Classifier.features": lambda model, images: Classifier(model).features(images),
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
+    **{name: lambda model, images, method=method: method(model, images, 0) for name, method in GRADIENTS.items()},
 }
 
 
@@ -98,10 +110,11 @@ TARGETS: dict[str, tuple[Any, type[Exception], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("routine", [occlusion, occlusion_grid])
+@pytest.mark.parametrize("routine", [occlusion, occlusion_grid, *GRADIENTS.values()])
 def test_target(routine: Callable[..., Tensor], name: str, cnn: nn.Module, images: Tensor) -> None:
     target, kind, parts = TARGETS[name]
-    refused(cnn, lambda: routine(cnn, images, target, **SMALL), kind, *parts)
+    options = {} if routine in GRADIENTS.values() else SMALL
+    refused(cnn, lambda: routine(cnn, images, target, **options), kind, *parts)
 
 
 @pytest.mark.parametrize("name", ["float", "bool", "negative", "too high"])
@@ -156,6 +169,36 @@ def test_options_of_occlusion(routine: str, name: str, cnn: nn.Module, images: T
     images = (images * 8).round() / 8
     images[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
     refused(cnn, lambda: OCCLUDERS[routine](cnn, images, **options), kind, *parts)
+
+
+GRADIENT_OPTIONS: dict[str, tuple[list[str], dict[str, Any], type[Exception], list[str]]] = {
+    "n zero": (["smoothgrad", "smoothgrad_squared", "vargrad"], {"n": 0}, ValueError, ["n is 0", "at least 1"]),
+    "n float": (["smoothgrad", "smoothgrad_squared", "vargrad"], {"n": 2.0}, TypeError, ["n is 2.0", "expected an int"]),
+    "sigma negative": (["smoothgrad", "vargrad"], {"sigma": -0.1}, ValueError, ["sigma is -0.1", "at least 0"]),
+    "sigma NaN": (["smoothgrad", "vargrad"], {"sigma": float("nan")}, ValueError, ["sigma is nan", "at least 0"]),
+    "sigma text": (["smoothgrad_squared"], {"sigma": "much"}, TypeError, ["sigma is 'much'", "expected a number"]),
+    "steps zero": (["integrated_gradients"], {"steps": 0}, ValueError, ["steps is 0", "at least 1"]),
+    "steps bool": (["integrated_gradients"], {"steps": True}, TypeError, ["steps is True", "expected an int"]),
+    "baseline unknown": (["integrated_gradients"], {"baseline": "blak"}, ValueError, ["did you mean 'black'?"]),
+    "baseline shape": (["integrated_gradients"], {"baseline": torch.zeros(4, 16, 16)}, ValueError, ["shape (4, 16, 16)"]),
+    "baseline inpaint": (["integrated_gradients"], {"baseline": "inpaint"}, ValueError, ["depends on where the patch lies"]),
+    "layer unknown": (["grad_cam"], {"layer": "conv9"}, ValueError, ["there is no layer 'conv9'"]),
+    "batch_size zero": (list(GRADIENTS), {"batch_size": 0}, ValueError, ["batch_size is 0", "at least 1"]),
+    "batch_size bool": (list(GRADIENTS), {"batch_size": True}, TypeError, ["batch_size is True", "expected an int"]),
+    "no gradient": (
+        [name for name in GRADIENTS if name != "grad_cam"],
+        {"score": lambda logits, target: logits[:, 0].detach()},
+        ValueError,
+        ["the score has no gradient", "expected a model and a score"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRADIENT_OPTIONS)
+def test_options_of_gradients(name: str, cnn: nn.Module, images: Tensor) -> None:
+    routines, options, kind, parts = GRADIENT_OPTIONS[name]
+    for routine in routines:
+        refused(cnn, lambda routine=routine: GRADIENTS[routine](cnn, images, 0, **options), kind, *parts)
 
 
 def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:

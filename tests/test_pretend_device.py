@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import data, embedding, explain, fills, nets, training
+from vislib import data, embedding, explain, fills, gradients, nets, training
 from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -49,6 +49,25 @@ ROUTINES: dict[str, Routine] = {
     "occlusion.occlusion": lambda model, images, target: occlusion(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_grid": lambda model, images, target: occlusion_grid(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_logits": lambda model, images, target: occlusion_logits(model, images, patch=5, stride=3),
+    **{
+        f"gradients.{name}": lambda model, images, target, name=name, options=options: getattr(gradients, name)(
+            model, images, target, **options
+        )
+        for name, options in {
+            "gradient": {},
+            "pixel_gradient": {},
+            "input_x_gradient": {},
+            "smoothgrad": {"n": 3},
+            "smoothgrad_squared": {"n": 3},
+            "vargrad": {"n": 3},
+            "integrated_gradients": {"steps": 3, "baseline": "noise"},
+            "guided_backprop": {},
+            "grad_cam": {},
+        }.items()
+    },
+    "gradients.completeness_gap": lambda model, images, target: gradients.completeness_gap(
+        model, images, target, images[:, 0]
+    ),
     "models.Classifier": lambda model, images, target: _classifier(model)(images),
     "models.Classifier.features": lambda model, images, target: _classifier(model).features(images),
     "models.Classifier.top": lambda model, images, target: _classifier(model).top(images, k=2),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -40,7 +40,7 @@ class _Largest(TorchDispatchMode):
         return result
 
 
-def largest_activation(model: nn.Module, images: Tensor) -> int:
+def largest_activation(model: Callable[[Tensor], Any], images: Tensor) -> int:
     """Return the bytes of the largest result inside the network for one batch of images."""
     with _Largest() as largest:
         model(images)

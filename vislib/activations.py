@@ -25,14 +25,7 @@ def record(model: nn.Module, layers: Sequence[str], *, detach: bool = True) -> I
         ValueError: for an unknown layer, with the closest names that exist.
         TypeError: if a layer answers with something else than one tensor.
     """
-    modules = dict(model.named_modules())
-    for name in layers:
-        if name not in modules:
-            close = get_close_matches(name, modules, n=3, cutoff=0.4)
-            known = ", ".join(n for n in modules if n)
-            raise ValueError(
-                f"there is no layer {name!r}; {f'did you mean {close[0]!r}?' if close else f'expected one of {known}.'}"
-            )
+    modules = {name: find_layer(model, name) for name in layers}
     seen: dict[str, Tensor] = {}
     handles: list[RemovableHandle] = []
     try:
@@ -42,6 +35,22 @@ def record(model: nn.Module, layers: Sequence[str], *, detach: bool = True) -> I
     finally:
         for handle in handles:
             handle.remove()
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Return the layer of this name, as in ``model.named_modules()``.
+
+    Raises:
+        ValueError: for an unknown layer, with the closest name that exists.
+    """
+    modules: dict[str, nn.Module] = dict(model.named_modules())
+    if name not in modules:
+        close = get_close_matches(name, modules, n=3, cutoff=0.4)
+        known = ", ".join(n for n in modules if n)
+        raise ValueError(
+            f"there is no layer {name!r}; {f'did you mean {close[0]!r}?' if close else f'expected one of {known}.'}"
+        )
+    return modules[name]
 
 
 def _keep(seen: dict[str, Tensor], name: str, detach: bool) -> Callable[[nn.Module, Any, Any], None]:

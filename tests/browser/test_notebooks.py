@@ -39,10 +39,11 @@ def move_explorer(notebook: Any, cell: int) -> None:
     box = page.locator(".jp-Cell.jp-mod-active")
     box.scroll_into_view_if_needed()
     output = box.locator(".jp-OutputArea").first
-    slider, menu, search, dot = (
-        box.locator(what) for what in (".noUi-handle", ".widget-dropdown select", "input[list]", ".vlmap b")
+    slider, menu, search, dot, button = (
+        box.locator(what)
+        for what in (".noUi-handle", ".widget-dropdown select", "input[list]", ".vlmap b", ".widget-button")
     )
-    slider.or_(menu).or_(search).or_(dot).first.wait_for()
+    slider.or_(menu).or_(search).or_(dot).or_(button).first.wait_for()
     if folder := os.environ.get("SCREENSHOTS"):
         box.screenshot(path=Path(folder) / f"{Path(notebook.path).stem}_explorer.png")
     before = output.inner_html()
@@ -55,6 +56,8 @@ def move_explorer(notebook: Any, cell: int) -> None:
         page.keyboard.press("ArrowRight")
     elif menu.count():
         menu.first.select_option(index=int(menu.first.evaluate("menu => menu.selectedIndex === 0")))
+    elif button.count() and not search.count():
+        button.first.click()
     else:
         search.first.fill("pizza")
         search.first.press("Enter")

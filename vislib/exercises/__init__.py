@@ -1,7 +1,8 @@
 """Checkers for the exercises: each says *not attempted yet*, *wrong, and why*, or *right*."""
 
 from vislib.exercises._verdict import NOT_YET, Verdict
+from vislib.exercises.gradients import integrate, most
 from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.occlusion import own_fill, spread
 
-__all__ = ["NOT_YET", "Verdict", "explained", "kept", "own_fill", "spread", "support", "typical"]
+__all__ = ["NOT_YET", "Verdict", "explained", "integrate", "kept", "most", "own_fill", "spread", "support", "typical"]

@@ -1,6 +1,7 @@
 """Interactive explorers, the one package with widgets. Each shows plain HTML where there is no kernel."""
 
+from vislib.explore.gradients import guess, step
 from vislib.explore.maps import hover, neighbours
 from vislib.explore.occlusion import occlusion
 
-__all__ = ["hover", "neighbours", "occlusion"]
+__all__ = ["guess", "hover", "neighbours", "occlusion", "step"]

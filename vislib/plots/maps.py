@@ -126,7 +126,8 @@ def bars(
     for j, (name, heights) in enumerate(values.items()):
         at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
         drawn = axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
-        axis.bar_label(drawn, [f"{height:.2f}" for height in heights], fontsize=9, padding=2)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # the floor's line does not cross a number
+        axis.bar_label(drawn, [f"{height:.2f}" for height in heights], fontsize=9, padding=2, bbox=paper)
     if floor is not None:
         axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"floor, {floor:.2f}")
     axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)

@@ -1,0 +1,155 @@
+"""Gradient methods side by side with Captum, in one process: ``python -m benchmarks.gradients [method ...]``.
+
+Every round runs both ways, and the bare forward and backward pass of as many copies in batches of the same size, one
+after the other, so that what else the machine does hits them alike; the table gives the median of the rounds' ratios,
+with the lowest and the highest. Captum runs with the best of its batch sizes, this course with the one that it chooses
+itself. EfficientNet-Lite0, one photograph, float32, two threads; 24 draws or steps.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vislib import data, gradients
+from vislib.models import load
+
+TABLE = Path(__file__).with_suffix(".md")
+N = 24
+BATCHES = (1, 4, 8, 24)
+Way = Callable[[int], Any]
+"""A batch size -> the work."""
+
+
+def captum(method: str, model: nn.Module, image: Tensor, target: int) -> Way:
+    """Return Captum's way to do it; only the sampled methods look at the batch size."""
+    from captum.attr import (
+        GuidedBackprop,
+        InputXGradient,
+        IntegratedGradients,
+        LayerAttribution,
+        LayerGradCam,
+        NoiseTunnel,
+        Saliency,
+    )
+
+    def tunnel(kind: str) -> Way:
+        options = {"nt_samples": N, "stdevs": 0.15, "target": target, "abs": False}
+        return lambda batch: NoiseTunnel(Saliency(model)).attribute(image, kind, nt_samples_batch_size=batch, **options)
+
+    def cam(batch: int) -> Tensor:
+        last = model.get_submodule("network.bn2")
+        small = LayerGradCam(model, last).attribute(image, target, relu_attributions=True)
+        result: Tensor = LayerAttribution.interpolate(small, image.shape[-2:], "bilinear")
+        return result
+
+    ways: dict[str, Way] = {
+        "gradient": lambda batch: Saliency(model).attribute(image, target),
+        "input_x_gradient": lambda batch: InputXGradient(model).attribute(image, target),
+        "smoothgrad": tunnel("smoothgrad"),
+        "smoothgrad_squared": tunnel("smoothgrad_sq"),
+        "vargrad": tunnel("vargrad"),
+        "integrated_gradients": lambda batch: IntegratedGradients(model).attribute(
+            image, target=target, n_steps=N, method="riemann_middle", internal_batch_size=batch
+        ),
+        "guided_backprop": lambda batch: GuidedBackprop(model).attribute(image, target),
+        "grad_cam": cam,
+    }
+    return ways[method]
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "gradient": {},
+    "input_x_gradient": {},
+    "smoothgrad": {"n": N},
+    "smoothgrad_squared": {"n": N},
+    "vargrad": {"n": N},
+    "integrated_gradients": {"steps": N},
+    "guided_backprop": {},
+    "grad_cam": {},
+}
+
+
+def bare(model: nn.Module, image: Tensor, target: int, copies: int, batch: int) -> None:
+    """Run the forward pass and the gradient of the pixels, and nothing else."""
+    for start in range(0, copies, batch):
+        pixels = image.repeat(min(batch, copies - start), 1, 1, 1).requires_grad_()
+        torch.autograd.grad(model(pixels)[:, target].sum(), pixels)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def row(method: str, model: nn.Module, image: Tensor, target: int, rounds: int) -> str:
+    """Return one row of the table."""
+    theirs, options = captum(method, model, image, target), OPTIONS[method]
+    copies = N if options else 1
+    batches = BATCHES if options else (1,)
+    theirs(1)  # the first call of all is slower
+    best = min(batches, key=lambda batch: _seconds(lambda: theirs(batch)))
+    ways: dict[str, Callable[[], Any]] = {
+        "captum": lambda: theirs(best),
+        "ours": lambda: getattr(gradients, method)(model, image, target, **options),
+        "bare": lambda: bare(model, image, target, copies, best),
+    }
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds):
+        for way in list(ways)[:: 1 if turn % 2 else -1]:
+            times[way].append(_seconds(ways[way]))
+    middle = {way: f"{1000 * statistics.median(t):.0f} ms" for way, t in times.items()}
+    ratios = sorted(c / t for c, t in zip(times["captum"], times["ours"], strict=True))
+    ratio = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return f"| `{method}` | {middle['captum']} ({best}) | {middle['ours']} | {ratio} | {middle['bare']} |"
+
+
+HEAD = [
+    "| method | Captum (its best batch) | this course | times as fast | bare forward and backward |",
+    "| --- | --- | --- | --- | --- |",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "names", nargs="*", help=f"any of: {', '.join(OPTIONS)}; all, and write the table, unless given"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    model = load()
+    image = model.preprocess(data.photo("coffee"))
+    target = model.index("espresso")
+    print("\n".join(HEAD), flush=True)
+    rows = []
+    for name in arguments.names or OPTIONS:
+        rows.append(row(name, model, image, target, arguments.rounds))
+        print(rows[-1], flush=True)
+    if not arguments.names:
+        TABLE.write_text(_page(rows, arguments.rounds), encoding="utf-8")
+
+
+def _page(rows: list[str], rounds: int) -> str:
+    return "\n".join(
+        [
+            "# Gradients: times as fast as Captum",
+            "",
+            f"EfficientNet-Lite0, one photograph, {N} draws or steps. Median of {rounds} rounds (lowest to highest), two "
+            f"threads, float32, {torch.__version__} of PyTorch. Written by `python -m benchmarks.gradients`.",
+            "",
+            *HEAD,
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

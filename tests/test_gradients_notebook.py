@@ -1,0 +1,94 @@
+"""The explorers, checkers and figures of notebook 05."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.state import unchanged
+from vislib import exercises, explore
+from vislib.models import Classifier
+from vislib.plots.gradients import clipped
+
+
+def _mid(slope: Any, x: Tensor, start: Tensor, steps: int, shift: float = 0.5) -> Tensor:
+    return torch.stack([slope(start + (k + shift) / steps * (x - start)) for k in range(steps)]).mean(0)
+
+
+INTEGRATE: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "nothing": (lambda *a: None, "not attempted", "Not attempted yet"),
+    "right": (lambda f, x, s, n: (x - s) * _mid(f, x, s, n), "right", "Right"),
+    "no distance": (_mid, "wrong", "multiply it by x - start"),
+    "sum": (lambda f, x, s, n: n * (x - s) * _mid(f, x, s, n), "wrong", "divide by the number of steps"),
+    "times x": (lambda f, x, s, n: x * _mid(f, x, s, n), "wrong", "the distance is x - start"),
+    "left": (lambda f, x, s, n: (x - s) * _mid(f, x, s, n, 0.0), "wrong", "beginning of each piece"),
+    "end": (lambda f, x, s, n: (x - s) * _mid(f, x, s, n, 1.0), "wrong", "end of each piece"),
+    "from 0": (lambda f, x, s, n: (x - s) * _mid(f, x, 0 * s, n), "wrong", "You start at 0"),
+    "other": (lambda f, x, s, n: x + 7, "wrong", "The first value is"),
+    "shape": (lambda f, x, s, n: x[:2], "wrong", "shape (2,)"),
+    "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
+}
+MOST: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "nothing": (lambda *a: None, "not attempted", "Not attempted yet"),
+    "right": (lambda s, e: e * s.abs().sum((1, 2, 3)), "right", "Right"),
+    "Euclid": (lambda s, e: e * s.flatten(1).norm(dim=1), "wrong", "Euclidean"),
+    "signed": (lambda s, e: e * s.sum((1, 2, 3)), "wrong", "cancel"),
+    "no eps": (lambda s, e: s.abs().sum((1, 2, 3)), "wrong", "forgot eps"),
+    "one number": (lambda s, e: 0.3, "wrong", "one per image"),
+    "other": (lambda s, e: s.amax((1, 2, 3)), "wrong", "expected 0.350"),
+    "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("name", INTEGRATE)
+def test_integrate(name: str) -> None:
+    answer, state, part = INTEGRATE[name]
+    verdict = exercises.integrate(answer)
+    assert verdict.state == state
+    assert part in verdict.message
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_most(name: str) -> None:
+    answer, state, part = MOST[name]
+    verdict = exercises.most(answer)
+    assert verdict.state == state
+    assert part in verdict.message
+
+
+def test_clipped_keeps_signs_and_bears_zeros() -> None:
+    heat = torch.arange(-100.0, 101).reshape(1, 1, 201)
+    out = clipped(torch.cat([heat, 0 * heat]))
+    assert float(out.min()) == -1
+    assert float(out.max()) == 1
+    assert not out[1].any()
+    assert bool((out[0].sign() == heat[0].sign()).all())
+
+
+def test_the_step_explorer_moves_the_answer(cnn: nn.Module, images: Tensor) -> None:
+    with unchanged(cnn):
+        explorer = explore.step(Classifier(cnn), images[:1], 2, size=0)
+        way, far, words = explorer.children[0].children[1].children
+        before = words.value
+        far.value = 4
+        assert words.value.count("<td>") == before.count("<td>") == 6
+        down = explorer.children[0].children[0].value
+        way.value = "up the gradient"
+        assert explorer.children[0].children[0].value != down
+    with pytest.raises(ValueError, match="expected one image"):
+        explore.step(Classifier(cnn), images, 2)
+
+
+def test_right_guesses_score() -> None:
+    answers = list("abcd")
+    explorer = explore.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers, list("wxyz"))
+    one, two, words = explorer.children[0].children[1].children
+    for answer, right in zip(answers, [True, False, True, True], strict=True):
+        (one if (one.description == answer) == right else two).click()
+    assert "Without a map: 1 of 2 right. With a map: 2 of 2 right." in words.value
+    assert "Done" in words.value
+    assert one.disabled
+    with pytest.raises(ValueError, match="there are 4 images, 4 maps, 3 answers and 4 others"):
+        explore.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers[:3], list("wxyz"))
