@@ -1,20 +1,23 @@
 """Reconstruction where the answer is known: linear networks, hand-made moves, identities, and two real networks."""
 
+import io
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import _parametrisation, data, models
+from vislib import _parametrisation, data, exercises, explore, models, results
 from vislib._parametrisation import COLOURS, PARAMETRISATIONS, move, variation
 from vislib.explain import Score, logit, probability
-from vislib.reconstruction import History, invert, moved, reconstruct
+from vislib.plots.reconstruction import spectra, spectrum
+from vislib.reconstruction import History, invert, moved, reconstruct, resized
 
 STILL: dict[str, Any] = {"shift": 0, "scale": 0, "rotate": 0}
 SMALL: dict[str, Any] = {"size": 16, "steps": 6}
@@ -166,25 +169,26 @@ def test_the_history_sees_every_step(cnn: nn.Module) -> None:
 # ---- parametrisations
 
 
-def test_a_number_of_the_fourier_parametrisation_is_a_wave_divided_by_its_frequency() -> None:
+def test_a_number_of_the_fourier_parametrisation_is_a_wave_that_falls_with_its_frequency() -> None:
     shape = (1, 32, 32)
     heights = []
     for k in (1, 2, 8):
         numbers = torch.zeros(1, 1, 32, 17, 2)
-        numbers[0, 0, 0, k, 0] = 0.01
+        numbers[0, 0, 0, k, 0] = 0.1
         wave = PARAMETRISATIONS["fourier"].picture(numbers, shape)[0, 0].logit()
         expected = (2 * math.pi * k * torch.arange(32) / 32).cos() * wave.max()
         torch.testing.assert_close(wave, expected.expand(32, 32), rtol=0, atol=1e-5)
         heights.append(float(wave.max()))
-    assert heights[0] / heights[1] == pytest.approx(2, rel=1e-3)
-    assert heights[0] / heights[2] == pytest.approx(8, rel=1e-3)
+    decay = _parametrisation.DECAY
+    assert heights[0] / heights[1] == pytest.approx(2**decay, rel=1e-3)
+    assert heights[0] / heights[2] == pytest.approx(8**decay, rel=1e-3)
 
 
 @pytest.mark.parametrize("side", [15, 16])
 def test_every_picture_can_be_written_in_fourier(side: int) -> None:
     picture = 0.1 + 0.8 * torch.rand(1, 3, side, side, generator=_generator())
     plain = torch.einsum("cd,bdhw->bchw", torch.tensor(COLOURS).inverse(), picture.logit())
-    waves = torch.fft.rfft2(plain, norm="ortho") * _parametrisation.frequencies(side, side)
+    waves = torch.fft.rfft2(plain, norm="ortho") * _parametrisation.frequencies(side, side) ** _parametrisation.DECAY
     back = PARAMETRISATIONS["fourier"].picture(torch.view_as_real(waves), (3, side, side))
     torch.testing.assert_close(back, picture, rtol=0, atol=1e-4)
 
@@ -289,15 +293,144 @@ class Mixed(nn.Module):
 def test_a_layer_that_keeps_everything_gives_the_image_back(parametrisation: str) -> None:
     images = 0.1 + 0.8 * torch.rand(2, 3, 4, 4, generator=_generator(3))
     options: dict[str, Any] = {"parametrisation": parametrisation, "steps": 400, "total_variation": 0.0}
-    found = invert(Mixed(), images, "mix", learning_rate=0.1, **options)
+    found = invert(Mixed(), images, "mix", learning_rate=0.5, **options)
     torch.testing.assert_close(found, images, rtol=0, atol=0.02)
 
 
 def test_the_activations_come_close(cnn: nn.Module, images: Tensor) -> None:
     history = History()
-    invert(cnn, images, "4", steps=150, total_variation=0.0, watch=history)
+    invert(cnn, images, "4", steps=150, total_variation=0.0, learning_rate=0.2, watch=history)
     assert (history.scores[-1] > -0.1).all()
     assert (history.scores[-1] > 0.3 * history.scores[0]).all()
+
+
+# ---- what is kept
+
+
+def test_every_row_of_the_tables_has_its_picture() -> None:
+    for name, grid in ((name, recipe.grid) for name, recipe in results.recipes().items() if "reconstruction" in name):
+        rows = results.read(name)["rows"]
+        files = ["_".join(str(row[k]) for k in grid) for row in rows]
+        pictures = results.pictures("reconstruction", files)
+        assert pictures.shape == (len(rows), 3, 224, 224)
+        assert pictures.std((1, 2, 3)).min() > 0.05
+
+
+def test_a_picture_that_is_not_there() -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"results/reconstruction/nothing.jpg is not there; run: python -m vislib"
+    ):
+        results.pictures("reconstruction", ["nothing"])
+
+
+# ---- its explorer, its figure, its exercises
+
+
+@pytest.fixture(scope="module")
+def climbed() -> tuple[models.Classifier, History]:
+    """Return a small network and the ascent of its class 2."""
+    model, history = models.trained("shapes_object"), History(keep=[0, 5, 11])
+    reconstruct(model, 2, steps=12, watch=history)
+    return model, history
+
+
+def _widgets(box: Any) -> dict[str, Any]:
+    children = [box, *(w for child in getattr(box, "children", ()) for w in _widgets(child).values())]
+    return {type(w).__name__: w for w in children}
+
+
+def test_the_explorer_shows_the_picture_and_the_tests_of_its_step(climbed: tuple[models.Classifier, History]) -> None:
+    model, history = climbed
+    explorer = explore.reconstruction(model, history, 2, other=model)
+    found = _widgets(explorer)
+    for place, step in enumerate((0, 5, 11)):
+        found["IntSlider"].value = place
+        shown = np.asarray(Image.open(io.BytesIO(found["Image"].value)))
+        assert np.abs(shown / 255 - history.pictures[step][0].permute(1, 2, 0).numpy()).max() < 1 / 255
+        text = found["HTML"].value
+        assert f"Step <strong>{step}</strong>" in text
+        with torch.no_grad():
+            copies = moved(history.pictures[step], n=8)
+            expected = [float(model(x).softmax(1)[:, 2].mean()) for x in (history.pictures[step], copies)]
+        numbers = [float(n) for n in re.findall(r"<td>([\d.]+)</td>", text)]
+        assert numbers == pytest.approx([*expected, expected[0]], abs=0.0051)
+
+
+def test_the_explorer_is_a_page_where_there_is_no_kernel(climbed: tuple[models.Classifier, History]) -> None:
+    page = explore.reconstruction(*climbed, 2)._repr_mimebundle_()["text/html"]
+    assert 'alt="The picture at the last step that was kept"' in page
+    assert "Step <strong>11</strong>" in page
+    assert "second network" not in page
+
+
+def test_a_history_without_pictures_is_refused(climbed: tuple[models.Classifier, History]) -> None:
+    with pytest.raises(ValueError, match=r"kept 0 steps of 0 pictures; expected some steps of one picture"):
+        explore.reconstruction(climbed[0], History(), 2)
+    several = History(keep=[0])
+    reconstruct(climbed[0], 2, seed=[0, 1], steps=1, watch=several)
+    with pytest.raises(ValueError, match="kept 1 steps of 2 pictures"):
+        explore.reconstruction(climbed[0], several, 2)
+
+
+def test_the_spectrum_of_a_wave_is_one_line() -> None:
+    wave = (2 * math.pi * 5 * torch.arange(32) / 32).cos().expand(1, 3, 32, 32)
+    frequencies, amplitude = spectrum(wave)
+    assert frequencies.tolist() == list(range(1, 17))
+    assert amplitude.argmax() == 4
+    assert amplitude[4] > 1e4 * amplitude[torch.arange(16) != 4].max()
+    figure = spectra({"a": wave, "b": torch.rand(2, 3, 32, 32)})
+    assert [text.get_text().strip() for text in figure.axes[0].texts] == ["a", "b"]
+
+
+def _survival(model: nn.Module, picture: Tensor, target: int, shifts: list[tuple[int, int]], sign: int = 1) -> float:
+    copies = torch.cat([picture.roll((sign * d, sign * r), (2, 3)) for d, r in shifts])
+    return float(model(copies).softmax(1)[:, target].mean())
+
+
+SURVIVAL: list[tuple[Callable[..., Any], str, str]] = [
+    (_survival, "right", "Right"),
+    (lambda m, x, k, s: torch.tensor(_survival(m, x, k, s)), "right", "Right"),
+    (lambda *a: None, "not attempted", "replace the line"),
+    (lambda m, x, k, s: m(x).softmax(1)[0, k], "wrong", "You ask about the picture itself"),
+    (lambda m, x, k, s: m(torch.cat([x.roll(p, (2, 3)) for p in s]))[:, k].mean(), "wrong", "average the logits"),
+    (lambda m, x, k, s: 3 * _survival(m, x, k, s), "wrong", "You add the probabilities up"),
+    (lambda m, x, k, s: _survival(m, x, k, s[-1:]), "wrong", "the probability of one copy"),
+    (lambda m, x, k, s: _survival(m, x, k, [p[::-1] for p in s]), "wrong", "You exchange the directions"),
+    (lambda *a: _survival(*a, sign=-1), "wrong", "You shift up and left"),
+    (lambda m, x, k, s: _survival(m, x.mul_(0.5), k, s), "wrong", "changes the picture itself"),
+    (lambda *a: _survival(*a) + 0.01, "wrong", "and yours is"),
+    (lambda m, x, k, s: x, "wrong", "returns a Tensor; expected one number"),
+    (lambda m, x: 0.0, "wrong", "raises TypeError"),
+]
+
+
+@pytest.mark.parametrize(("function", "state", "part"), SURVIVAL)
+def test_survival(function: Callable[..., Any], state: str, part: str) -> None:
+    verdict = exercises.survival(function)
+    assert (verdict.state, part in verdict.message) == (state, True), verdict
+
+
+def _roughness(x: Tensor) -> Tensor:
+    return x.diff(dim=1).abs().mean() + x.diff(dim=2).abs().mean()
+
+
+ROUGHNESS: list[tuple[Callable[..., Any], str, str]] = [
+    (_roughness, "right", "Right"),
+    (lambda x: float(variation(x[None])), "right", "Right"),
+    (lambda x: None, "not attempted", "replace the line"),
+    (lambda x: x.diff(dim=1).abs().mean(), "wrong", "one direction only"),
+    (lambda x: x.diff(dim=1).mean() + x.diff(dim=2).mean(), "wrong", "rises and falls cancel"),
+    (lambda x: x.diff(dim=1).abs().sum() + x.diff(dim=2).abs().sum(), "wrong", "expected means"),
+    (lambda x: x.diff(dim=1).square().mean() + x.diff(dim=2).square().mean(), "wrong", "You square the differences"),
+    (lambda x: _roughness(x) * 1.1, "wrong", "and yours is"),
+    (lambda x: "rough", "wrong", "returns a str"),
+]
+
+
+@pytest.mark.parametrize(("function", "state", "part"), ROUGHNESS)
+def test_roughness(function: Callable[..., Any], state: str, part: str) -> None:
+    verdict = exercises.roughness(function)
+    assert (verdict.state, part in verdict.message) == (state, True), verdict
 
 
 # ---- real networks
@@ -309,7 +442,7 @@ def test_a_reconstruction_survives_moves_and_another_network_and_naive_ascent_do
     k = model.index("pomegranate")  # not among the classes of the notebook
 
     def answers(picture: Tensor) -> tuple[float, float, float]:
-        larger = F.interpolate(picture, size=other.input_size, mode="bilinear", antialias=True)
+        larger = resized(picture, other.input_size)
         with torch.no_grad():
             given = [
                 net(x).softmax(1)[:, k].mean()

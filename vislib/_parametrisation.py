@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+DECAY = 1.25  # of the amplitude with the frequency; in photographs it is about 1, and a little more gives larger shapes
+
 # Principal colours of the ten photographs of `vislib.data.PHOTOS` (brightness, orange against blue, green against
 # magenta), one per column, as long as their standard deviation, the first of length 1; a test measures them again.
 COLOURS = (
@@ -40,13 +42,13 @@ def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
 
 def _start_fourier(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     channels, height, width = shape
-    return 0.01 * torch.randn(channels, height, width // 2 + 1, 2, generator=generator)
+    return 0.1 * torch.randn(channels, height, width // 2 + 1, 2, generator=generator)
 
 
 def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
-    """Divide each coefficient by its frequency, transform back, mix the colours, squeeze into [0, 1]."""
+    """Divide each coefficient by a power of its frequency, transform back, mix the colours, squeeze into [0, 1]."""
     channels, height, width = shape
-    waves = torch.view_as_complex(numbers / frequencies(height, width).to(numbers)[..., None])
+    waves = torch.view_as_complex(numbers / frequencies(height, width).pow(DECAY).to(numbers)[..., None])
     plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
     if channels == 3:
         plain = torch.einsum("dc,bchw->bdhw", torch.tensor(COLOURS).to(plain), plain)
@@ -55,9 +57,9 @@ def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def frequencies(height: int, width: int) -> Tensor:
-    """Return the frequency of each coefficient of ``rfft2``, (H, W // 2 + 1), in cycles per pixel; at least one per image."""
+    """Return the frequency of each coefficient of ``rfft2``, (H, W // 2 + 1), in radians per pixel; at least one wave per image."""
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
-    return torch.hypot(down, across).clamp(min=1 / max(height, width))
+    return 2 * math.pi * torch.hypot(down, across).clamp(min=1 / max(height, width))
 
 
 PARAMETRISATIONS = {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib._check import check_eval, check_images, check_logits, check_target
@@ -27,13 +28,13 @@ def reconstruct(
     *,
     score: Score = logit,
     layer: str | None = None,
-    steps: int = 256,
+    steps: int = 192,
     size: int | None = None,
     seed: int | Sequence[int] = 0,
     parametrisation: str = "fourier",
-    shift: int = 16,
-    scale: float = 0.1,
-    rotate: float = 10.0,
+    shift: int = 32,
+    scale: float = 0.3,
+    rotate: float = 20.0,
     total_variation: float = 0.0,
     l2: float = 0.0,
     learning_rate: float = 0.05,
@@ -54,7 +55,7 @@ def reconstruct(
         steps: of the ascent (Adam).
         size: side of the pictures, in pixels; None: the model's `input_size`.
         seed: one for all pictures, or one per picture.
-        parametrisation: "fourier" (coefficients divided by their frequency, colours decorrelated) or "pixels".
+        parametrisation: "fourier" (coefficients that count less the higher their frequency, colours decorrelated) or "pixels".
         shift: at each step a picture is moved by up to so many pixels,
         scale: made larger or smaller by up to this share,
         rotate: and turned by up to so many degrees. With all three 0 it stays as it is.
@@ -103,7 +104,7 @@ def invert(
     images: Tensor,
     layer: str,
     *,
-    steps: int = 256,
+    steps: int = 192,
     seed: int | Sequence[int] = 0,
     parametrisation: str = "fourier",
     total_variation: float = 0.1,
@@ -184,7 +185,7 @@ def moved(
 
     Args:
         images: (B, C, H, W).
-        shift, scale, rotate: the largest move, as in `reconstruct`.
+        shift, scale, rotate: the largest move, in pixels, as a share, and in degrees.
         n: how many copies of each.
         seed: of the moves, which are the same for each image.
     """
@@ -192,6 +193,11 @@ def moved(
     generator = torch.Generator().manual_seed(seed)
     moves = torch.stack([draw_moves(shift, scale, rotate, generator) for _ in range(n)])
     return move(images.repeat_interleave(n, 0), moves.repeat(len(images), 1))
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Return images (B, C, S, S) with sides of `size` pixels, for a network that takes another size."""
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
 def _climb(
