@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib._check import check_eval, check_images, check_logits, check_target
+from vislib._lean import lean
 from vislib._memory import check_batch_size, largest_activation, positions_in_flight
 from vislib._parametrisation import PARAMETRISATIONS, check_moves, draw_moves, move, variation
 from vislib._progress import progress_bar
@@ -28,7 +29,7 @@ def reconstruct(
     *,
     score: Score = logit,
     layer: str | None = None,
-    steps: int = 192,
+    steps: int = 256,
     size: int | None = None,
     seed: int | Sequence[int] = 0,
     parametrisation: str = "fourier",
@@ -78,9 +79,10 @@ def reconstruct(
     targets = check_target(grey, target)
     with torch.no_grad():
         _check_answer(_answer(model, grey[:1], layer), targets, layer)
+    network = lean(model, grey[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
-        return score(_answer(model, pictures, layer), targets[index])
+        return score(_answer(network, pictures, layer), targets[index])
 
     return _climb(
         model,
@@ -104,7 +106,7 @@ def invert(
     images: Tensor,
     layer: str,
     *,
-    steps: int = 192,
+    steps: int = 256,
     seed: int | Sequence[int] = 0,
     parametrisation: str = "fourier",
     total_variation: float = 0.1,
@@ -135,10 +137,11 @@ def invert(
     check_eval(model)
     with torch.no_grad():
         wanted = _activations(model, images, layer)
+    network = lean(model, images[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         goal = wanted[index].flatten(1)
-        distance = (_activations(model, pictures, layer).flatten(1) - goal).square().sum(1)
+        distance = (_activations(network, pictures, layer).flatten(1) - goal).square().sum(1)
         return -distance / goal.square().sum(1).clamp(min=torch.finfo(goal.dtype).tiny)
 
     return _climb(
