@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tests.state import unchanged
 from vislib import _parametrisation, data, exercises, explore, models, results
+from vislib._lean import lean
 from vislib._parametrisation import COLOURS, PARAMETRISATIONS, move, variation
 from vislib.explain import Score, logit, probability
 from vislib.plots.reconstruction import spectra, spectrum
@@ -302,6 +303,46 @@ def test_the_activations_come_close(cnn: nn.Module, images: Tensor) -> None:
     invert(cnn, images, "4", steps=150, total_variation=0.0, learning_rate=0.2, watch=history)
     assert (history.scores[-1] > -0.1).all()
     assert (history.scores[-1] > 0.3 * history.scores[0]).all()
+
+
+# ---- the copy without BatchNorm
+
+
+def test_the_lean_copy_answers_the_same_without_batchnorm(cnn: nn.Module, images: Tensor) -> None:
+    made = lean(cnn, images)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in made.modules())
+    torch.testing.assert_close(made(images), cnn(images))
+    x, y = images.clone().requires_grad_(), images.clone().requires_grad_()
+    torch.testing.assert_close(*(torch.autograd.grad(net(z).sum(), z) for net, z in ((made, x), (cnn, y))))
+    assert made[0].weight is cnn[0].weight  # type: ignore[index]
+
+
+def test_the_network_of_the_course_has_a_lean_copy_with_its_layers() -> None:
+    model = models.load()
+    image = torch.rand(1, 3, 64, 64, generator=_generator())
+    made = lean(model, image, "network.blocks.2")
+    assert made is not model
+    torch.testing.assert_close(made(image), model(image), rtol=0, atol=1e-4)
+
+
+def test_there_is_no_copy_of_what_is_watched_or_lacks_the_layer(cnn: nn.Module, images: Tensor) -> None:
+    assert lean(cnn, images, "nothing") is cnn
+    cnn[0].register_forward_hook(lambda *_: None)  # type: ignore[index]
+    assert lean(cnn, images) is cnn
+
+
+def test_a_network_that_a_copy_would_change_is_used_itself(cnn: nn.Module, images: Tensor) -> None:
+    class Stubborn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = cnn
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.body(x) + len([m for m in self.modules() if isinstance(m, nn.BatchNorm2d)])
+            return answer
+
+    model = Stubborn().eval()
+    assert lean(model, images) is model
 
 
 # ---- what is kept

@@ -1,6 +1,6 @@
-"""Reconstructions: the gallery, the ingredients one by one, and what layers keep of a photograph."""
+"""Reconstructions: the gallery, and the ingredients one by one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vislib import _lean, _parametrisation, data, models, reconstruction
+from vislib import _lean, _parametrisation, models, reconstruction
 from vislib.explain import logit, probability
 from vislib.models import Classifier
-from vislib.reconstruction import invert, moved, reconstruct, resized
+from vislib.reconstruction import moved, reconstruct, resized
 from vislib.results import FOLDER, Recipe
 
 # Chosen before the first of them was made; the default settings were found on orange, tiger, fire engine and castle.
@@ -35,7 +35,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "fourier_moved": {},
     "probability": {},
 }
-LAYERS = ["blocks.0", "blocks.2", "blocks.4", "conv_head"]
 
 
 @cache
@@ -73,29 +72,12 @@ def reconstructed(target: str, way: str, seed: int, folder: Path | None = None) 
     return _tests(picture, k)
 
 
-def inverted(photo: str, layer: str, folder: Path | None = None) -> Mapping[str, float]:
-    """Invert one layer; with a folder, keep the picture there; return the squared distance that is left, as a share."""
-    model = _network("efficientnet_lite0")
-    history = reconstruction.History()
-    picture = invert(model, model.preprocess(data.photo(photo)), f"network.{layer}", watch=history)
-    _keep(picture, f"{photo}_{layer}", folder)
-    return {"distance": round(-float(history.scores[-1]), 3)}
-
-
-def _recipe(cell: Callable[..., Mapping[str, float]], grid: Mapping[str, Sequence[Any]]) -> Recipe:
+def _recipe(**grid: Sequence[Any]) -> Recipe:
     return Recipe(
         grid=grid,
-        cell=cell,
+        cell=reconstructed,
         uses=[
-            *(
-                reconstruct,
-                invert,
-                moved,
-                resized,
-                reconstruction._climb,
-                reconstruction._answer,
-                reconstruction._activations,
-            ),
+            *(reconstruct, moved, resized, reconstruction._climb, reconstruction._answer),
             _parametrisation,
             _lean,
             _tests,
@@ -109,12 +91,8 @@ def _recipe(cell: Callable[..., Mapping[str, float]], grid: Mapping[str, Sequenc
 
 
 RECIPES: dict[str, Recipe] = {
-    "reconstruction_gallery": _recipe(reconstructed, {"target": GALLERY, "way": ["fourier_moved"], "seed": [0]}),
+    "reconstruction_gallery": _recipe(target=GALLERY, way=["fourier_moved"], seed=[0]),
     "reconstruction_ways": _recipe(
-        reconstructed, {"target": GALLERY[:3], "way": [way for way in WAYS if way != "fourier_moved"], "seed": [0]}
+        target=GALLERY[:2], way=["pixels", "pixels_moved", "fourier", "probability"], seed=[0]
     ),
-    "reconstruction_seeds": _recipe(
-        reconstructed, {"target": ["flamingo"], "way": ["fourier_moved"], "seed": [1, 2, 3]}
-    ),
-    "reconstruction_layers": _recipe(inverted, {"photo": ["coffee"], "layer": LAYERS}),
 }
