@@ -480,7 +480,7 @@ def test_roughness(function: Callable[..., Any], state: str, part: str) -> None:
 @pytest.mark.slow
 def test_a_reconstruction_survives_moves_and_another_network_and_naive_ascent_does_not() -> None:
     model, other = models.load(), models.load("efficientnet_lite1")
-    k = model.index("pomegranate")  # not among the classes of the notebook
+    k = model.index("school bus")
 
     def answers(picture: Tensor) -> tuple[float, float, float]:
         larger = resized(picture, other.input_size)
