@@ -13,6 +13,7 @@ from vislib import data, explore, gradients, models
 from vislib._check import check_eval, pair
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.reconstruction import invert, moved, reconstruct
 
 Call = Callable[[nn.Module, Any], Any]
 
@@ -39,6 +40,7 @@ ROUTINES: dict[str, Call] = {
     "Classifier.features": lambda model, images: Classifier(model).features(images),
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
     **{name: lambda model, images, method=method: method(model, images, 0) for name, method in GRADIENTS.items()},
+    "invert": lambda model, images: invert(model, images, next(name for name, _ in model.named_children()), steps=1),
 }
 
 
@@ -199,6 +201,46 @@ def test_options_of_gradients(name: str, cnn: nn.Module, images: Tensor) -> None
     routines, options, kind, parts = GRADIENT_OPTIONS[name]
     for routine in routines:
         refused(cnn, lambda routine=routine: GRADIENTS[routine](cnn, images, 0, **options), kind, *parts)
+
+
+RECONSTRUCTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
+    "steps": ({"steps": 0}, ValueError, ["steps is 0", "expected an int of at least 1"]),
+    "steps float": ({"steps": 2.0}, ValueError, ["steps is 2.0", "expected an int"]),
+    "size": ({"size": 1}, ValueError, ["size is 1", "at least 2 pixels"]),
+    "no size": ({"size": None}, ValueError, ["size is None", "expected the side of the pictures"]),
+    "seed": ({"seed": 1.5}, TypeError, ["seed is 1.5", "expected an int, or one per picture"]),
+    "seeds": ({"seed": [1, 2]}, ValueError, ["2 seeds for 3 pictures", "expected one int, or one per picture"]),
+    "no seeds": ({"seed": []}, TypeError, ["seed is []"]),
+    "parametrisation": ({"parametrisation": "fourrier"}, ValueError, ["'fourrier'", "expected one of fourier, pixels"]),
+    "shift": ({"shift": -1}, ValueError, ["shift is -1", "at least 0 pixels"]),
+    "scale": ({"scale": 1.0}, ValueError, ["scale is 1.0", "a share from 0 to below 1"]),
+    "rotate": ({"rotate": 200}, ValueError, ["rotate is 200", "0 to 180 degrees"]),
+    "learning_rate": ({"learning_rate": 0}, ValueError, ["learning_rate is 0", "expected a positive number"]),
+    "batch_size": ({"batch_size": 0}, ValueError, ["batch_size is 0", "at least 1"]),
+    "layer": ({"layer": "44"}, ValueError, ["there is no layer '44'", "did you mean '4'?"]),
+    "unit": ({"layer": "4", "target": 8}, ValueError, ["target contains 8", "the layer '4' has 8 units", "expected 0 to 7"]),
+    "target": ({"target": torch.tensor([0, 1, 5])}, ValueError, ["target contains 5, and the model has 5 classes"]),
+    "target float": ({"target": 1.0}, TypeError, ["target is a float", "expected an int"]),
+    "target negative": ({"target": -1}, ValueError, ["target contains -1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECONSTRUCTIONS)
+def test_options_of_reconstruct(name: str, cnn: nn.Module) -> None:
+    options, kind, parts = RECONSTRUCTIONS[name]
+    options = {"target": torch.tensor([0, 3, 4]), "size": 16, "steps": 1} | options
+    refused(cnn, lambda: reconstruct(cnn, **options), kind, *parts)
+
+
+def test_a_layer_that_takes_no_part_is_refused(images: Tensor) -> None:
+    model = nn.ModuleDict({"used": nn.Flatten(), "idle": nn.Linear(1, 1)})
+    model.forward = model["used"].forward  # type: ignore[method-assign]
+    refused(model, lambda: invert(model, images, "idle"), ValueError, "'idle' takes no part in the answer")
+
+
+def test_options_of_moved(images: Tensor) -> None:
+    with pytest.raises(ValueError, match="shift is -2; expected an int of at least 0 pixels"):
+        moved(images, shift=-2)
 
 
 def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:

@@ -15,6 +15,7 @@ from vislib import data, embedding, explain, fills, gradients, nets, training
 from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.reconstruction import invert, moved, reconstruct
 
 Routine = Callable[[nn.Module, Tensor, Tensor], Any]
 
@@ -100,6 +101,12 @@ ROUTINES: dict[str, Routine] = {
     "embedding.class_weights": lambda model, images, target: model(images) @ embedding.class_weights(model),
     "training.accuracy": lambda model, images, target: training.accuracy(model, _image_set(images, target)),
     "nets.SmallCNN": lambda model, images, target: _like(model, nets.SmallCNN(size=16, widths=(4, 4)).eval())(images),
+    "reconstruction.reconstruct": lambda model, images, target: reconstruct(model, target, steps=3, size=16),
+    "reconstruction.reconstruct of a unit": lambda model, images, target: reconstruct(
+        model, target, layer="4", parametrisation="pixels", steps=3, size=16
+    ),
+    "reconstruction.invert": lambda model, images, target: invert(model, images, "4", steps=3),
+    "reconstruction.moved": lambda model, images, target: model(moved(images, n=2)),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
 }
 

@@ -14,9 +14,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vislib._progress import progress_bar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FOLDER = Path(__file__).resolve().parent.parent / "results"
 
@@ -79,6 +82,25 @@ def stored(name: str, folder: Path = FOLDER) -> Any:
             stacklevel=2,
         )
     return pd.DataFrame(content["rows"])
+
+
+def pictures(folder: str, names: Sequence[str]) -> "Tensor":
+    """Return pictures that a recipe has kept, (N, 3, H, W), pixels in [0, 1], on the default device.
+
+    Raises:
+        FileNotFoundError: if one is not there.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from vislib._device import device
+
+    files = [FOLDER / folder / f"{name}.jpg" for name in names]
+    if missing := [file.name for file in files if not file.exists()]:
+        raise FileNotFoundError(f"results/{folder}/{missing[0]} is not there; run: python -m vislib results")
+    arrays = [np.asarray(Image.open(file).convert("RGB"), dtype=np.float32) / 255 for file in files]
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous().to(device())
 
 
 def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:

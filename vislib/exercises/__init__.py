@@ -4,5 +4,19 @@ from vislib.exercises._verdict import NOT_YET, Verdict
 from vislib.exercises.gradients import integrate, most
 from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.occlusion import own_fill, spread
+from vislib.exercises.reconstruction import roughness, survival
 
-__all__ = ["NOT_YET", "Verdict", "explained", "integrate", "kept", "most", "own_fill", "spread", "support", "typical"]
+__all__ = [
+    "NOT_YET",
+    "Verdict",
+    "explained",
+    "integrate",
+    "kept",
+    "most",
+    "own_fill",
+    "roughness",
+    "spread",
+    "support",
+    "survival",
+    "typical",
+]

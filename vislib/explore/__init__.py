@@ -3,5 +3,6 @@
 from vislib.explore.gradients import guess, step
 from vislib.explore.maps import hover, neighbours
 from vislib.explore.occlusion import occlusion
+from vislib.explore.reconstruction import reconstruction
 
-__all__ = ["guess", "hover", "neighbours", "occlusion", "step"]
+__all__ = ["guess", "hover", "neighbours", "occlusion", "reconstruction", "step"]

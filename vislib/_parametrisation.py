@@ -1,0 +1,102 @@
+"""How a picture is written down while it is optimised, and how it is moved between two steps.
+
+A parametrisation is a start (the numbers that the ascent changes) and a function from them to pixels in [0, 1]. All can
+write down every picture; they differ in which pictures are near.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+DECAY = 1.25  # of the amplitude with the frequency; in photographs it is about 1, and a little more gives larger shapes
+
+# Principal colours of the ten photographs of `vislib.data.PHOTOS` (brightness, orange against blue, green against
+# magenta), one per column, as long as their standard deviation, the first of length 1; a test measures them again.
+COLOURS = (
+    (0.6217, 0.2828, -0.0272),
+    (0.5691, -0.0702, 0.0795),
+    (0.5382, -0.2524, -0.0526),
+)
+
+
+@dataclass(frozen=True)
+class Parametrisation:
+    """`start(shape of one image, generator)` draws the numbers of one image; `picture(numbers, shape)` makes pixels."""
+
+    start: Callable[[Sequence[int], torch.Generator], Tensor]
+    picture: Callable[[Tensor, Sequence[int]], Tensor]
+
+
+def _start_pixels(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    return 0.01 * torch.randn(tuple(shape), generator=generator)
+
+
+def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
+    pixels: Tensor = numbers.sigmoid()
+    return pixels
+
+
+def _start_fourier(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    channels, height, width = shape
+    return 0.1 * torch.randn(channels, height, width // 2 + 1, 2, generator=generator)
+
+
+def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
+    """Divide each coefficient by a power of its frequency, transform back, mix the colours, squeeze into [0, 1]."""
+    channels, height, width = shape
+    waves = torch.view_as_complex(numbers / frequencies(height, width).pow(DECAY).to(numbers)[..., None])
+    plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
+    if channels == 3:
+        plain = torch.einsum("dc,bchw->bdhw", torch.tensor(COLOURS).to(plain), plain)
+    pixels: Tensor = plain.sigmoid()
+    return pixels
+
+
+def frequencies(height: int, width: int) -> Tensor:
+    """Return the frequency of each coefficient of ``rfft2``, (H, W // 2 + 1), in radians per pixel; at least one wave per image."""
+    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    return 2 * math.pi * torch.hypot(down, across).clamp(min=1 / max(height, width))
+
+
+PARAMETRISATIONS = {
+    "fourier": Parametrisation(_start_fourier, _from_fourier),
+    "pixels": Parametrisation(_start_pixels, _from_pixels),
+}
+
+
+def draw_moves(shift: int, scale: float, rotate: float, generator: torch.Generator) -> Tensor:
+    """Draw one move: (angle in radians, factor, right, down), the last two in whole pixels."""
+    angle, factor, right, down = (2 * torch.rand(4, generator=generator) - 1).tolist()
+    return torch.tensor([math.radians(rotate * angle), 1 + scale * factor, round(shift * right), round(shift * down)])
+
+
+def move(images: Tensor, moves: Tensor) -> Tensor:
+    """Turn, scale and shift each image (B, C, H, W) by its row of moves (B, 4); what comes in at the border is mirrored."""
+    height, width = images.shape[-2:]
+    angle, factor, right, down = moves.unbind(1)
+    cos, sin = angle.cos() / factor, angle.sin() / factor
+    # Each row says where a pixel of the result comes from, in half sides of the image.
+    rows = (
+        torch.stack([cos, -sin * height / width, -2 * right / width], 1),
+        torch.stack([sin * width / height, cos, -2 * down / height], 1),
+    )
+    grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def check_moves(shift: int, scale: float, rotate: float) -> None:
+    if isinstance(shift, bool) or not isinstance(shift, int) or shift < 0:
+        raise ValueError(f"shift is {shift!r}; expected an int of at least 0 pixels.")
+    if not 0 <= scale < 1:
+        raise ValueError(f"scale is {scale}; expected a share from 0 to below 1.")
+    if not 0 <= rotate <= 180:
+        raise ValueError(f"rotate is {rotate}; expected 0 to 180 degrees.")
+
+
+def variation(pictures: Tensor) -> Tensor:
+    """Return the mean absolute difference between neighbouring pixels, down and across, (B,)."""
+    return sum(pictures.diff(dim=dim).abs().mean((1, 2, 3)) for dim in (2, 3))  # type: ignore[return-value]
