@@ -60,7 +60,7 @@ def picture(figure: "Figure") -> bytes:
     jpeg = io.BytesIO()
     colours.save(jpeg, "JPEG", quality=85, subsampling=0, optimize=True)
     few = _few_colours(colours)
-    return jpeg.getvalue() if jpeg.tell() < 0.6 * len(few) else few
+    return jpeg.getvalue() if jpeg.tell() < 0.75 * len(few) else few
 
 
 def _few_colours(colours: "Picture") -> bytes:
