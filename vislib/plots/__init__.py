@@ -58,7 +58,7 @@ def picture(figure: "Figure") -> bytes:
     raw.seek(0)
     colours = Image.open(raw).convert("RGB")
     jpeg = io.BytesIO()
-    colours.save(jpeg, "JPEG", quality=85, subsampling=0, optimize=True)
+    colours.save(jpeg, "JPEG", quality=80, optimize=True)
     few = _few_colours(colours)
     return jpeg.getvalue() if jpeg.tell() < 0.75 * len(few) else few
 
