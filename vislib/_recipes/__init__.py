@@ -1,6 +1,6 @@
 """The recipes of everything in ``results/`` and ``weights/``, one module per topic."""
 
-from vislib._recipes import weights
+from vislib._recipes import taxonomy, weights
 from vislib.results import Recipe
 
-RECIPES: dict[str, Recipe] = {**weights.RECIPES}
+RECIPES: dict[str, Recipe] = {**weights.RECIPES, **taxonomy.RECIPES}

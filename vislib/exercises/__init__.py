@@ -3,5 +3,6 @@
 from vislib.exercises._verdict import NOT_YET, Verdict
 from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.occlusion import own_fill, spread
+from vislib.exercises.taxonomy import followed, inside
 
-__all__ = ["NOT_YET", "Verdict", "explained", "kept", "own_fill", "spread", "support", "typical"]
+__all__ = ["NOT_YET", "Verdict", "explained", "followed", "inside", "kept", "own_fill", "spread", "support", "typical"]

@@ -2,5 +2,6 @@
 
 from vislib.explore.maps import hover, neighbours
 from vislib.explore.occlusion import occlusion
+from vislib.explore.taxonomy import audience
 
-__all__ = ["hover", "neighbours", "occlusion"]
+__all__ = ["audience", "hover", "neighbours", "occlusion"]
