@@ -78,7 +78,8 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
     )
     engineer = (
         f"<table><tr><th>class</th><th>logit</th></tr>{rows}</table><p>Red: covering this place makes <b>{name}</b> less "
-        f"likely. Cover the frame of the end user, and the answer is <b>{html.escape(then)}</b> ({chance:.2f}).</p>"
+        f"likely; it has {sure:.2f} now. Cover the frame of the end user, and the first answer is "
+        f"<b>{html.escape(then)}</b> with {chance:.2f}.</p>"
     )
     checks = {"mirrored": image.flip(3), "in grey": image.mean(1, keepdim=True).expand_as(image), "darker": image * 0.6}
     answers = {check: int(model(changed).argmax()) for check, changed in checks.items()}
