@@ -27,6 +27,7 @@ ROUTINES: dict[str, Call] = {
     **ANSWERERS,
     "Classifier.features": lambda model, images: Classifier(model).features(images),
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
+    "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
 }
 
 
