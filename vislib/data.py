@@ -207,8 +207,8 @@ REACH = _shapes.REACH
 def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str | None = None) -> ImageSet:
     """Draw a white and a black tile on the images of `shapes`: which of the two is further left?
 
-    Between the tiles lie at least three eighths of the image, so that a small patch sees one of them at most. Each alone
-    says nothing: both classes are made of the same patches, in another order.
+    More than a quarter of the image lies between the tiles, and some of it beside them. So a small patch never sees both,
+    and a network of small patches sees each of them from all sides: both classes are made of the same patches.
 
     Args:
         n, size, seed, device: as in `shapes`.
@@ -221,10 +221,11 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
     """
     background = shapes(n, size=size, seed=seed, device="cpu")
     drawn = torch.rand(n, 5, generator=torch.Generator().manual_seed(seed + 2**33))
-    side, gap = size // 10, 3 * size // 8
+    side, jitter = 3 * size // 32, size // 8
     rows = ((size - side + 1) * drawn[:, :2]).long()
-    left = ((size - 2 * side - gap + 1) * drawn[:, 2]).long()
-    right = left + side + gap + ((size - 2 * side - gap - left + 1) * drawn[:, 3]).long()
+    left, right = (
+        start * size // 64 + (jitter * share).long() for start, share in ((9, drawn[:, 2]), (39, drawn[:, 3]))
+    )
     labels = (drawn[:, 4] < 0.5).long()
     masks = torch.zeros_like(background.images[:, 0], dtype=torch.bool)
     for i, (image, label) in enumerate(zip(background.images, labels.tolist(), strict=True)):

@@ -50,12 +50,12 @@ def look(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
 def images(task: str, *, test: bool = False) -> ImageSet:
     """Return the training or the test set of a task.
 
-    The tasks are those of `data.TASKS`; "order", which of two tiles is further left; "marked", the colours with a mark
+    The tasks are those of `data.TASKS`; "tiles", which of two tiles is further left; "marked", the colours with a mark
     that always tells the label, while one label in five is not the object's colour; and "lying", true colours with a mark
     that always tells another one.
     """
     n, seed = (1080, 1) if test else (2160, 0)
-    if task == "order":
+    if task == "tiles":
         return data.tiles(n, seed=seed, device="cpu")
     if task not in ("marked", "lying"):
         return data.shapes(n, seed=seed, label=task, device="cpu")
@@ -72,7 +72,7 @@ def classifier(network: nn.Module, train: ImageSet, name: str = "") -> Classifie
 
 NETWORKS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "patches_colour": ("PatchEvidenceNet", {"classes": 6}, "colour"),
-    "patches_order": ("PatchEvidenceNet", {"classes": 2}, "order"),
+    "patches_tiles": ("PatchEvidenceNet", {"classes": 2}, "tiles"),
     "explained_marked": ("SelfExplainingNet", {"classes": 6}, "marked"),
     "gated_marked": ("SelfExplainingNet", {"classes": 6, "gated": True}, "marked"),
 }
@@ -187,14 +187,14 @@ def patches(task: str, patch: int, seed: int) -> dict[str, float]:
 
 
 _NETWORKS = [nets.PatchEvidenceNet, nets.SelfExplainingNet, nets._features, nets._block, nets._enlarged]
-_TRAINING = [training.fit, training.fit_jointly, images, classifier, _shapes, data.shapes, data.tiles, EPOCHS]
+_TRAINING = [training.fit, training.fit_jointly, images, classifier, _shapes, data.shapes, EPOCHS]
 _MEASURES = [look, faithfulness._curve, faithfulness.pointing_game, nets.patch_evidence, nets.learned_mask, EXPLAINED]
 
 RECIPES: dict[str, Recipe] = {
     "weights_taxonomy": Recipe(
         grid={"network": list(NETWORKS)},
         cell=weights,
-        uses=[*_NETWORKS, *_TRAINING, {name: list(how) for name, how in NETWORKS.items()}],
+        uses=[*_NETWORKS, *_TRAINING, data.tiles, {name: list(how) for name, how in NETWORKS.items()}],
         tolerance=0.05,
         keep={"folder": _checkpoint.FOLDER},
     ),
@@ -211,9 +211,9 @@ RECIPES: dict[str, Recipe] = {
         tolerance=0.1,
     ),
     "patches": Recipe(
-        grid={"task": ["texture", "colour", "order"], "patch": PATCHES, "seed": [0, 1, 2]},
+        grid={"task": ["texture", "colour", "tiles"], "patch": PATCHES, "seed": [0, 1, 2]},
         cell=patches,
-        uses=[*_NETWORKS, *_TRAINING],
+        uses=[*_NETWORKS, *_TRAINING, data.tiles],
         tolerance=0.1,
     ),
 }
