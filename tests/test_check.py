@@ -41,6 +41,7 @@ ROUTINES: dict[str, Call] = {
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
     **{name: lambda model, images, method=method: method(model, images, 0) for name, method in GRADIENTS.items()},
     "invert": lambda model, images: invert(model, images, next(name for name, _ in model.named_children()), steps=1),
+    "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
 }
 
 

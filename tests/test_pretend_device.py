@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import data, embedding, explain, fills, gradients, nets, training
+from vislib import data, embedding, explain, faithfulness, fills, gradients, nets, training
 from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -41,6 +41,18 @@ def _recorded(model: nn.Module, images: Tensor) -> Tensor:
 def _like(model: nn.Module, other: nn.Module) -> nn.Module:
     """Put another network where the model is."""
     return to_pretend(other) if isinstance(next(model.parameters()), PretendTensor) else other
+
+
+def _patches(model: nn.Module) -> nn.Module:
+    return _like(model, nets.PatchEvidenceNet(classes=5, width=4).eval())
+
+
+def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
+    return _like(model, nets.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
+
+
+def _brightness(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+    return images.mean(1)
 
 
 # mixed=False: takes no images together with a model, so that there is nothing to mix
@@ -107,6 +119,25 @@ ROUTINES: dict[str, Routine] = {
     ),
     "reconstruction.invert": lambda model, images, target: invert(model, images, "4", steps=3),
     "reconstruction.moved": lambda model, images, target: model(moved(images, n=2)),
+    "data.tiles": lambda model, images, target: model(data.tiles(3, size=16, device=images.device).images),
+    "nets.PatchEvidenceNet": lambda model, images, target: _patches(model)(images),
+    "nets.SelfExplainingNet": lambda model, images, target: _explaining(model)(images),
+    "nets.SelfExplainingNet gated": lambda model, images, target: _explaining(model, True)(images),
+    "nets.patch_evidence": lambda model, images, target: nets.patch_evidence(_patches(model), images, target),
+    "nets.learned_mask": lambda model, images, target: nets.learned_mask(_explaining(model), images, target),
+    "nets.learned_words": lambda model, images, target: nets.learned_words(_explaining(model), images),
+    "faithfulness.deletion": lambda model, images, target: (
+        faithfulness.deletion(model, images, target, _brightness).areas
+    ),
+    "faithfulness.insertion": lambda model, images, target: (
+        faithfulness.insertion(model, images, target, _brightness).areas
+    ),
+    "faithfulness.pointing_game": lambda model, images, target: faithfulness.pointing_game(
+        model, images, target, _brightness, images[:, 0] > 0.5
+    ),
+    "faithfulness.mass_inside": lambda model, images, target: faithfulness.mass_inside(
+        model, images, target, _brightness, images[:, 0] > 0.5
+    ),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
 }
 
