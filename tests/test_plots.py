@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -157,12 +158,21 @@ def test_show_puts_alt_text_into_the_output_and_closes_the_figure(shown: list[An
     assert not plt.fignum_exists(figure.number)
     assert len(shown) == 2
     data, metadata = DisplayFormatter().format(shown[0])
-    assert metadata["image/png"]["alt"] == "Three squares of noise"
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).format == "PNG"
+    (kind,) = (k for k in data if k.startswith("image/"))
+    assert metadata[kind]["alt"] == "Three squares of noise"
+    assert f"image/{Image.open(io.BytesIO(base64.b64decode(data[kind]))).format.lower()}" == kind
     assert shown[1].data == "_Seed 1, three images._"
     plots.show(plots.pictures(images), alt="Again, without a caption")
     assert len(shown) == 3
     assert plt.get_fignums() == []
+
+
+def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
+    figure = plots.lines([0, 1], {"a": [0, 1], "b": [0.5, 1], "c": [1, 1]}, xlabel="x", ylabel="y")
+    figure.draw_without_rendering()
+    boxes = sorted((t.get_window_extent() for t in figure.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == 3
+    assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(boxes))
 
 
 @pytest.mark.parametrize("alt", ["", "  \n"])

@@ -212,17 +212,25 @@ def lines(
     """Draw a curve per name, labelled at its right end rather than in a legend."""
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
-    for (name, values), colour, marker in zip(
-        curves.items(), (BLUE, ORANGE, "#009e73", "#cc79a7", GREY), "osD^v", strict=False
-    ):
+    colours = (BLUE, ORANGE, "#009e73", "#cc79a7", GREY)
+    for values, colour, marker in zip(curves.values(), colours, "osD^v", strict=False):
         axis.plot(x, values, color=colour, marker=marker, markersize=5)
-        axis.annotate(
-            f" {name}", (x[-1], values[-1]), color=colour, va="center", xytext=(6, 0), textcoords="offset points"
-        )
+    low, high = axis.get_ylim()
+    heights = _apart([values[-1] for values in curves.values()], 0.055 * (high - low) * 3.4 / size[1])
+    for name, height, colour in zip(curves, heights, colours, strict=False):
+        axis.annotate(f" {name}", (x[-1], height), color=colour, va="center", xytext=(6, 0), textcoords="offset points")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.25)
     axis.margins(x=0.02)
     return made
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Return heights in the same order, moved as little as needed to lie at least `gap` apart, downwards from the highest."""
+    moved, last = list(heights), float("inf")
+    for i in sorted(range(len(heights)), key=lambda i: -heights[i]):
+        moved[i] = last = min(heights[i], last - gap)
+    return moved
 
 
 def _picture(axis: "Axes", image: Tensor) -> None:
