@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import data, explore, gradients, models
+from vislib import data, explore, gradients, models, sanity
 from vislib._check import check_eval, pair
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -34,11 +34,24 @@ GRADIENTS: dict[str, Callable[..., Any]] = {
     "guided_backprop": gradients.guided_backprop,
     "grad_cam": gradients.grad_cam,
 }
-ANSWERERS: dict[str, Call] = {**OCCLUDERS, "Classifier.top": lambda model, images: Classifier(model).top(images)}
+SANITY: dict[str, Callable[..., Any]] = {
+    "cascade": lambda model, images, target=0, **options: sanity.cascade(
+        model, images, target, gradients.gradient, **{"seeds": 2} | options
+    ),
+    "random_labels": lambda model, images, target=0: sanity.random_labels(
+        sanity.Twins([model, model], [model, model]), images, target, gradients.gradient
+    ),
+}
+ANSWERERS: dict[str, Call] = {
+    **OCCLUDERS,
+    **SANITY,
+    "Classifier.top": lambda model, images: Classifier(model).top(images),
+}
 ROUTINES: dict[str, Call] = {
     **ANSWERERS,
     "Classifier.features": lambda model, images: Classifier(model).features(images),
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
+    "randomised": lambda model, images: sanity.randomised(model, images),
     **{name: lambda model, images, method=method: method(model, images, 0) for name, method in GRADIENTS.items()},
     "invert": lambda model, images: invert(model, images, next(name for name, _ in model.named_children()), steps=1),
     "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
@@ -113,10 +126,10 @@ TARGETS: dict[str, tuple[Any, type[Exception], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("routine", [occlusion, occlusion_grid, *GRADIENTS.values()])
+@pytest.mark.parametrize("routine", [occlusion, occlusion_grid, *GRADIENTS.values(), *SANITY.values()])
 def test_target(routine: Callable[..., Tensor], name: str, cnn: nn.Module, images: Tensor) -> None:
     target, kind, parts = TARGETS[name]
-    options = {} if routine in GRADIENTS.values() else SMALL
+    options = SMALL if routine in (occlusion, occlusion_grid) else {}
     refused(cnn, lambda: routine(cnn, images, target, **options), kind, *parts)
 
 
@@ -242,6 +255,26 @@ def test_a_layer_that_takes_no_part_is_refused(images: Tensor) -> None:
 def test_options_of_moved(images: Tensor) -> None:
     with pytest.raises(ValueError, match="shift is -2; expected an int of at least 0 pixels"):
         moved(images, shift=-2)
+
+
+SANITY_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
+    "order unknown": ({"order": "input_first"}, ValueError, ["order is 'input_first'", "'output_first' or 'independent'"]),
+    "seeds one": ({"seeds": 1}, ValueError, ["seeds is 1", "expected at least 2"]),
+    "seeds float": ({"seeds": 2.0}, TypeError, ["seeds is 2.0", "expected an int of at least 2"]),
+    "seeds bool": ({"seeds": True}, TypeError, ["seeds is True", "expected an int"]),
+    "block unknown": ({"blocks": ["44"]}, ValueError, ["there is no layer '44'"]),
+    "block without parameters": ({"blocks": ["0", "2"]}, ValueError, ["the layer '2' has no parameters", "expected one that"]),
+    "no block": ({"blocks": []}, ValueError, ["there is nothing to randomise", "names of layers, with parameters"]),
+    "one block as text": ({"blocks": "0"}, TypeError, ["blocks is '0'", "expected several names"]),
+    "calibration range": ({"calibration": torch.full((2, 3, 16, 16), 9.0)}, ValueError, ["from 9 to 9", "pixels in [0, 1]"]),
+    "calibration one image": ({"calibration": torch.zeros(3, 16, 16)}, ValueError, ["shape (3, 16, 16)", "(B, C, H, W)"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SANITY_OPTIONS)
+def test_options_of_the_cascade(name: str, cnn: nn.Module, images: Tensor) -> None:
+    options, kind, parts = SANITY_OPTIONS[name]
+    refused(cnn, lambda: SANITY["cascade"](cnn, images, **options), kind, *parts)
 
 
 def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:

@@ -107,7 +107,7 @@ LAYERS = [
     {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "activations", "_maps", "incremental"},
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
-    {"sanity", "roar", "faithfulness"},
+    {"sanity", "_randomisation", "roar", "faithfulness"},
     {"results", "_recipes", "plots", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]

@@ -3,6 +3,7 @@
 A routine is entered into ROUTINES the day it is written: a name, and a call of (model, images, target).
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import data, embedding, explain, faithfulness, fills, gradients, nets, training
+from vislib import data, embedding, explain, faithfulness, fills, gradients, nets, sanity, training
 from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -36,6 +37,10 @@ def _recorded(model: nn.Module, images: Tensor) -> Tensor:
     with record(model, ["0"]) as seen:
         model(images)
     return seen["0"]
+
+
+def _values(result: sanity.Cascade | sanity.RandomLabels) -> list[Tensor]:
+    return [result.values, result.floor if isinstance(result, sanity.Cascade) else result.ceiling]
 
 
 def _like(model: nn.Module, other: nn.Module) -> nn.Module:
@@ -80,6 +85,28 @@ ROUTINES: dict[str, Routine] = {
     },
     "gradients.completeness_gap": lambda model, images, target: gradients.completeness_gap(
         model, images, target, images[:, 0]
+    ),
+    "sanity.cascade": lambda model, images, target: _values(
+        sanity.cascade(model, images, target, gradients.gradient, seeds=2)
+    ),
+    "sanity.randomised": lambda model, images, target: [
+        network(images) for _, network in sanity.randomised(model, images, order="independent")
+    ],
+    "sanity.random_labels": lambda model, images, target: _values(
+        sanity.random_labels(sanity.Twins([model, model], [model, model]), images, target, gradients.input_x_gradient)
+    ),
+    "sanity.label_twins": lambda model, images, target: [
+        network(images)
+        for network in sanity.label_twins(
+            lambda seed: copy.deepcopy(model), _image_set(images, target), epochs=1, fitted=0, seeds=2
+        ).permuted
+    ],
+    "sanity.spearman": lambda model, images, target: sanity.spearman(
+        images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
+    ),
+    "sanity.ssim": lambda model, images, target: sanity.ssim(images[:, 0], model(images)[:, :1, None] + images[:, 1]),
+    "sanity.hog": lambda model, images, target: sanity.hog(
+        images[:, 0], model(images)[:, :1, None] + images[:, 1], cell=4
     ),
     "models.Classifier": lambda model, images, target: _classifier(model)(images),
     "models.Classifier.features": lambda model, images, target: _classifier(model).features(images),
