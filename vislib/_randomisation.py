@@ -25,8 +25,8 @@ def randomised(
     """Yield copies of a network, ever more of it randomised: (block, network), from the output down.
 
     Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter whose layer has
-    none is shuffled. The statistics of BatchNorm from the lowest random layer on are taken anew from `images`: with the
-    old ones, or none, a deep network answers the same to everything.
+    none is shuffled. The statistics of BatchNorm from the lowest random layer on are taken anew from `images`: with
+    statistics merely reset, a deep network answers the same to everything.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); it is copied, not touched.
