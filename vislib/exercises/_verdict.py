@@ -43,3 +43,14 @@ def tensor_verdict(answer: Any, shape: tuple[int, ...]) -> Verdict | None:
     if answer.shape != shape:
         return Verdict("wrong", f"Your result has shape {tuple(answer.shape)}; expected {shape}.")
     return None
+
+
+def number(answer: Any) -> float | Verdict:
+    """Return an answer as a plain number, or the verdict on what it is instead."""
+    if answer is None or isinstance(answer, Verdict):
+        return NOT_YET if answer is None else answer
+    if isinstance(answer, Tensor) and answer.numel() == 1:
+        answer = answer.item()
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one number.")
+    return float(answer)

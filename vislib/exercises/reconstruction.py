@@ -1,12 +1,11 @@
 """Checkers of notebook 06."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vislib.exercises._verdict import NOT_YET, Verdict, attempt
+from vislib.exercises._verdict import Verdict, attempt, number
 
 
 class _Picky(nn.Module):
@@ -17,23 +16,12 @@ class _Picky(nn.Module):
         return torch.stack([first, torch.zeros_like(first)], 1)
 
 
-def _number(function: Callable[..., Any], *arguments: Any) -> float | Verdict:
-    answer = attempt(function, *arguments)
-    if answer is None or isinstance(answer, Verdict):
-        return NOT_YET if answer is None else answer
-    if isinstance(answer, Tensor) and answer.numel() == 1:
-        answer = answer.item()
-    if isinstance(answer, bool) or not isinstance(answer, int | float):
-        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one number.")
-    return float(answer)
-
-
 def survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, int]]], float | None]) -> Verdict:
     """Check `survival(model, picture, target, shifts)`: the mean probability over copies shifted (down, right)."""
     picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(4))
     shifts = [(1, 0), (0, 2), (3, 1)]
     before = picture.clone()
-    answer = _number(function, _Picky().eval(), picture, 0, list(shifts))
+    answer = number(attempt(function, _Picky().eval(), picture, 0, list(shifts)))
     if isinstance(answer, Verdict):
         return answer
     if not torch.equal(picture, before):
@@ -73,7 +61,7 @@ def roughness(function: Callable[[Tensor], float | None]) -> Verdict:
     picture = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(5))
     down, across = picture[:, 1:] - picture[:, :-1], picture[:, :, 1:] - picture[:, :, :-1]
     expected = float(down.abs().mean() + across.abs().mean())
-    answer = _number(function, picture.clone())
+    answer = number(attempt(function, picture.clone()))
     if isinstance(answer, Verdict):
         return answer
     if abs(answer - expected) < 1e-5:

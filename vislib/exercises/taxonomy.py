@@ -5,14 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vislib.exercises._verdict import NOT_YET, Verdict, attempt
+from vislib.exercises._verdict import Verdict, attempt, number
 
 
 def inside(function: Callable[[Tensor, Tensor], float | None]) -> Verdict:
     """Check `inside(heat, mask)`: the share of a heatmap's positive values (H, W) that lies inside a mask (H, W)."""
     heat = torch.tensor([[4.0, 1, -2], [0, 3, -1], [2, -2, 0]])
     mask = torch.tensor([[True, False, True], [False, True, False], [False, True, False]])
-    answer = _number(attempt(function, heat.clone(), mask.clone()))
+    answer = number(attempt(function, heat.clone(), mask.clone()))
     if isinstance(answer, Verdict):
         return answer
     if abs(answer - 0.7) < 1e-5:
@@ -32,7 +32,7 @@ def followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -> Verd
     """Check `followed(before, after, marks)`: of the answers that changed, the share that changed to what the mark says."""
     before, after = torch.tensor([0, 1, 2, 3, 4, 5]), torch.tensor([1, 1, 0, 5, 2, 5])
     marks = torch.tensor([1, 1, 0, 4, 2, 5])
-    answer = _number(attempt(function, before.clone(), after.clone(), marks.clone()))
+    answer = number(attempt(function, before.clone(), after.clone(), marks.clone()))
     if isinstance(answer, Verdict):
         return answer
     changed, agrees = before != after, after == marks
@@ -45,13 +45,3 @@ def followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -> Verd
     if abs(answer - float((changed & agrees).float().mean())) < 1e-5:
         return Verdict("wrong", "You divide by all images; divide by those that changed.")
     return Verdict("wrong", f"For the answers of the checker expected 0.75, and yours is {answer:.3g}.")
-
-
-def _number(answer: object) -> float | Verdict:
-    if answer is None or isinstance(answer, Verdict):
-        return NOT_YET if answer is None else answer
-    if isinstance(answer, Tensor) and answer.numel() == 1:
-        answer = answer.item()
-    if isinstance(answer, bool) or not isinstance(answer, int | float):
-        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one number.")
-    return float(answer)
