@@ -46,7 +46,7 @@ unit: .venv/.dev
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD) -m "not browser" $(PYTEST_ARGS)
 
 nbval: .venv/.dev
-	VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD) $(NBVAL) notebooks/
+	OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD) $(NBVAL) notebooks/
 
 browser: .venv/.dev
 	$(PY) -m pytest -m browser $(PYTEST_ARGS) tests/browser
