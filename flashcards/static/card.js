@@ -32,9 +32,11 @@ function attach(card, model) {
     const option = event.target.closest(".fc-choices > li");
     if (option && !event.target.closest("a")) visible(card, ".fc-number")[[...option.parentNode.children].indexOf(option)]?.click();
   };
+  // Whoever has gone on to a button with Tab stays there; what is hidden or dead cannot keep the focus.
+  const kept = (e) => card.contains(e) && (e === card || (e.offsetParent && !e.disabled));
   const onStep = () => {
     label();
-    requestAnimationFrame(() => owned && card.focus({ preventScroll: true }));
+    requestAnimationFrame(() => owned && !kept(document.activeElement) && card.focus({ preventScroll: true }));
   };
   // After a restart of the kernel the buttons are dead: say so instead of staying mute.
   const onLost = () => card.classList.add("fc-lost");

@@ -55,6 +55,7 @@ def start(notebook: Notebook, cell: int = 1) -> Locator:
 
 
 def reveal(card: Locator) -> None:
+    expect(card.locator(".fc-answer")).to_be_hidden()  # the last card's answer may still be on its way out
     card.page.keyboard.press(" ")
     expect(card.locator(".fc-answer")).to_be_visible()
 
