@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import data, explore, gradients, models, sanity
+from vislib import controls, data, explore, gradients, models, sanity
 from vislib._check import check_eval, pair
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -34,6 +34,11 @@ GRADIENTS: dict[str, Callable[..., Any]] = {
     "guided_backprop": gradients.guided_backprop,
     "grad_cam": gradients.grad_cam,
 }
+CONTROLS: dict[str, Callable[..., Any]] = {
+    "sobel": controls.sobel,
+    "chance": controls.chance,
+    "disc": controls.disc,
+}
 SANITY: dict[str, Callable[..., Any]] = {
     "cascade": lambda model, images, target=0, **options: sanity.cascade(
         model, images, target, gradients.gradient, **{"seeds": 2} | options
@@ -52,7 +57,10 @@ ROUTINES: dict[str, Call] = {
     "Classifier.features": lambda model, images: Classifier(model).features(images),
     "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
     "randomised": lambda model, images: sanity.randomised(model, images),
-    **{name: lambda model, images, method=method: method(model, images, 0) for name, method in GRADIENTS.items()},
+    **{
+        name: lambda model, images, method=method: method(model, images, 0)
+        for name, method in (GRADIENTS | CONTROLS).items()
+    },
     "invert": lambda model, images: invert(model, images, next(name for name, _ in model.named_children()), steps=1),
     "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
 }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import data, embedding, explain, faithfulness, fills, gradients, nets, sanity, training
+from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, nets, sanity, training
 from vislib.activations import record
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -153,6 +153,10 @@ ROUTINES: dict[str, Routine] = {
     "nets.patch_evidence": lambda model, images, target: nets.patch_evidence(_patches(model), images, target),
     "nets.learned_mask": lambda model, images, target: nets.learned_mask(_explaining(model), images, target),
     "nets.learned_words": lambda model, images, target: nets.learned_words(_explaining(model), images),
+    "controls.sobel": controls.sobel,
+    "controls.chance": controls.chance,
+    "controls.disc": controls.disc,
+    "controls.blurred": controls.blurred(controls.sobel, sigma=1.0),
     "faithfulness.deletion": lambda model, images, target: (
         faithfulness.deletion(model, images, target, _brightness).areas
     ),

@@ -42,13 +42,7 @@ def mean(images: Tensor) -> Tensor:
 
 def blur(images: Tensor, *, sigma: float | None = None) -> Tensor:
     """The image out of focus: a Gaussian blur of `sigma` pixels (default: a sixteenth of the shorter side)."""
-    from torchvision.transforms.v2.functional import gaussian_blur
-
-    height, width = images.shape[-2:]
-    sigma = min(height, width) / 16 if sigma is None else sigma
-    reach = [min(round(3 * sigma), side - 1) for side in (width, height)]  # the padding mirrors less than one image
-    blurred: Tensor = gaussian_blur(images, [2 * r + 1 for r in reach], [sigma, sigma])
-    return blurred.clamp(0, 1)
+    return gaussian(images, sigma).clamp(0, 1)
 
 
 def noise(images: Tensor, *, seed: int = 0) -> Tensor:
@@ -59,6 +53,17 @@ def noise(images: Tensor, *, seed: int = 0) -> Tensor:
 
 FILLS: dict[str, Callable[[Tensor], Tensor]] = {f.__name__: f for f in (black, white, gray, mean, blur, noise)}
 NAMES = (*FILLS, "inpaint")
+
+
+def gaussian(images: Tensor, sigma: float | None = None) -> Tensor:
+    """Return a Gaussian blur (B, C, H, W) of `sigma` pixels, a sixteenth of the shorter side unless given."""
+    from torchvision.transforms.v2.functional import gaussian_blur
+
+    height, width = images.shape[-2:]
+    sigma = min(height, width) / 16 if sigma is None else sigma
+    reach = [min(round(3 * sigma), side - 1) for side in (width, height)]  # the padding mirrors less than one image
+    blurred: Tensor = gaussian_blur(images, [2 * r + 1 for r in reach], [sigma, sigma])
+    return blurred
 
 
 def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tuple[int, int]) -> Tensor:
