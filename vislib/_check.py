@@ -1,5 +1,7 @@
 """The one place that validates what comes in. Each message says what came and what was expected."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ def check_images(model: nn.Module, images: Tensor) -> None:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
         )
-    weight = next((p for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()), images)
+    weight = next((p for p in chain(model.parameters(), model.buffers()) if p.is_floating_point()), images)
     if images.device != weight.device:
         raise ValueError(f"images is on {images.device} and the model on {weight.device}; expected both on one device.")
     if images.dtype != weight.dtype:
