@@ -142,7 +142,7 @@ def _page(rows: list[str], rounds: int) -> str:
         [
             "# Gradients: times as fast as Captum",
             "",
-            f"EfficientNet-Lite0, one photograph, {N} draws or steps, Grad-CAM at `{LAYER}` on both sides. Median of {rounds} rounds (lowest to highest), two "
+            f"EfficientNet-Lite0, one photograph, {N} draws or steps; Grad-CAM at `{LAYER}`. Median of {rounds} rounds (lowest to highest), two "
             f"threads, float32, {torch.__version__} of PyTorch. Written by `python -m benchmarks.gradients`.",
             "",
             *HEAD,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vislib._check import check_inputs
 from vislib._guided import guided
 from vislib._maps import maps
-from vislib._sensitivity import differentiating, Forward, gradients, in_flight, scores
+from vislib._sensitivity import Forward, differentiating, gradients, in_flight, scores
 from vislib.explain import Score, logit
 from vislib.fills import Fill, canvas
 
