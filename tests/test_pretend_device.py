@@ -265,6 +265,9 @@ def test_a_new_public_routine_is_missed(monkeypatch: pytest.MonkeyPatch) -> None
     assert public.routines().keys() - set(map(_entered, ROUTINES)) >= {"gradients.new"}
 
 
+PLAIN = (".top", "accuracy", "trustworthiness")  # which return plain numbers
+
+
 def _tensors(result: Any) -> list[Tensor]:
     if isinstance(result, Tensor):
         return [result]
@@ -280,7 +283,7 @@ def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor
     result = _tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
     assert len(result) == len(expected) > 0
     for ours, cpu in zip(result, expected, strict=True):
-        if not name.endswith((".top", "accuracy", "trustworthiness")):  # which return plain numbers
+        if not name.endswith(PLAIN):
             assert ours.device == DEVICE
         torch.testing.assert_close(ours.cpu() if isinstance(ours, PretendTensor) else ours, cpu, rtol=0, atol=1e-6)
 
