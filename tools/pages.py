@@ -33,6 +33,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.links: list[str] = []
         self.places: set[str] = set()
+        self.alts: list[str] = []
         self.without_alt: list[str] = []
         self._inside = ""
         self.feed(text)
@@ -48,6 +49,8 @@ class Page(HTMLParser):
             self.loads.append(given.get("href", ""))
         if tag in ("a", "area") and given.get("href"):
             self.links.append(given["href"])
+        if tag == "img":
+            self.alts.append(given.get("alt", ""))
         if tag == "img" and not given.get("alt", "").strip() and given.get("role") != "presentation":
             self.without_alt.append(given.get("src", "")[:60])
         self.loads += css(given.get("style", ""))

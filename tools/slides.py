@@ -45,7 +45,9 @@ def rendered(notebook: nbformat.NotebookNode, title: str) -> str:
     )
     resources = {
         "metadata": {"name": title},
-        "course": {name: (template / f"slides.{end}").read_text() for name, end in (("style", "css"), ("script", "js"))},
+        "course": {
+            name: (template / f"slides.{end}").read_text() for name, end in (("style", "css"), ("script", "js"))
+        },
     }
     page: str = SlidesExporter(config=config).from_notebook_node(without_sections(notebook), resources=resources)[0]
     return page
@@ -154,14 +156,19 @@ def main(arguments: Sequence[str]) -> int:
     """Build the slides, check that they load nothing from elsewhere, and measure them on request."""
     parser = argparse.ArgumentParser(prog="tools.slides", description=__doc__)
     parser.add_argument("names", nargs="*", help="notebooks; all if none is named")
-    parser.add_argument("--measure", action="store_true", help="open every slide in Chromium and list those that do not fit")
+    parser.add_argument(
+        "--measure", action="store_true", help="open every slide in Chromium and list those that do not fit"
+    )
     parser.add_argument("--pictures", type=Path, help="with --measure: a folder for a picture of every slide")
     options = parser.parse_args(arguments)
     written = build(options.names)
     problems = [f"loads from elsewhere: {line}" for line in pages.remote(OUT)]
     problems += [f"leads nowhere: {line}" for line in pages.broken(OUT)]
     problems += [f"has no alt text: {line}" for line in pages.without_alt(OUT)]
-    print("\n".join(problems) or f"{len(written)} notebooks as slides: open {(OUT / 'index.html').relative_to(vendor.ROOT)}")
+    print(
+        "\n".join(problems)
+        or f"{len(written)} notebooks as slides: open {(OUT / 'index.html').relative_to(vendor.ROOT)}"
+    )
     wrong = measure(written, options.pictures) if options.measure and not problems else 0
     return 1 if problems or wrong else 0
 

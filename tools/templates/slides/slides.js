@@ -14,7 +14,8 @@ function parts(slide) {
   let height = 0;
   for (const cell of cells) {
     const room = cell.getBoundingClientRect().height;
-    if (height + room > FULL && cut.at(-1).length) {
+    const lonely = height < 170 && height + room <= HEIGHT / 0.65; // one sentence is no slide
+    if (height + room > FULL && cut.at(-1).length && !lonely) {
       // A heading, or a line that announces what comes, stays with what it announces.
       const last = cut.at(-1).at(-1);
       const carried = cut.at(-1).length > 1 && last.getBoundingClientRect().height < 90 && !last.querySelector('pre') ? [cut.at(-1).pop()] : [];
