@@ -57,6 +57,13 @@ notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one
 slides: .venv/.course  ## reveal.js slides in build/slides; needs npm, once; one: make slides ONLY=04_occlusion
 	$(PY) -m tools.slides $(ONLY)
 
+.venv/.site: .venv/.course
+	@$(INSTALL) -e ".[site]"
+	@touch $@
+
+site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
+	$(PY) -m tools.site
+
 bench: .venv/.dev
 	$(PY) -m benchmarks
 

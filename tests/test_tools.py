@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import pages, slides, vendor
+from tools import pages, site, slides, vendor
 
 REMOTE = {
     "script": '<script src="https://cdn.example/x.js"></script>',
@@ -143,3 +143,18 @@ def test_everything_that_a_page_of_slides_loads_is_unpacked() -> None:
     wanted += [f"vendor/mathjax/{path}" for path in vendor.MATHJAX.wanted]
     assert set(loads) <= set(wanted)
     assert len(loads) >= 5
+
+
+# ---- site ----
+
+
+def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> None:
+    notebook = site.readable(_notebook())
+    assert [cell.source for cell in notebook.cells] == ["# What is this?\n\n$x^2$", "1", "left out"]
+    assert notebook.cells[1].metadata["mystnb"] == {"image": {"alt": 'a "map" of <b>'}}
+
+
+def test_the_first_page_lists_every_notebook_by_its_question() -> None:
+    page = site.index({"04_occlusion": "What if?", "05_gradients": "What would?"})
+    for line in ("- [04](notebooks/04_occlusion.ipynb): What if?", "What would? <notebooks/05_gradients>"):
+        assert line in page.splitlines()
