@@ -158,3 +158,8 @@ def test_the_first_page_lists_every_notebook_by_its_question() -> None:
     page = site.index({"04_occlusion": "What if?", "05_gradients": "What would?"})
     for line in ("- [04](notebooks/04_occlusion.ipynb): What if?", "What would? <notebooks/05_gradients>"):
         assert line in page.splitlines()
+
+
+def test_binder_is_offered_where_the_repository_is_known() -> None:
+    assert "mybinder" not in site.index({"04_occlusion": "What if?"})
+    assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index({"04_occlusion": "What if?"}, "a/b")

@@ -3,6 +3,7 @@
 Nothing is executed, and nothing is loaded from another machine: it can be read from a disk.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -38,14 +39,23 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def index(titles: dict[str, str]) -> str:
-    """Return the first page: what this is, and the notebooks by their questions."""
+def index(titles: dict[str, str], repository: str = "") -> str:
+    """Return the first page: what this is, and the notebooks by their questions.
+
+    Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
+    """
     entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items())
     rows = "\n".join(f"- [{name[:2]}](notebooks/{name}.ipynb): {title}" for name, title in titles.items())
+    badge = (
+        "[![Run it on Binder](_static/binder.svg)]"
+        f"(https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/00_start_here.ipynb)\n\n"
+        if repository
+        else ""
+    )
     return (
         "# Interpreting Vision Models\n\nA course on asking a network *why*, to be read here and run on your machine. "
         "Each notebook asks one question; the outputs are those of a real run. Where a question to you appears, commit to an "
-        f"answer before you open it.\n\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+        f"answer before you open it.\n\n{badge}{rows}\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
     )
 
 
@@ -55,7 +65,8 @@ def prepare(source: Path = SOURCE) -> None:
     (source / "notebooks").mkdir(parents=True)
     shutil.copy(TEMPLATES / "conf.py", source)
     vendor.unpack(vendor.MATHJAX, source / "_static" / "mathjax")
-    shutil.copy(TEMPLATES / "course.css", source / "_static")
+    for name in ("course.css", "binder.svg"):
+        shutil.copy(TEMPLATES / name, source / "_static")
     titles = {}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         notebook = readable(nbformat.read(path, as_version=4))
@@ -66,7 +77,7 @@ def prepare(source: Path = SOURCE) -> None:
         if target.is_relative_to(source.resolve()):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(NOTEBOOKS / picture, target)
-    (source / "index.md").write_text(index(titles), encoding="utf-8")
+    (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
 
 
 def _pictures(path: Path) -> list[str]:
