@@ -142,8 +142,9 @@ def _page(rows: list[str], rounds: int) -> str:
         [
             "# Gradients: times as fast as Captum",
             "",
-            f"EfficientNet-Lite0, one photograph, {N} draws or steps; Grad-CAM at `{LAYER}`. Median of {rounds} rounds (lowest to highest), two "
-            f"threads, float32, {torch.__version__} of PyTorch. Written by `python -m benchmarks.gradients`.",
+            f"EfficientNet-Lite0, one photograph, {N} draws or steps; Grad-CAM at `{LAYER}`. "
+            f"Median of {rounds} rounds (lowest to highest), two threads, float32, "
+            f"{torch.__version__} of PyTorch. Written by `python -m benchmarks.gradients`.",
             "",
             *HEAD,
             *rows,

@@ -219,7 +219,7 @@ def completeness_gap(
     Arguments and errors as in `integrated_gradients`. More steps make it smaller.
     """
     classes = check_inputs(model, images, target)
-    difference = score(model(images), classes) - score(model(canvas(baseline, images)), classes)
+    difference = scores(model, images, classes, score) - scores(model, canvas(baseline, images), classes, score)
     return (heat.sum((1, 2)) - difference).abs() / difference.abs()
 
 
