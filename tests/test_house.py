@@ -108,7 +108,7 @@ LAYERS = [
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
     {"sanity", "_randomisation", "roar", "faithfulness"},
-    {"results", "_recipes", "plots", "explore", "exercises", "__main__"},
+    {"results", "_recipes", "mystery", "plots", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]
 EVALUATIONS = LAYERS[4]

@@ -3,6 +3,7 @@
 from vislib.exercises._verdict import NOT_YET, Verdict
 from vislib.exercises.gradients import integrate, most
 from vislib.exercises.maps import explained, kept, support, typical
+from vislib.exercises.mystery import accuse
 from vislib.exercises.occlusion import own_fill, spread
 from vislib.exercises.reconstruction import roughness, survival
 from vislib.exercises.taxonomy import followed, inside
@@ -10,6 +11,7 @@ from vislib.exercises.taxonomy import followed, inside
 __all__ = [
     "NOT_YET",
     "Verdict",
+    "accuse",
     "explained",
     "followed",
     "inside",
