@@ -48,6 +48,15 @@ def _like(model: nn.Module, other: nn.Module) -> nn.Module:
     return to_pretend(other) if isinstance(next(model.parameters()), PretendTensor) else other
 
 
+def _scaled(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy with other weights for each seed."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 1 + seed / 10
+    return other
+
+
 def _patches(model: nn.Module) -> nn.Module:
     return _like(model, nets.PatchEvidenceNet(classes=5, width=4).eval())
 
@@ -98,7 +107,7 @@ ROUTINES: dict[str, Routine] = {
     "sanity.label_twins": lambda model, images, target: [
         network(images)
         for network in sanity.label_twins(
-            lambda seed: copy.deepcopy(model), _image_set(images, target), epochs=1, fitted=0, seeds=2
+            lambda seed: _scaled(model, seed), _image_set(images, target), epochs=1, fitted=0, seeds=2
         ).permuted
     ],
     "sanity.spearman": lambda model, images, target: sanity.spearman(

@@ -432,6 +432,13 @@ def test_no_two_twins_begin_with_the_same_weights(halves: ImageSet) -> None:
     assert len(set(begun)) == len(begun) == 4
 
 
+def test_twins_that_begin_with_the_same_weights_are_refused(halves: ImageSet) -> None:
+    with pytest.raises(ValueError, match=r"build_model\(1\) begins with the weights of an earlier network"):
+        label_twins(lambda seed: _tiny(0), halves, seeds=2, epochs=1, fitted=0)
+    with pytest.raises(ValueError, match=r"build_model\(2\) begins"):  # a permuted one like a true one
+        label_twins(lambda seed: _tiny(seed % 2), halves, seeds=2, epochs=1, fitted=0)
+
+
 def test_twins_have_fitted_true_and_permuted_labels(twins: sanity.Twins, halves: ImageSet) -> None:
     assert [len(twins.true), len(twins.permuted)] == [2, 2]
     for network in twins.true:

@@ -40,7 +40,7 @@ class Recipe:
     """
 
     grid: Mapping[str, Sequence[Any]]
-    cell: Callable[..., Mapping[str, float]]
+    cell: Callable[..., Mapping[str, Any]]
     uses: Sequence[Any] = ()
     tolerance: float = 1e-6
     keep: Mapping[str, Any] = field(default_factory=dict)

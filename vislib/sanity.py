@@ -143,18 +143,24 @@ def label_twins(
         progress: show a progress bar.
 
     Raises:
-        ValueError: if a network has not fitted its labels.
+        ValueError: if a network has not fitted its labels, or begins with the weights of another.
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
     _check_seeds(seeds)
-    networks = []
+    networks: list[nn.Module] = []
+    begun: list[Tensor] = []
     for seed in range(2 * seeds):
         labels = train.labels
         if seed >= seeds:
             order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
             labels = labels[order.to(labels.device)]
         network, data = build_model(seed), replace(train, labels=labels)
+        begun.append(nn.utils.parameters_to_vector(network.parameters()).detach())
+        if any(torch.equal(begun[-1], other) for other in begun[:-1]):
+            raise ValueError(
+                f"build_model({seed}) begins with the weights of an earlier network; expected other ones for each seed."
+            )
         fit(network, data, epochs=epochs, seed=seed, progress=progress)
         if (share := accuracy(network, data)) < fitted:
             raise ValueError(
