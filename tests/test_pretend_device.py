@@ -110,6 +110,9 @@ ROUTINES: dict[str, Routine] = {
             lambda seed: _scaled(model, seed), _image_set(images, target), epochs=1, fitted=0, seeds=2
         ).permuted
     ],
+    "sanity.interval": lambda model, images, target: sanity.interval(
+        model(images)[None] + images[:, :1, :1, 0], images[:, 0, 0, :5], draws=20
+    ),
     "sanity.spearman": lambda model, images, target: sanity.spearman(
         images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
     ),
