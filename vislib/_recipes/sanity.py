@@ -34,11 +34,11 @@ PAIRS = [f"{one} {other}" for one, other in combinations(SEEDS, 2)]
 SIZES: dict[str, dict[str, Any]] = {
     "gradient": {},
     "input_x_gradient": {},
-    "smoothgrad": {"n": 8},
-    "integrated_gradients": {"steps": 8},
+    "smoothgrad": {"n": 4},
+    "integrated_gradients": {"steps": 4},
     "guided_backprop": {},
     "grad_cam": {},
-    "occlusion": {"patch": 56, "stride": 28},
+    "occlusion": {"patch": 56, "stride": 56},
     "sobel": {},
 }
 METHODS = list(SIZES)
@@ -86,8 +86,8 @@ def _heat(method: str, seed: int, depth: int) -> Tensor:
 def _alike(a: Tensor, b: Tensor) -> dict[str, list[float]]:
     """Return the four similarities of maps (B, H, W), each with one number per photograph."""
     measured = {
-        "spearman": spearman(a, b),
-        "absolute": spearman(a, b, absolute=True),
+        "spearman": (as_is := spearman(a, b)),
+        "absolute": as_is if min(a.min(), b.min()) >= 0 else spearman(a, b, absolute=True),
         "ssim": ssim(a, b, absolute=True),
         "hog": hog(a, b, absolute=True),
     }

@@ -102,10 +102,10 @@ def dots(
                 "D",
                 color=ORANGE,
                 markerfacecolor="white",
-                markersize=7,
+                markersize=9,
                 label=reference,
             )
-            axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=7, label=value)
+            axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=6, label=value)
         axis.axvline(0, color=GREY, linewidth=0.8)
         axis.set_title(title, fontsize=10)
         axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlim=xlim)
