@@ -57,6 +57,8 @@ DESTROYED: dict[str, tuple[Callable[..., Any], str, str]] = {
     "normal": (lambda n, s: _drawn(n, s, lambda p: p.normal_()), "wrong", "leave them to"),
     "no seed": (lambda n, s: _reset(n, torch.seed()), "wrong", "The same seed gives other weights"),
     "always one seed": (lambda n, s: _reset(n, 0), "wrong", "Another seed gives the same weights"),
+    "another network": (lambda n, s: nn.Linear(2, 2), "wrong", "other layers"),
+    "raises later": (lambda n, s: 1 / 0 if s else _reset(n, s), "wrong", "ZeroDivisionError"),
     "a tensor": (lambda n, s: torch.zeros(3), "wrong", "returns a Tensor; expected a network"),
     "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
 }

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import _guided, _randomisation, _similarity, controls, data, gradients, models, nets, occlusion, training
+from vislib._lean import lean
 from vislib.data import ImageSet
 from vislib.explain import Explainer, logit
 from vislib.models import Classifier
@@ -42,6 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "sobel": {},
 }
 METHODS = list(SIZES)
+MEASURES = ["spearman", "absolute", "ssim", "hog"]
 
 
 def explainer(method: str) -> Explainer:
@@ -71,20 +73,23 @@ def _blocks() -> list[_randomisation.Block]:
 
 @lru_cache(maxsize=2)
 def _network(seed: int, depth: int) -> nn.Module:
-    """Return the network with its last `depth` blocks random; the methods of one cell after another share it."""
+    """Return the network with its last `depth` blocks random, made fast; cells that follow each other share it."""
     model, photos, _ = _asked()
     twin = _randomisation.draw(model, _blocks(), seed)
-    return _randomisation.randomise(model, twin, _blocks()[:depth], photos)
+    network = _randomisation.randomise(model, twin, _blocks()[:depth], photos) if depth else model
+    return lean(network, photos[:1])
 
 
 @lru_cache(maxsize=100)
 def _heat(method: str, seed: int, depth: int) -> Tensor:
-    model, photos, target = _asked()
-    return explainer(method)(_network(seed, depth) if depth else model, photos, target)
+    _, photos, target = _asked()
+    return explainer(method)(_network(seed, depth), photos, target)
 
 
 def _alike(a: Tensor, b: Tensor) -> dict[str, list[float]]:
     """Return the four similarities of maps (B, H, W), each with one number per photograph."""
+    if torch.equal(a, b):
+        return dict.fromkeys(MEASURES, [1.0] * len(a))
     measured = {
         "spearman": (as_is := spearman(a, b)),
         "absolute": as_is if min(a.min(), b.min()) >= 0 else spearman(a, b, absolute=True),
@@ -168,7 +173,17 @@ _METHODS = [
     *(gradients.pixel_gradient, gradients._noisy, occlusion.occlusion, controls.sobel, _guided, explainer),
     {method: dict(size) for method, size in SIZES.items()},
 ]
-_CASCADE = [_randomisation, _similarity, _alike, _asked, _heat, _network, PHOTOS, models.weights_file(models.DEFAULT)]
+_CASCADE = [
+    _randomisation,
+    _similarity,
+    lean,
+    _alike,
+    _asked,
+    _heat,
+    _network,
+    PHOTOS,
+    models.weights_file(models.DEFAULT),
+]
 _LABELS = [label_twins, training.fit, nets.SmallCNN, reader, digits, data._digits, LEARNED, EPOCHS, EXPLAINED]
 
 RECIPES: dict[str, Recipe] = {

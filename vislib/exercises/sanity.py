@@ -26,11 +26,16 @@ def destroyed(function: Callable[[nn.Module, int], nn.Module | None]) -> Verdict
         again, other = (attempt(function, _network(), seed) for seed in (0, 1))
     if answer is None or isinstance(answer, Verdict):
         return NOT_YET if answer is None else answer
-    if not isinstance(answer, nn.Module):
-        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected a network.")
+    for returned in (answer, again, other):
+        if isinstance(returned, Verdict):
+            return returned
+        if not isinstance(returned, nn.Module):
+            return Verdict("wrong", f"Your function returns a {type(returned).__name__}; expected a network.")
+        if returned.state_dict().keys() != network.state_dict().keys():
+            return Verdict("wrong", "Your network has other layers than the one that it should be a copy of.")
     if any((p != 3).any() for p in network.parameters()):
         return Verdict("wrong", "The network itself has changed: work on copy.deepcopy(network).")
-    first, second, last = (answer[i].weight.detach() for i in (0, 2, 4))
+    first, second, last = (answer.get_parameter(f"{i}.weight").detach() for i in (0, 2, 4))
     if any((weight == 3).all() for weight in (first, second, last)):
         return Verdict("wrong", "A layer still has its old weights; call reset_parameters on each that has it.")
     if torch.equal(first, second):
@@ -40,9 +45,9 @@ def destroyed(function: Callable[[nn.Module, int], nn.Module | None]) -> Verdict
     bound = 40**-0.5  # PyTorch draws a linear layer's weights evenly between -bound and bound
     if max(float(weight.abs().max()) for weight in (first, second)) > 1.001 * bound or float(first.min()) >= 0:
         return Verdict("wrong", "These are not the weights that the layers begin with; leave them to reset_parameters.")
-    if not torch.equal(first, again[0].weight):
+    if not torch.equal(first, again.get_parameter("0.weight")):
         return Verdict("wrong", "The same seed gives other weights: call torch.manual_seed(seed).")
-    if torch.equal(first, other[0].weight):
+    if torch.equal(first, other.get_parameter("0.weight")):
         return Verdict("wrong", "Another seed gives the same weights: call torch.manual_seed(seed).")
     return Verdict("right", "Right: a copy, one stream of random numbers, and each layer's own initialiser.")
 
