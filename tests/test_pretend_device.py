@@ -52,6 +52,15 @@ def _like(model: nn.Module, other: nn.Module) -> nn.Module:
     return to_pretend(other) if isinstance(weight, PretendTensor) else other.to(weight.device)
 
 
+def _scaled(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy with other weights for each seed."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 1 + seed / 10
+    return other
+
+
 def _patches(model: nn.Module) -> nn.Module:
     return _like(model, nets.PatchEvidenceNet(classes=5, width=4).eval())
 
@@ -132,9 +141,12 @@ ROUTINES: dict[str, Routine] = {
     "sanity.label_twins": lambda model, images, target: [
         network(images)
         for network in sanity.label_twins(
-            lambda seed: copy.deepcopy(model), _image_set(images, target), epochs=1, fitted=0, seeds=2
+            lambda seed: _scaled(model, seed), _image_set(images, target), epochs=1, fitted=0, seeds=2
         ).permuted
     ],
+    "sanity.interval": lambda model, images, target: sanity.interval(
+        model(images)[None] + images[:, :1, :1, 0], images[:, 0, 0, :5], draws=20
+    ),
     "sanity.spearman": lambda model, images, target: sanity.spearman(
         images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
     ),

@@ -41,7 +41,7 @@ class Recipe:
     """
 
     grid: Mapping[str, Sequence[Any]]
-    cell: Callable[..., Mapping[str, float]]
+    cell: Callable[..., Mapping[str, Any]]
     uses: Sequence[Any] = ()
     tolerance: float = 1e-6
     keep: Mapping[str, Any] = field(default_factory=dict)
@@ -116,9 +116,10 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 def compute(name: str, folder: Path = FOLDER, *, progress: bool = False) -> Path:
     """Compute the cells that are missing, all of them if the recipe has changed, and write each as soon as it is there."""
     recipe = _recipe(name)
+    digest = recipe.hash()  # of the code that runs, whatever is edited meanwhile
     file = folder / f"{name}.json"
     rows: list[Cell] = []
-    if file.exists() and (content := read(name, folder))["hash"] == recipe.hash():
+    if file.exists() and (content := read(name, folder))["hash"] == digest:
         rows = content["rows"]
     keys = list(recipe.keys())
     done = {json.dumps({k: row[k] for k in recipe.grid}): row for row in rows}
@@ -126,7 +127,7 @@ def compute(name: str, folder: Path = FOLDER, *, progress: bool = False) -> Path
         for key in keys:
             if json.dumps(key) not in done:
                 done[json.dumps(key)] = key | dict(recipe.cell(**key, **recipe.keep))
-                _write(file, recipe, [done[json.dumps(k)] for k in keys if json.dumps(k) in done])
+                _write(file, digest, [done[json.dumps(k)] for k in keys if json.dumps(k) in done])
             bar.update()
     return file
 
@@ -150,12 +151,12 @@ def _recipe(name: str) -> Recipe:
     return known[name]
 
 
-def _write(file: Path, recipe: Recipe, rows: Sequence[Cell]) -> None:
+def _write(file: Path, digest: str, rows: Sequence[Cell]) -> None:
     """Write all or nothing: an interrupt leaves the old file."""
     file.parent.mkdir(exist_ok=True)
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     half = file.with_suffix(".part")
-    half.write_text(f'{{"hash": "{recipe.hash()}", "rows": [\n{lines}\n]}}\n')
+    half.write_text(f'{{"hash": "{digest}", "rows": [\n{lines}\n]}}\n')
     half.replace(file)
 
 
