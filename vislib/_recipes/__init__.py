@@ -1,6 +1,6 @@
 """The recipes of everything in ``results/`` and ``weights/``, one module per topic."""
 
-from vislib._recipes import reconstruction, taxonomy, weights
+from vislib._recipes import reconstruction, roar, taxonomy, weights
 from vislib.results import Recipe
 
-RECIPES: dict[str, Recipe] = {**weights.RECIPES, **taxonomy.RECIPES, **reconstruction.RECIPES}
+RECIPES: dict[str, Recipe] = {**weights.RECIPES, **taxonomy.RECIPES, **reconstruction.RECIPES, **roar.RECIPES}
