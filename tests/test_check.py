@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from vislib._check import check_eval, pair
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import invert, moved, reconstruct
+from vislib.roar import heatmaps, road, roar
 
 Call = Callable[[nn.Module, Any], Any]
 
@@ -47,9 +49,17 @@ SANITY: dict[str, Callable[..., Any]] = {
         sanity.Twins([model, model], [model, model]), images, target, gradients.gradient
     ),
 }
+ROAR: dict[str, Call] = {
+    "roar": lambda model, images: roar(
+        {}, _labelled(images), _labelled(images), build_model=lambda seed: model, base=model, fractions=(0.5,), seeds=1
+    ),
+    "road": lambda model, images: road(model, {}, _labelled(images), fractions=(0.5,)),
+    "heatmaps": lambda model, images: heatmaps({}, model, _labelled(images), _labelled(images), controls=["random"]),
+}
 ANSWERERS: dict[str, Call] = {
     **OCCLUDERS,
     **SANITY,
+    **ROAR,
     "Classifier.top": lambda model, images: Classifier(model).top(images),
 }
 ROUTINES: dict[str, Call] = {
@@ -64,6 +74,13 @@ ROUTINES: dict[str, Call] = {
     "invert": lambda model, images: invert(model, images, next(name for name, _ in model.named_children()), steps=1),
     "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
 }
+
+
+def _labelled(images: Any) -> Any:
+    """Return a set of images, good or bad, also of none."""
+    if images is None:
+        return SimpleNamespace(images=None, labels=None)
+    return data.ImageSet(images, torch.zeros(len(images), dtype=torch.int64), "abcde")
 
 
 def refused(model: nn.Module, call: Callable[[], Any], kind: type[Exception], *parts: str) -> None:

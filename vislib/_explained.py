@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vislib import controls as _controls
 from vislib import fills
-from vislib._check import check_inputs, check_logits
+from vislib._check import check_logits
 from vislib._removal import FILLS
 from vislib.explain import Explainer
 
@@ -57,7 +57,11 @@ def _heatmap(name: str, explainer: Explainer | Tensor, model: nn.Module, images:
 @torch.no_grad()
 def _answers(model: nn.Module, images: Tensor) -> Tensor:
     """Return the class that the model names, (N,)."""
-    return torch.cat([model(some).argmax(1) for some in images.split(_BATCH)])
+    named = []
+    for some in images.split(_BATCH):
+        check_logits(logits := model(some), some)
+        named.append(logits.argmax(1))
+    return torch.cat(named)
 
 
 def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:
@@ -91,9 +95,3 @@ def check_count(value: int, name: str) -> None:
         raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
     if value < 1:
         raise ValueError(f"{name} is {value}; expected at least 1.")
-
-
-@torch.no_grad()
-def check_answers(model: nn.Module, images: Tensor) -> None:
-    check_inputs(model, images, 0)
-    check_logits(model(images[:1]), images[:1])

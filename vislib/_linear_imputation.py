@@ -24,12 +24,11 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
     """
     channels, height, width = images.shape[1:]
-    kernel = images.new_tensor([[_DIAGONAL, _NEAR, _DIAGONAL], [_NEAR, 0, _NEAR], [_DIAGONAL, _NEAR, _DIAGONAL]])
+    rows = [[_DIAGONAL, _NEAR, _DIAGONAL], [_NEAR, 0, _NEAR], [_DIAGONAL, _NEAR, _DIAGONAL]]
+    kernel = torch.tensor(rows).to(images)[None, None]
 
     def neighbours(x: Tensor) -> Tensor:
-        return F.conv2d(x.reshape(-1, 1, height, width), kernel[None, None], padding=1).reshape(
-            -1, channels, height, width
-        )
+        return F.conv2d(x.reshape(-1, 1, height, width), kernel, padding=1).reshape(-1, channels, height, width)
 
     def along(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum((2, 3), keepdim=True)

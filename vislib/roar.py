@@ -16,7 +16,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vislib._explained import Maps, check_answers, check_count, check_names, check_options, explained
+from vislib._check import check_inputs
+from vislib._explained import Maps, check_count, check_names, check_options, explained
 from vislib._removal import Removal, ranks
 from vislib._roar_result import RoadResult, RoarResult
 from vislib._sweep import (
@@ -103,7 +104,7 @@ def roar(
     if base is None:
         base = _trained(build_model, train, training, data, folder)
     for images in (train.images, test.images):
-        check_answers(base, images)
+        check_inputs(base, images, 0)
     hows = [Removal(float(fraction), keep, fill, mask_only) for fraction in fractions]
     colour, orders, cells, before = mean_colour(train.images), {}, [], []
     for name, maps in explained(explainers, controls, base, train.images, test.images):
@@ -153,7 +154,7 @@ def heatmaps(
     """
     check_names(explainers, controls)
     for images in (train.images, test.images):
-        check_answers(model, images)
+        check_inputs(model, images, 0)
     return {name: (a, b) for name, (a, b) in explained(explainers, controls, model, train.images, test.images)}
 
 
@@ -189,10 +190,10 @@ def road(
     check_options(fractions, fill)
     if order not in ("both", *ORDERS):
         raise ValueError(f"order is {order!r}; expected one of both, {', '.join(ORDERS)}.")
-    check_answers(model, test.images)
     given = {
         name: e[1:] if isinstance(e, tuple) else (e,) if isinstance(e, Tensor) else e for name, e in explainers.items()
     }
+    check_inputs(model, test.images, 0)
     colour, rows = mean_colour(test.images), []
     for name, [heat] in explained(given, controls, model, test.images):
         places = ranks(heat, 0)
