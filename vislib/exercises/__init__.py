@@ -5,6 +5,7 @@ from vislib.exercises.gradients import integrate, most
 from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.occlusion import own_fill, spread
 from vislib.exercises.reconstruction import roughness, survival
+from vislib.exercises.roar import paired, remove
 from vislib.exercises.taxonomy import followed, inside
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "kept",
     "most",
     "own_fill",
+    "paired",
+    "remove",
     "roughness",
     "spread",
     "support",
