@@ -13,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
@@ -140,8 +141,8 @@ def memory(few: int, many: int) -> list[str]:
     """Return one row per number of tasks, each measured in a fresh process."""
     rows = []
     for tasks in (few, many):
-        with get_context("spawn").Pool(1) as pool:
-            rows.append(f"| {tasks} | {pool.apply(_memory, (tasks,)):.0f} MiB |")
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            rows.append(f"| {tasks} | {pool.submit(_memory, tasks).result():.0f} MiB |")
     return rows
 
 

@@ -143,6 +143,8 @@ def _recipe(cell: Callable[..., Mapping[str, float]], *uses: Any, **grid: Sequen
     return Recipe(grid=grid, cell=cell, uses=[*_USES, *uses], tolerance=0.1)
 
 
+_MORE = [f"{name}, blurred" for name in METHODS if f"{name}, blurred" not in TWINS]
+_BOTH = ["digits", "shapes"]
 _FEW = ["gradient", "SmoothGrad²", "integrated gradients", "random", "sobel"]
 
 RECIPES: dict[str, Recipe] = {
@@ -153,11 +155,13 @@ RECIPES: dict[str, Recipe] = {
     "roar_without": _recipe(
         asked,
         _linear_imputation,
-        data=["digits", "shapes"],
+        data=_BOTH,
         explainer=ROWS["digits"],
         fraction=FRACTIONS,
         fill=["mean", "linear"],
         order=["most_first", "least_first"],
     ),
+    "roar_twins": _recipe(removed, data=_BOTH, explainer=_MORE, fraction=FRACTIONS, seed=SEEDS),
+    "roar_twins_masks": _recipe(masks, data=_BOTH, explainer=_MORE, fraction=FRACTIONS, seed=[0, 1]),
     "roar_keep": _recipe(kept, data=["digits"], explainer=_FEW, fraction=FRACTIONS, seed=[0, 1, 2, 3, 4]),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame, Series
 
-GREEN = "#009e73"
+_NAMES = "retrained; not retrained; the mask alone; retrained, {}; chance"  # in the order of the legend
 _ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
 
 
@@ -67,8 +67,10 @@ def curves(
         fontsize=11,
     )
     made.supylabel("accuracy", fontsize=11)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    made.legend(handles[::-1], labels[::-1], loc="outside upper center", ncols=len(labels), fontsize=10)
+    lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
+    named = [name for name in _NAMES.format(against).split("; ") if name in lines]
+    handles = [lines[name] for name in named]
+    made.legend(handles, named, loc="outside upper center", ncols=len(named), fontsize=10, frameon=False)
     return made
 
 
