@@ -50,7 +50,16 @@ GIVEN: dict[str, Callable[[nn.Module, Any], Any]] = {
     "size": lambda model, images: 8,
 }
 # What to give to an optional parameter, so that a right call is quick.
-SMALL: dict[str, Any] = {"patch": 4, "stride": 4, "steps": 1, "n": 1, "epochs": 1, "seeds": 2, "fitted": 0.0}
+SMALL: dict[str, Any] = {
+    "patch": 4,
+    "stride": 4,
+    "steps": 1,
+    "n": 1,
+    "epochs": 1,
+    "seeds": 2,
+    "fitted": 0.0,
+    "fractions": (0.5,),
+}
 IMAGES_IN = {"images", "data", "train", "test"}
 SETS = {"data", "train", "test"}
 UNCHECKED = ("fills.",)  # are called with images that a routine has checked, and their own options are checked below

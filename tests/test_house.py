@@ -107,7 +107,7 @@ LAYERS = [
     {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "controls", "activations", "_maps", "incremental"},
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
-    {"sanity", "_randomisation", "roar", "faithfulness"},
+    {"sanity", "_randomisation", "roar", "_explained", "_removal", "_roar_result", "_sweep", "faithfulness"},
     {"results", "_recipes", "mystery", "plots", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]

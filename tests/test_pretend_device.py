@@ -20,6 +20,7 @@ from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import History, invert, moved, reconstruct, resized
+from vislib.roar import heatmaps, road, roar
 
 Routine = Callable[[nn.Module, Tensor, Tensor], Any]
 
@@ -97,6 +98,25 @@ def _answers(model: nn.Module, images: Tensor, method: str) -> list[Tensor]:
         return [seen.clean, seen.run(patch, which, which, which)]
     cpu = which.cpu().numpy()
     return [logits for _, logits in seen.stream(lambda chosen: patch[chosen], (5, 5), cpu, cpu, cpu)]
+
+
+def _swept(model: nn.Module, images: Tensor, target: Tensor, **options: Any) -> list[float]:
+    """Return the accuracies of a small sweep, as numbers that belong to no device."""
+    whole = _image_set(images, target)
+    sweep = roar(
+        {"brightness": _brightness},
+        whole,
+        whole,
+        build_model=lambda seed: copy.deepcopy(model),
+        base=model,
+        fractions=(0.5,),
+        seeds=1,
+        epochs=1,
+        jobs=1,
+        **options,
+    )
+    accuracies: list[float] = sweep.table["accuracy"].tolist()
+    return accuracies
 
 
 def _brightness(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
@@ -215,6 +235,19 @@ ROUTINES: dict[str, Routine] = {
     "faithfulness.mass_inside": lambda model, images, target: faithfulness.mass_inside(
         model, images, target, _brightness, images[:, 0] > 0.5
     ),
+    "roar.roar": _swept,
+    "roar.roar linear": lambda model, images, target: _swept(model, images, target, fill="linear"),
+    "roar.roar mask_only": lambda model, images, target: _swept(model, images, target, mask_only=True),
+    "roar.road": lambda model, images, target: (
+        road(model, {"brightness": _brightness}, _image_set(images, target), fractions=(0.5,))
+        .table["accuracy"]
+        .tolist()
+    ),
+    "roar.heatmaps": lambda model, images, target: list(
+        heatmaps(
+            {}, model, _image_set(images, target), _image_set(images, target), controls=["random", "blurred"]
+        ).values()
+    ),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
     "fills.gaussian": lambda model, images, target: model(fills.gaussian(images, 1.5)),
     "fills.inpaint": lambda model, images, target: model(fills.inpaint(images, target % 3, target, target, (5, 6))),
@@ -277,7 +310,7 @@ def test_a_new_public_routine_is_missed(monkeypatch: pytest.MonkeyPatch) -> None
     assert public.routines().keys() - set(map(_entered, ROUTINES)) >= {"gradients.new"}
 
 
-PLAIN = (".top", "accuracy", "trustworthiness")  # which return plain numbers
+PLAIN = (".top", "accuracy", "trustworthiness", ".roar", ".roar linear", ".roar mask_only", ".road")  # plain numbers
 
 
 def _tensors(result: Any) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """The recipes of everything in ``results/`` and ``weights/``, one module per topic."""
 
-from vislib._recipes import mystery, reconstruction, sanity, taxonomy, weights
+from vislib._recipes import mystery, reconstruction, roar, sanity, taxonomy, weights
 from vislib.results import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -8,5 +8,6 @@ RECIPES: dict[str, Recipe] = {
     **taxonomy.RECIPES,
     **reconstruction.RECIPES,
     **sanity.RECIPES,
+    **roar.RECIPES,
     **mystery.RECIPES,
 }

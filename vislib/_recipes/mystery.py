@@ -105,10 +105,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
 def clues(fault: str, seed: int) -> dict[str, float]:
     """Return how good a network is on its own and on new pictures, and what each clue measures."""
     shipped = {fault: name for name, fault in FAULTS.items()}
-    if seed == 0 and fault in shipped:
-        model = _checkpoint.read(f"mystery_{shipped[fault]}")
-    else:
-        model = faulty(fault, seed)
+    model = _checkpoint.read(f"mystery_{shipped[fault]}") if seed == 0 and fault in shipped else faulty(fault, seed)
     found = {
         "supplied": training.accuracy(model, mystery.supplied(216, device="cpu")),
         "field": training.accuracy(model, mystery.field(1080, device="cpu")),
