@@ -19,6 +19,13 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, K), labels (B,)) -> a scalar."""
 
 
+def _seen(data: Any) -> Any:
+    """Return what is checked: all, or the first of images that are only made when a batch is asked for."""
+    if hasattr(data, "images") and hasattr(data.images, "split") and not isinstance(data.images, Tensor):
+        return ImageSet(data.images[:8], data.labels[:8], data.classes)
+    return data
+
+
 def _check_fit(
     model: nn.Module,
     data: ImageSet,
@@ -28,11 +35,12 @@ def _check_fit(
     loss: Loss = F.cross_entropy,
     **options: Any,
 ) -> None:
-    check_images(model, data.images)
+    seen = _seen(data)
+    check_images(model, seen.images)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     if loss is F.cross_entropy:  # another loss may compare other things
-        labels, some = check_target(data.images, data.labels), data.images[:8]
+        labels, some = check_target(seen.images, seen.labels), seen.images[:8]
         modes = {module: module.training for module in model.modules()}
         try:
             with torch.no_grad():
@@ -177,7 +185,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 
 
 def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) -> None:
-    check_images(model, data.images)
+    check_images(model, _seen(data).images)
     check_eval(model)
     check_count(batch_size, "batch_size")
     some = data.images[:8]
