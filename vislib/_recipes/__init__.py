@@ -1,6 +1,6 @@
 """The recipes of everything in ``results/`` and ``weights/``, one module per topic."""
 
-from vislib._recipes import mystery, reconstruction, roar, sanity, taxonomy, weights
+from vislib._recipes import mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
 from vislib.results import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -10,4 +10,5 @@ RECIPES: dict[str, Recipe] = {
     **sanity.RECIPES,
     **roar.RECIPES,
     **mystery.RECIPES,
+    **scoreboard.RECIPES,
 }
