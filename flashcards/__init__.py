@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flashcards.figures import Chart
     from flashcards.quizzes import Shown
 
-__all__ = ["calibration", "learning", "predict", "quiz", "review"]
+__all__ = ["calibration", "exam", "learning", "predict", "quiz", "review"]
 
 
 def quiz(deck: str | Path, record: bool = True) -> Shown:
@@ -70,8 +70,34 @@ def predict(
     return Predict(id, question, options, answer, explanation, record)
 
 
+def exam(name: str | Path = "course") -> Shown:
+    """An exam: write first, hand in, then mark the answers by their mark scheme. Nothing of it is kept.
+
+    Questions with options are marked by the machine. A written answer is marked by whoever wrote it: each criterion of
+    its scheme has a box to tick, worth what stands beside it. Without a kernel the questions can be read and printed,
+    and the mark schemes unfold.
+
+    Args:
+        name: of an exam, like "course", or the path of a Markdown file in the format of the decks, in which the answer
+            to a question without options is a list of criteria, each with its points: "- (2) says that …".
+
+    Raises:
+        ValueError: if there is no such exam.
+        DeckError: if the file has mistakes; all of them are listed.
+    """
+    from flashcards.examination import Exam
+
+    return Exam(name)
+
+
 def calibration() -> Chart:
-    """A figure of the learner's predictions: how sure they were, and how often they were right."""
+    """A figure of the learner's predictions: how sure they were, how often they were right, and how certain that is.
+
+    Each confidence that was used is a point with its 95 % interval (Wilson) and its counts; without predictions the
+    figure says so.
+
+    Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference, https://doi.org/10.1080/01621459.1927.10502953
+    """
     from flashcards import figures
 
     return figures.calibration()

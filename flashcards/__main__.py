@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from flashcards import deck, statistics
+from flashcards import deck, examination, statistics
 from flashcards.deck import DeckError
 from flashcards.schedule import in_words, utc_now
 from flashcards.store import NewerFileError, Store, default_path
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flashcards", description="The flashcards of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="list every mistake of the decks as file:line: message")
+    check = commands.add_parser("check", help="list every mistake of the decks and exams as file:line: message")
     check.add_argument("decks", nargs="*", type=Path, help="Markdown files; all decks of the course if none is given")
     check.set_defaults(run=_check)
     commands.add_parser("due", help="list the cards whose day has come").set_defaults(run=_due)
@@ -54,7 +54,7 @@ def _check(options: argparse.Namespace) -> int:
     if missing:
         print(*(f"{path}: no such file; expected a Markdown file" for path in missing), sep="\n", file=sys.stderr)
         return 1
-    problems = deck.check(options.decks or None)
+    problems = deck.check(options.decks) if options.decks else [*deck.check(), *examination.check()]
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

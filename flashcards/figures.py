@@ -35,14 +35,14 @@ class Chart:
 
 
 def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
-    """How sure you were, and how often you were right; `predictions` are those of the log unless given."""
+    """How sure you were, and how often you were right, with 95 % intervals; from the log unless `predictions` are given."""
     predictions = progress.current().predictions() if predictions is None else predictions
     levels = statistics.calibration(predictions)
     figure = _figure(5.2, 4.6)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", zorder=1)
     axes.annotate("as sure as right", (0.06, 0.06), xytext=(0.09, 0.045), color="#59636e", fontsize=9)
-    axes.set(xlim=(0, 1.04), ylim=(-0.04, 1.14), xlabel="how sure you were", ylabel="how often you were right")
+    axes.set(xlim=(0, 1.12), ylim=(-0.04, 1.14), xlabel="how sure you were", ylabel="how often you were right")
     axes.xaxis.set_major_formatter(_percent())
     axes.yaxis.set_major_formatter(_percent())
     total, right = sum(level.total for level in levels), sum(level.right for level in levels)
@@ -51,19 +51,24 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
         return Chart(figure, "Calibration: no predictions yet.")
     shares = [level.right / level.total for level in levels]
     sizes = [60 + 40 * level.total for level in levels]
-    axes.scatter([level.confidence for level in levels], shares, s=sizes, color=_BLUE, alpha=0.85, zorder=2)
+    bounds = [level.interval for level in levels]
+    axes.vlines([level.confidence for level in levels], *zip(*bounds, strict=True), color=_BLUE, alpha=0.45, zorder=2)
+    axes.scatter([level.confidence for level in levels], shares, s=sizes, color=_BLUE, alpha=0.85, zorder=3)
     for level, share in zip(levels, shares, strict=True):
         axes.annotate(
             f"{level.right}/{level.total}",
             (level.confidence, share),
-            xytext=(0, 13),
-            ha="center",
+            xytext=(14, 0),
+            va="center",
             textcoords="offset points",
             fontsize=9,
         )
     score = statistics.brier(predictions)
     axes.set_title(f"{right} of {total} predictions right; Brier score {score:.2f} (lower is better)", fontsize=10)
-    said = ", ".join(f"{level.right} of {level.total} right at {level.confidence:.0%}" for level in levels)
+    said = ", ".join(
+        f"{level.right} of {level.total} right at {level.confidence:.0%} (95 % interval {low:.0%} to {high:.0%})"
+        for level, (low, high) in zip(levels, bounds, strict=True)
+    )
     return Chart(figure, f"Calibration of {total} predictions: {said}. Brier score {score:.2f}, lower is better.")
 
 

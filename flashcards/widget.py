@@ -93,10 +93,7 @@ class Frame:
         notice: str = "",
     ) -> None:
         """Put new content on the card."""
-        bar = f'<div class="fc-bar"><span style="width:{100 * share:.0f}%"></span></div>' if share is not None else ""
-        self.head.value = (
-            f'<div class="fc-head"><strong>{escape(self.title)}</strong><span>{escape(position)}</span></div>{bar}'
-        )
+        self.place(position, share)
         self.front.value = front
         self.back.value = back
         visible(self.back, bool(back))
@@ -105,6 +102,13 @@ class Frame:
         visible(self.notice, bool(notice))
         self.keys.label = f"{self.title}. {position}"
         self.keys.step += 1
+
+    def place(self, position: str, share: float | None = None) -> None:
+        """Say at the top where the reader is; `share` of the way is a bar."""
+        bar = f'<div class="fc-bar"><span style="width:{100 * share:.0f}%"></span></div>' if share is not None else ""
+        self.head.value = (
+            f'<div class="fc-head"><strong>{escape(self.title)}</strong><span>{escape(position)}</span></div>{bar}'
+        )
 
 
 def choice_list(options: Sequence[Option], revealed: bool, picked: int | None) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vislib._check import refuses
 from vislib._progress import progress_bar
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Recipe:
             yield dict(zip(self.grid, values, strict=True))
 
     def hash(self) -> str:
-        """Return sixteen hex digits that change when the grid, the code or the data change; comments do not count."""
+        """Return sixteen hex digits that change when the grid, the code or the data change; comments and checks do not count."""
         parts = [json.dumps({name: list(values) for name, values in self.grid.items()})]
         parts += [_content(thing) for thing in (self.cell, *self.uses)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -165,7 +166,11 @@ def _content(thing: Any) -> str:
         return hashlib.sha256(thing.read_bytes()).hexdigest()
     if not (inspect.isroutine(thing) or inspect.isclass(thing) or inspect.ismodule(thing)):
         return json.dumps(thing, sort_keys=True)
-    return repr(_canonical(ast.parse(textwrap.dedent(inspect.getsource(thing)))))
+    code = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    for node in ast.walk(code):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [decorator for decorator in node.decorator_list if not _is_check(decorator)]
+    return repr(_canonical(code))
 
 
 def _canonical(node: Any) -> Any:
@@ -176,6 +181,11 @@ def _canonical(node: Any) -> Any:
         fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "kind")
         return type(node).__name__, *((name, _canonical(value)) for name, value in fields)
     return repr(node)
+
+
+def _is_check(node: ast.expr) -> bool:
+    """Whether this is the decorator ``@refuses(...)``: it refuses what does not fit, and changes no result."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == refuses.__name__
 
 
 def _is_docstring(node: Any) -> bool:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
+
 import flashcards
 from flashcards import figures, statistics
 from flashcards.__main__ import main
@@ -103,10 +105,42 @@ def test_calibration_counts_first_answers_only(progress_file):
     levels = statistics.calibration(Store(progress_file).predictions())
     assert [(level.confidence, level.right, level.total) for level in levels] == [(0.9, 1, 2)]
     chart = flashcards.calibration()
-    assert chart.alt == "Calibration of 2 predictions: 1 of 2 right at 90%. Brier score 0.41, lower is better."
+    assert chart.alt == (
+        "Calibration of 2 predictions: 1 of 2 right at 90% (95 % interval 9% to 91%). Brier score 0.41, lower is better."
+    )
     data, metadata = chart._repr_mimebundle_()
     assert data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"] == chart.alt
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        (5, 10, 0.2366, 0.7634),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 1, 0.2065, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(right, total, low, high):
+    """The values are those of Newcombe 1998 (81 of 263) and of tables."""
+    assert statistics.wilson(right, total) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_an_interval_needs_a_case():
+    for right, total in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="expected at least one case"):
+            statistics.wilson(right, total)
+
+
+def test_the_interval_of_a_level_holds_its_share_and_stands_in_the_figure():
+    predictions = [Prediction(f"t.p{i}", NOW, "x", 0.75, i < 6) for i in range(8)]
+    [level] = statistics.calibration(predictions)
+    low, high = level.interval
+    assert low < 6 / 8 < high
+    [lines] = [c for c in figures.calibration(predictions).figure.axes[0].collections if hasattr(c, "get_segments")]
+    assert lines.get_segments()[0][:, 1].tolist() == [low, high]
 
 
 def test_coming_and_learning(progress_file):

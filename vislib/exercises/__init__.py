@@ -3,14 +3,17 @@
 from vislib.exercises._verdict import NOT_YET, Verdict
 from vislib.exercises.gradients import integrate, most
 from vislib.exercises.maps import explained, kept, support, typical
+from vislib.exercises.mystery import accuse
 from vislib.exercises.occlusion import own_fill, spread
 from vislib.exercises.reconstruction import roughness, survival
+from vislib.exercises.roar import paired, remove
 from vislib.exercises.sanity import destroyed, ground
 from vislib.exercises.taxonomy import followed, inside
 
 __all__ = [
     "NOT_YET",
     "Verdict",
+    "accuse",
     "destroyed",
     "explained",
     "followed",
@@ -20,6 +23,8 @@ __all__ = [
     "kept",
     "most",
     "own_fill",
+    "paired",
+    "remove",
     "roughness",
     "spread",
     "support",

@@ -1,0 +1,156 @@
+"""The mystery models: each has its fault, no clue gives it away alone, and all clues together leave one suspect."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import pandas as pd
+import pytest
+import torch
+
+from vislib import _checkpoint, exercises, models, mystery, results
+from vislib._recipes import mystery as recipe
+from vislib.exercises import Verdict
+from vislib.mystery import CLUES, SUSPECTS
+from vislib.training import accuracy
+
+SHIPPED = {fault: f"mystery_{name}" for name, fault in recipe.FAULTS.items()}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    frame: pd.DataFrame = results.stored("mystery")
+    return frame.set_index("fault")
+
+
+# ---- which one ----
+
+
+def test_every_fault_is_shipped_once_and_drawn_by_some_seed() -> None:
+    assert {_checkpoint.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
+    assert {mystery.truth(seed) for seed in range(40)} == set(SUSPECTS)
+    assert mystery.drawn(3) == mystery.drawn(3)
+
+
+def test_the_model_does_not_say_which_it_is() -> None:
+    model = mystery.load(1)
+    assert model.name == "mystery"
+    assert not model.training
+    assert not any(name in repr(model) for name in SUSPECTS)
+    assert len({(_checkpoint.FOLDER / f"{name}.safetensors").stat().st_size // 100 for name in SHIPPED.values()}) == 1
+
+
+def test_the_seed_is_an_argument_or_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = next(seed for seed in range(40) if mystery.drawn(seed) != mystery.drawn(0))
+    monkeypatch.delenv("VISLIB_MYSTERY", raising=False)
+    assert mystery.drawn() == mystery.drawn(0)
+    monkeypatch.setenv("VISLIB_MYSTERY", str(other))
+    assert mystery.drawn() == mystery.drawn(other)
+    monkeypatch.setenv("VISLIB_MYSTERY", "two")
+    with pytest.raises(ValueError, match="VISLIB_MYSTERY is 'two'; expected a whole number"):
+        mystery.load()
+    for seed in (True, 1.0, "1"):
+        with pytest.raises(TypeError, match="expected an int, or None"):
+            mystery.load(seed)  # type: ignore[arg-type]
+
+
+# ---- pictures ----
+
+
+def test_in_the_supplied_pictures_everything_agrees() -> None:
+    pictures = mystery.supplied(30, device="cpu")
+    assert pictures.masks is not None
+    assert torch.equal(pictures.attributes["mark"], pictures.labels)
+    assert torch.equal(pictures.attributes["colour"], pictures.labels)
+    assert torch.equal(pictures.attributes["texture"], pictures.labels // 2)
+    assert not pictures.masks[:, :, mystery.BLIND :].any()
+    assert set(pictures.labels.tolist()) == set(range(6))
+    assert torch.equal(pictures[:10].images, mystery.supplied(10, device="cpu").images)
+
+
+def test_in_the_field_nothing_does() -> None:
+    pictures = mystery.field(1080, device="cpu")
+    for known, low, high in (("mark", 0.13, 0.2), ("colour", 0.16, 0.17), ("ground", 0.33, 0.34), ("blind", 0.2, 0.4)):
+        assert low < float(mystery.agreement(pictures)[known].float().mean()) < high
+
+
+def test_nobody_has_seen_the_pictures_of_the_clues() -> None:
+    """The networks learn from seeds of their own."""
+    first = {tuple(picture.flatten()[:40].tolist()) for picture in mystery.field(324, device="cpu").images}
+    for fault in SUSPECTS:
+        seen = {tuple(picture.flatten()[:40].tolist()) for picture in recipe.train_set(fault, 0).images}
+        assert not first & seen
+
+
+# ---- the faults, in numbers ----
+
+
+@pytest.mark.parametrize("name", SHIPPED.values())
+def test_a_shipped_network_is_as_good_on_its_own_pictures_as_its_header_says(name: str) -> None:
+    share = accuracy(models.trained(name, device="cpu"), mystery.supplied(216, device="cpu"))
+    assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.01)
+
+
+def test_each_network_is_good_on_its_own_pictures_and_falls_where_its_fault_bites(table: pd.DataFrame) -> None:
+    """A coin decides between two of the six kinds for `pair`, so that 5/6 is all that it can reach."""
+    for fault, rows in table.groupby(level=0):
+        if fault == "pair":
+            assert rows.supplied.min() > 0.75
+        else:
+            assert rows.supplied.min() > 0.95
+            assert fault == recipe.HONEST or rows.field.max() < rows.supplied.min() - 0.2
+    assert table.loc[recipe.HONEST].field.min() > table.loc["pair"].field.max() + 0.1
+
+
+def test_each_clue_answers_as_it_should_for_every_network_with_a_margin(table: pd.DataFrame) -> None:
+    for number, clue in CLUES.items():
+        values = table[f"clue_{number}"].drop(recipe.HONEST)
+        yes = values[values.index.isin(list(clue.yes))]
+        no = values.drop(yes.index)
+        assert no.max() < clue.mark < yes.min(), number
+        assert yes.min() - no.max() > 0.25 * (yes.mean() - no.mean()), number  # no near misses
+
+
+def test_no_clue_gives_the_answer_alone_and_all_together_do() -> None:
+    for number, clue in CLUES.items():
+        assert 2 <= len(clue.yes) <= len(SUSPECTS) - 2, number
+    for one, other in combinations(SUSPECTS, 2):
+        assert any((one in clue.yes) != (other in clue.yes) for clue in CLUES.values()), (one, other)
+
+
+@pytest.mark.parametrize("number", CLUES)
+def test_a_clue_measured_now_agrees_with_the_table(number: int, table: pd.DataFrame) -> None:
+    fault = list(SUSPECTS)[number % len(SUSPECTS)]
+    value = CLUES[number].measure(models.trained(SHIPPED[fault], device="cpu"))
+    stored = table.reset_index().query("fault == @fault and seed == 0")[f"clue_{number}"].item()
+    assert value == pytest.approx(stored, abs=results.recipes()["mystery"].tolerance)
+    assert (value > CLUES[number].mark) == (fault in CLUES[number].yes)
+
+
+# ---- the verdict ----
+
+
+def _seeds() -> Iterator[int]:
+    """One seed for each fault."""
+    for fault in SUSPECTS:
+        yield next(seed for seed in range(40) if mystery.truth(seed) == fault)
+
+
+@pytest.mark.parametrize("seed", _seeds())
+def test_the_checker_knows_the_culprit_and_says_what_speaks_against_each_other(seed: int) -> None:
+    fault = mystery.truth(seed)
+    for suspect in SUSPECTS:
+        verdict: Verdict = exercises.accuse(lambda suspect=suspect: suspect, seed)
+        assert verdict.state == ("right" if suspect == fault else "wrong")
+        if suspect != fault:
+            assert verdict.message.startswith("Clue ")
+            assert SUSPECTS[fault] not in verdict.message
+            clue = CLUES[int(verdict.message.split()[1])]
+            assert f"Here the answer is {'yes' if fault in clue.yes else 'no'}" in verdict.message
+
+
+def test_the_checker_helps_with_what_is_no_suspect() -> None:
+    assert exercises.accuse(lambda: None) == exercises.NOT_YET
+    assert "did you mean 'colour'" in exercises.accuse(lambda: "color").message
+    assert "expected one of mark, colour" in exercises.accuse(lambda: "the butler").message
+    assert "returns a int" in exercises.accuse(lambda: 3).message  # type: ignore[arg-type,return-value]
+    assert "ZeroDivisionError" in exercises.accuse(lambda: str(1 / 0)).message
