@@ -80,7 +80,7 @@ def dots(
     value: str,
     reference: str,
     xlabel: str = "similarity",
-    xlim: tuple[float, float] = (-0.35, 1.05),
+    xlim: tuple[float, float] = (-0.35, 1.12),
 ) -> "Figure":
     """Draw a panel per way of measuring and a line per method: a dot for the mean with all its values as ticks, and a diamond.
 
