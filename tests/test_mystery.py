@@ -69,7 +69,7 @@ def test_in_the_supplied_pictures_everything_agrees() -> None:
 
 def test_in_the_field_nothing_does() -> None:
     pictures = mystery.field(1080, device="cpu")
-    for known, low, high in (("mark", 0.13, 0.2), ("colour", 0.16, 0.17), ("ground", 0.33, 0.34), ("blind", 0.2, 0.4)):
+    for known, low, high in (("mark", 0.13, 0.2), ("colour", 0.16, 0.17), ("ground", 0.33, 0.34), ("blind", 0.1, 0.25)):
         assert low < float(mystery.agreement(pictures)[known].float().mean()) < high
 
 
@@ -133,7 +133,7 @@ def _seeds() -> Iterator[int]:
         yield next(seed for seed in range(40) if mystery.truth(seed) == fault)
 
 
-@pytest.mark.parametrize("seed", _seeds())
+@pytest.mark.parametrize("seed", list(_seeds()))
 def test_the_checker_knows_the_culprit_and_says_what_speaks_against_each_other(seed: int) -> None:
     fault = mystery.truth(seed)
     for suspect in SUSPECTS:
