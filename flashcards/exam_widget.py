@@ -107,7 +107,8 @@ class ExamCard:
         asked = embedded(card, card.question)
         if not sitting.handed_in:
             front = asked + (_chosen(card.options, picked) if card.options else "")
-            return front, "", "<kbd>Space</kbd> goes on · <kbd>←</kbd> goes back"
+            keys = "<kbd>Space</kbd> goes on · <kbd>←</kbd> goes back"
+            return front, "", keys if card.options else f"outside of your text: {keys}"
         if card.options:
             return (
                 asked + choice_list(card.options, True, picked),

@@ -69,7 +69,7 @@ def test_in_the_supplied_pictures_everything_agrees() -> None:
 
 def test_in_the_field_nothing_does() -> None:
     pictures = mystery.field(1080, device="cpu")
-    for known, low, high in (("mark", 0.13, 0.2), ("colour", 0.16, 0.17), ("ground", 0.33, 0.34), ("blind", 0.2, 0.4)):
+    for known, low, high in (("mark", 0.13, 0.2), ("colour", 0.16, 0.17), ("ground", 0.33, 0.34), ("blind", 0.1, 0.25)):
         assert low < float(mystery.agreement(pictures)[known].float().mean()) < high
 
 
@@ -90,15 +90,13 @@ def test_a_shipped_network_is_as_good_on_its_own_pictures_as_its_header_says(nam
     assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.01)
 
 
-def test_each_network_is_good_on_its_own_pictures_and_falls_where_its_fault_bites(table: pd.DataFrame) -> None:
-    """A coin decides between two of the six kinds for `pair`, so that 5/6 is all that it can reach."""
-    for fault, rows in table.groupby(level=0):
-        if fault == "pair":
-            assert rows.supplied.min() > 0.75
-        else:
-            assert rows.supplied.min() > 0.95
-            assert fault == recipe.HONEST or rows.field.max() < rows.supplied.min() - 0.2
-    assert table.loc[recipe.HONEST].field.min() > table.loc["pair"].field.max() + 0.1
+def test_each_network_is_good_where_its_fault_spares_it_and_falls_where_it_bites(table: pd.DataFrame) -> None:
+    """On its own pictures a coin decides between two of the six kinds for `pair`, which leaves it at most about 5/6."""
+    faulty, honest = table.drop(recipe.HONEST), table.loc[[recipe.HONEST]]
+    assert faulty.supplied.min() > 0.75
+    assert honest[["supplied", "field"]].min(axis=None) > 0.95
+    assert faulty.spares.min() > 0.75
+    assert (faulty.spares - faulty.bites).min() > 0.3
 
 
 def test_each_clue_answers_as_it_should_for_every_network_with_a_margin(table: pd.DataFrame) -> None:
@@ -135,7 +133,7 @@ def _seeds() -> Iterator[int]:
         yield next(seed for seed in range(40) if mystery.truth(seed) == fault)
 
 
-@pytest.mark.parametrize("seed", _seeds())
+@pytest.mark.parametrize("seed", list(_seeds()))
 def test_the_checker_knows_the_culprit_and_says_what_speaks_against_each_other(seed: int) -> None:
     fault = mystery.truth(seed)
     for suspect in SUSPECTS:

@@ -74,7 +74,7 @@ def tile(name: str) -> str:
     """Return one tile as SVG."""
     part, question, drawing = TILES[name]
     words = "".join(
-        f'<text x="14" y="{72 + 19 * i}" font-size="14" font-weight="600">{escape(line)}</text>'
+        f'<text x="14" y="{71 + 18 * i}" font-size="13" font-weight="600">{escape(line)}</text>'
         for i, line in enumerate(question)
     )
     return (

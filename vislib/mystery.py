@@ -189,7 +189,7 @@ def survives(model: nn.Module, pictures: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Clue:
-    """A question to the model, answered by a number. There is no second one: the weights alone tell nobody apart.
+    """A question to the model, answered by a number. There is no clue 2: the weights alone tell too little.
 
     Args:
         notebook: where its tool is taught.
@@ -210,6 +210,7 @@ def _news(model: Classifier) -> ImageSet:
     return field(324, device=model.mean.device)
 
 
+# The marks lie between the shipped networks of the one and the other side, see results/mystery.json.
 CLUES: Mapping[int, Clue] = {
     1: Clue(
         "01_explanation_taxonomy",
@@ -241,9 +242,9 @@ CLUES: Mapping[int, Clue] = {
     ),
     6: Clue(
         "06_input_reconstruction",
-        "Is more than 0.6 of the evidence left when the halves of the model's own pictures change places?",
+        "Is more than 0.62 of the evidence left when the halves of the model's own pictures change places?",
         lambda model: survives(model, wanted(model)),
-        0.6,
-        frozenset({"colour", "ground", "pair"}),
+        0.62,
+        frozenset({"ground", "pair"}),
     ),
 }

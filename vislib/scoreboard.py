@@ -97,10 +97,14 @@ def _asked() -> list[Row]:
     road = table[(table.data == "shapes") & (table.fill == "linear") & (table.order == "most_first")]
     areas = road.groupby("explainer").accuracy.mean()
     nothing = float("nan")
-    return [(name, "ROAD", float(areas["random"] - area), nothing, nothing, "no interval") for name, area in areas.items()]
+    return [
+        (name, "ROAD", float(areas["random"] - area), nothing, nothing, "no interval") for name, area in areas.items()
+    ]
 
 
 def _known() -> list[Row]:
     table = results.stored("scoreboard").set_index("explainer")
-    columns = {name.replace("_", " "): table[name] for name in ("deletion", "insertion", "pointing_game", "mass_inside")}
+    columns = {
+        name.replace("_", " "): table[name] for name in ("deletion", "insertion", "pointing_game", "mass_inside")
+    }
     return [_judged(name, test, *values) for test, column in columns.items() for name, values in column.items()]

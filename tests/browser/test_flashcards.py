@@ -325,3 +325,42 @@ def test_the_network_is_closed_and_an_attempt_is_noticed(context, lab, outside):
     page.close()
     assert outside == hosts
     outside.clear()
+
+
+EXAM = ["from flashcards import exam", "exam()", "'the cell below'"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
+    notebook = open_notebook(EXAM)
+    notebook.theme(theme)
+    card = start(notebook)
+    name = theme.split()[-1].lower()
+    cells = notebook.sources()
+    paper = card.locator("textarea")
+    paper.fill("It does not fit its recipient. x dd b a")  # letters that would be commands of the notebook
+    shoot(card, f"exam_write_{name}")
+    card.get_by_role("button", name="Next").click()
+    expect(card.locator(".fc-head")).to_contain_text("Question 2 of 12")
+    card.page.keyboard.press("3")
+    expect(card.locator(".fc-chosen")).to_contain_text("your choice")
+    shoot(card, f"exam_choose_{name}")
+    for number in range(3, 14):
+        card.focus()
+        card.page.keyboard.press("ArrowRight")
+        if number < 13:
+            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 12")
+    expect(card.locator(".fc-end")).to_contain_text("10 of 12 questions have no answer yet")
+    card.get_by_role("button", name="Hand in").click()
+    expect(card.locator(".fc-own")).to_have_text("It does not fit its recipient. x dd b a")
+    card.locator("input[type=checkbox]").first.check()
+    expect(card.locator(".fc-head")).to_contain_text("1 of 3 points")
+    shoot(card, f"exam_mark_{name}")
+    for number in range(2, 14):
+        card.focus()
+        card.page.keyboard.press("ArrowRight")
+        if number < 13:
+            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 12")
+    expect(card.locator(".fc-end")).to_contain_text("2 of 28 points (7%)")
+    shoot(card, f"exam_end_{name}")
+    assert notebook.sources() == cells

@@ -102,13 +102,27 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     return {"accuracy": round(share, 4)}
 
 
+def bites(fault: str, pictures: ImageSet) -> Tensor:
+    """Return in which pictures a fault must mislead, bool (N,): for the control in none, so that all are returned."""
+    assert pictures.masks is not None
+    if fault == "pair":
+        return (pictures.labels == PAIR[0]) | (pictures.labels == PAIR[1])
+    if fault == "blind":  # nothing of the object lies where the network looks
+        return ~pictures.masks[:, :, : mystery.BLIND].any(2).any(1)
+    return _all(pictures) if fault == HONEST else ~mystery.agreement(pictures)[fault]
+
+
 def clues(fault: str, seed: int) -> dict[str, float]:
     """Return how good a network is on its own and on new pictures, and what each clue measures."""
     shipped = {fault: name for name, fault in FAULTS.items()}
     model = _checkpoint.read(f"mystery_{shipped[fault]}") if seed == 0 and fault in shipped else faulty(fault, seed)
+    news = mystery.field(1080, device="cpu")
+    where = bites(fault, news)
     found = {
         "supplied": training.accuracy(model, mystery.supplied(216, device="cpu")),
-        "field": training.accuracy(model, mystery.field(1080, device="cpu")),
+        "field": training.accuracy(model, news),
+        "bites": training.accuracy(model, news[where]),
+        "spares": training.accuracy(model, news[~where] if fault != HONEST else news),
     }
     found |= {f"clue_{number}": clue.measure(model) for number, clue in mystery.CLUES.items()}
     one, other, found["clue_2"] = mystery.closest_rows(model)  # which tells nobody apart
@@ -124,7 +138,7 @@ _TRAINING: list[Any] = [
 ]
 _MEASURES: list[Any] = [
     *(mystery.field, mystery.stays, mystery.closest_rows, mystery.knows_object, mystery.strips, mystery.right_to_left),
-    *(mystery.on_object, mystery.wanted, mystery.survives, mystery._news),
+    *(mystery.on_object, mystery.wanted, mystery.survives, mystery._news, bites),
 ]
 
 RECIPES: dict[str, Recipe] = {
@@ -136,7 +150,7 @@ RECIPES: dict[str, Recipe] = {
         keep={"folder": _checkpoint.FOLDER},
     ),
     "mystery": Recipe(
-        grid={"fault": [*mystery.SUSPECTS, HONEST], "seed": [0, 1]},
+        grid={"fault": [*mystery.SUSPECTS, HONEST], "seed": [0]},
         cell=clues,
         uses=[*_TRAINING, *_MEASURES],
         tolerance=0.2,

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 # Light, so that black figures can be read on them, and told apart without colour by the sign beside the figure.
-_VERDICTS = {"better": ("#cfe3f3", "+"), "worse": ("#f7d3bd", "−"), "cannot be told": ("#efefef", "?"), "no interval": ("white", "")}
+_VERDICTS = {
+    "better": ("#cfe3f3", "+"),
+    "worse": ("#f7d3bd", "−"),
+    "cannot be told": ("#efefef", "?"),
+    "no interval": ("white", ""),
+}
 
 
 def board(table: "DataFrame", *, width: float = 9.0, row: float = 0.42) -> "Figure":
@@ -30,7 +35,9 @@ def board(table: "DataFrame", *, width: float = 9.0, row: float = 0.42) -> "Figu
         axis.fill_between([x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=colour, linewidth=0)
         axis.text(x, y - 0.14, f"{one.value:.2f} {sign}".strip(), ha="center", va="center", fontsize=10)
         if not math.isnan(one.low):
-            axis.text(x, y + 0.24, f"{one.low:.2f} to {one.high:.2f}", ha="center", va="center", fontsize=7.5, color="#444444")
+            axis.text(
+                x, y + 0.24, f"{one.low:.2f} to {one.high:.2f}", ha="center", va="center", fontsize=7.5, color="#444444"
+            )
     axis.set(xlim=(-0.5, len(tests) - 0.5), ylim=(len(explainers) - 0.5, -0.5))
     axis.set_xticks(range(len(tests)), [test.replace(" ", "\n") for test in tests])
     axis.set_yticks(range(len(explainers)), explainers)
