@@ -33,6 +33,7 @@ NOT_ROUTINES = {
     "roar.RoadResult.*": "reads its table",
     "roar.RoarResult.*": "reads its table",
     "results.*": "reads and writes tables",
+    "scoreboard.scoreboard": "reads tables",
 }
 
 

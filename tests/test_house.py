@@ -107,8 +107,18 @@ LAYERS = [
     {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "controls", "activations", "_maps", "incremental"},
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
-    {"sanity", "_randomisation", "roar", "_explained", "_removal", "_roar_result", "_sweep", "faithfulness"},
-    {"results", "_recipes", "mystery", "plots", "explore", "exercises", "__main__"},
+    {
+        "sanity",
+        "_randomisation",
+        "roar",
+        "_explained",
+        "_removal",
+        "_roar_result",
+        "_sweep",
+        "_intervals",
+        "faithfulness",
+    },
+    {"results", "_recipes", "mystery", "scoreboard", "plots", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]
 EVALUATIONS = LAYERS[4]

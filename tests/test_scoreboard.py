@@ -1,0 +1,89 @@
+"""The scoreboard says what the tables say, the figure shows all of it, and the explorer sorts by the right end."""
+
+import pandas as pd
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from vislib import explore, results
+from vislib._recipes.scoreboard import EXPLAINERS, interval, tried
+from vislib.plots import review
+from vislib.scoreboard import TESTS, scoreboard
+
+
+@pytest.fixture(scope="module")
+def board() -> pd.DataFrame:
+    return scoreboard()
+
+
+def test_every_test_has_its_rows_and_verdicts(board: pd.DataFrame) -> None:
+    assert set(board.test) == set(TESTS)
+    assert not board.duplicated(["explainer", "test"]).any()
+    with_limits = board[board.low.notna()]
+    assert set(board[board.low.isna()].test) == {"ROAD"}
+    assert (with_limits.low <= with_limits.value).all()
+    assert (with_limits.value <= with_limits.high).all()
+    gains = with_limits[with_limits.test != "random weights"]
+    assert ((gains.low > 0) == (gains.verdict == "better")).all()
+    assert ((gains.high < 0) == (gains.verdict == "worse")).all()
+
+
+def test_what_no_network_has_a_say_in_fails_with_random_weights(board: pd.DataFrame) -> None:
+    said = board[board.test == "random weights"].set_index("explainer").verdict
+    assert said["sobel"] == said["guided backprop"] == "worse"
+    assert "better" in set(said)
+
+
+def test_roar_is_paired_with_random_pixels(board: pd.DataFrame) -> None:
+    table = results.stored("roar_shapes")
+    chosen = table[table.explainer.isin(["random", "gradient"])].groupby("explainer").accuracy.mean()
+    row = board[(board.test == "ROAR") & (board.explainer == "gradient")].iloc[0]
+    assert row.value == pytest.approx(chosen["random"] - chosen["gradient"])
+
+
+def test_a_random_map_gains_nothing_on_itself() -> None:
+    assert tried("random") == {
+        name: [0.0, 0.0, 0.0] for name in ("insertion", "pointing_game", "mass_inside", "deletion")
+    }
+
+
+def test_the_interval_of_a_mean() -> None:
+    values = torch.cat([torch.zeros(50), torch.ones(50)])
+    mean, low, high = interval(values)
+    assert mean == 0.5
+    assert (low, high) == pytest.approx((0.4, 0.6), abs=0.02)  # 1.96 standard errors of 0.05
+    assert interval(torch.full((9,), 0.25)) == [0.25, 0.25, 0.25]
+
+
+def test_the_figure_shows_every_field(board: pd.DataFrame) -> None:
+    axis = review.board(board).axes[0]
+    words = {text.get_text() for text in axis.texts}
+    for row in board.itertuples():
+        assert any(word.startswith(f"{row.value:.2f}") for word in words)
+    colours = {to_hex(patch.get_facecolor()[0]) for patch in axis.collections}
+    assert colours == {review._VERDICTS[said][0] if said != "no interval" else "#ffffff" for said in set(board.verdict)}
+
+
+def test_the_explorer_puts_the_best_first() -> None:
+    table = pd.DataFrame(
+        [
+            ("a", "up", 0.2, 0.1, 0.3, "better"),
+            ("b", "up", 0.5, 0.4, 0.6, "better"),
+            ("a", "down", 0.2, 0.1, 0.3, "worse"),
+        ]
+        + [("b", "down", 0.5, float("nan"), float("nan"), "<no>")],
+        columns=["explainer", "test", "value", "low", "high", "verdict"],
+    )
+    shown = explore.scoreboard(table, {"up": "higher is better", "down": "lower is better"})
+    dropdown, words = shown.children
+    assert words.value.index(">b<") < words.value.index(">a<")
+    dropdown.value = "down"
+    assert words.value.index(">a<") < words.value.index(">b<")
+    assert "&lt;no&gt;" in words.value
+    assert "nan" not in words.value
+    with pytest.raises(ValueError, match="no test 'left'; expected some of up, down"):
+        explore.scoreboard(table, {"left": "higher is better"})
+
+
+def test_every_explainer_of_the_recipe_is_on_the_board(board: pd.DataFrame) -> None:
+    assert set(EXPLAINERS) - {"random"} <= set(board.explainer)
