@@ -70,8 +70,8 @@ def test_the_explorer_puts_the_best_first() -> None:
             ("a", "up", 0.2, 0.1, 0.3, "better"),
             ("b", "up", 0.5, 0.4, 0.6, "better"),
             ("a", "down", 0.2, 0.1, 0.3, "worse"),
-        ]
-        + [("b", "down", 0.5, float("nan"), float("nan"), "<no>")],
+            ("b", "down", 0.5, float("nan"), float("nan"), "<no>"),
+        ],
         columns=["explainer", "test", "value", "low", "high", "verdict"],
     )
     shown = explore.scoreboard(table, {"up": "higher is better", "down": "lower is better"})

@@ -1,5 +1,7 @@
 """Intervals of means over a few seeds: the bootstrap, widened for small samples."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,10 +31,15 @@ def interval(values: Floats, *, level: float = 0.95, draws: int = 10_000, seed: 
         reach = wide * values.std(0, ddof=1) / np.sqrt(n)
         return mean - reach, mean + reach
     tail = float(norm.cdf(-wide * np.sqrt(n / (n - 1))))
-    drawn = np.random.default_rng(seed).integers(n, size=(draws, n))
-    shares = np.stack([(drawn == i).mean(1) for i in range(n)], 1)  # how often each value was drawn
-    low, high = np.quantile(np.tensordot(shares, values, 1), [tail, 1 - tail], axis=0)
+    low, high = np.quantile(np.tensordot(_shares(n, draws, seed), values, 1), [tail, 1 - tail], axis=0)
     return low, high
+
+
+@cache
+def _shares(n: int, draws: int, seed: int) -> Floats:
+    """Return how large a share of each draw each of n values is, (draws, n)."""
+    drawn = np.random.default_rng(seed).integers(n, size=(draws, n))
+    return np.stack([(drawn == i).mean(1) for i in range(n)], 1)
 
 
 def verdict(low: float, high: float) -> str:

@@ -1,7 +1,8 @@
 """Noisy linear imputation: each removed pixel becomes the weighted mean of its eight neighbours, known or not, and some noise.
 
-That is one linear system per image and channel. Its matrix is symmetric and never written down: conjugate gradients
-need only the mean of the neighbours, a convolution, and so solve a whole batch at once on any device.
+A neighbour at the side weighs 1/6, one at a corner 1/12. That is one linear system per image and channel. Its matrix is
+symmetric and never written down: conjugate gradients need only the mean of the neighbours, and so solve a whole batch at
+once on any device.
 
 Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods, https://arxiv.org/abs/2202.00449
 """
@@ -13,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NOISE = 0.01  # of the authors' code, in pixel values
-_NEAR, _DIAGONAL = 1 / 6, 1 / 12
 _RESIDUAL = 1e-5  # how far a pixel may be from the mean of its neighbours
 
 
@@ -23,12 +23,12 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     At the border of the image a pixel has fewer neighbours, and is the mean of those. `start` is a colour that
     broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
     """
-    channels, height, width = images.shape[1:]
-    rows = [[_DIAGONAL, _NEAR, _DIAGONAL], [_NEAR, 0, _NEAR], [_DIAGONAL, _NEAR, _DIAGONAL]]
-    kernel = torch.tensor(rows).to(images)[None, None]
 
     def neighbours(x: Tensor) -> Tensor:
-        return F.conv2d(x.reshape(-1, 1, height, width), kernel, padding=1).reshape(-1, channels, height, width)
+        """Return the weighted sum of the eight pixels around each; a convolution with one channel would take five times as long."""
+        padded = F.pad(x, (1, 1, 1, 1))
+        across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+        return (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :] - 4 * x) / 12
 
     def along(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum((2, 3), keepdim=True)
@@ -38,7 +38,7 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     solution = start.expand_as(images) * inside
     residual = inside * (neighbours(images * (1 - inside) + solution) - weight * solution)
     direction, size = residual, along(residual, residual)
-    for _ in range(4 * (height + width)):
+    for _ in range(4 * sum(images.shape[2:])):
         if float(residual.abs().max()) < _RESIDUAL:
             break
         change = inside * (weight * direction - neighbours(direction))
