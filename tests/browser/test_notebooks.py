@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.notebooks import PATHS, read
 
@@ -24,12 +27,30 @@ def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) 
     for number in code:
         errors = [o for o in notebook.outputs(number) if o["output_type"] == "error" or o.get("name") == "stderr"]
         assert errors == [], f"cell {number}: {json.dumps(errors)[:500]}"
-    assert notebook.card(-1).is_visible()
+    answer_quiz(notebook)
     for number in code:
         if "explore." in sources[number]:
             move_explorer(notebook, number)
     if folder := os.environ.get("SCREENSHOTS"):
         notebook.page.screenshot(path=Path(folder) / f"{path.stem}.png")
+
+
+def answer_quiz(notebook: Any) -> None:
+    """Turn over the first card of the quiz, grade it, and see that the answer is kept and the next card comes."""
+    card, head = notebook.card(-1), notebook.card(-1).locator(".fc-head")
+    before = head.inner_text()
+    card.scroll_into_view_if_needed()
+    card.focus()
+    notebook.page.keyboard.press(" ")
+    try:
+        expect(card.locator(".fc-answer")).to_be_visible(timeout=3000)
+    except AssertionError:  # a card with options is turned over by choosing one
+        notebook.page.keyboard.press("1")
+        expect(card.locator(".fc-answer")).to_be_visible()
+    notebook.page.keyboard.press("3")
+    expect(head).not_to_have_text(before, timeout=20_000)
+    with closing(sqlite3.connect(notebook.lab.progress)) as log:
+        assert log.execute("SELECT count(*) FROM reviews").fetchone() == (1,)
 
 
 def move_explorer(notebook: Any, cell: int) -> None:
