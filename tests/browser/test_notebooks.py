@@ -45,6 +45,7 @@ def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Ca
     assert tiles.evaluate_all("tiles => tiles.map(tile => tile.alt.slice(0, 2))") == [f"{n:02}" for n in range(10)]
     page.wait_for_function("() => [...document.querySelectorAll(\"img[alt^='0']\")].every((e) => e.naturalWidth > 100)")
     if folder := os.environ.get("SCREENSHOTS"):
+        tiles.last.scroll_into_view_if_needed()
         page.screenshot(path=Path(folder) / "map.png")
     page.locator("a:has(img[alt^='02'])").click()
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.context?.path === '02_weight_pca.ipynb'")
