@@ -15,7 +15,7 @@ SPREAD := -n auto --dist loadfile
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test lint unit nbval browser notebooks bench clean
+.PHONY: lab test lint unit nbval browser notebooks slides site bench clean
 .DEFAULT_GOAL := lab
 
 # A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
@@ -53,6 +53,16 @@ browser: .venv/.dev
 
 notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
 	$(PY) tools/run_notebooks.py $(ONLY)
+
+slides: .venv/.course  ## reveal.js slides in build/slides; needs npm, once; one: make slides ONLY=04_occlusion
+	$(PY) -m tools.slides $(ONLY)
+
+.venv/.site: .venv/.course
+	@$(INSTALL) -e ".[site]"
+	@touch $@
+
+site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
+	$(PY) -m tools.site
 
 bench: .venv/.dev
 	$(PY) -m benchmarks

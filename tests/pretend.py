@@ -63,7 +63,7 @@ class Pretend(TorchDispatchMode):
 
 
 class Factories(TorchFunctionMode):
-    """Lets ``torch.tensor(..., device="pretend")`` and ``.tolist()`` work, which PyTorch does in C++ for real devices only."""
+    """Lets ``torch.tensor(..., device="pretend")``, ``.new_tensor()`` and ``.tolist()`` work, which PyTorch does in C++."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -71,6 +71,8 @@ class Factories(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func is torch.tensor and kwargs.get("device") is not None:
             return func(*args, **{**kwargs, "device": "cpu"}).to(kwargs["device"])
+        if func is Tensor.new_tensor and isinstance(args[0], PretendTensor):
+            return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype)).to(args[0].device)
         if func is Tensor.tolist and isinstance(args[0], PretendTensor):
             return args[0].raw.tolist()
         return func(*args, **kwargs)

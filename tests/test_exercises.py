@@ -195,3 +195,66 @@ def test_checkers_of_the_maps(checker: Any, attempt: Any, state: str, message: s
     verdict = checker(attempt)
     assert verdict.state == state, verdict
     assert message in verdict.message
+
+
+def _top(heat: Tensor, share: float) -> Tensor:
+    flat = heat.flatten(1)
+    place = flat.argsort(1, descending=True).argsort(1)
+    return (place < round(share * flat.shape[1])).reshape(heat.shape)[:, None]
+
+
+def _without_one_channel(x: Tensor, h: Tensor, f: float, c: Tensor) -> Tensor:
+    changed = torch.where(_top(h, f), c, x)
+    changed[:, 2] = x[:, 2]
+    return changed
+
+
+def _difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return (a - b).mean(), (a - b).std() / len(a) ** 0.5
+
+
+ROAR: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), c, x), "right", "in all channels at once"),
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(-h, f), c, x), "wrong", "ranked lowest"),
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), x, c), "wrong", "that is KAR"),
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), 0.0, x), "wrong", "You fill with black"),
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), c.mean(), x), "wrong", "one for each channel"),
+    (
+        exercises.remove,
+        lambda x, h, f, c: torch.where((h >= h.flatten().sort(descending=True).values[11])[:, None], c, x),
+        "wrong",
+        "one threshold for the whole batch",
+    ),
+    (exercises.remove, lambda x, h, f, c: x, "wrong", "as they were"),
+    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, 0.2), c, x), "wrong", "You change 4 and 4 pixels"),
+    (exercises.remove, _without_one_channel, "wrong", "You change 6 and 6 pixels"),
+    (exercises.remove, lambda x, h, f, c: x[:, 0], "wrong", "expected (2, 3, 4, 5)"),
+    (exercises.remove, lambda x, h, f, c: None, "not attempted", "return None"),
+    (exercises.remove, _raise, "wrong", "RuntimeError: oh"),
+    (exercises.paired, _difference, "right", "cancels"),
+    (exercises.paired, lambda a, b: torch.stack(_difference(a, b)), "right", "cancels"),
+    (exercises.paired, lambda a, b: _difference(b, a), "wrong", "mine minus random"),
+    (
+        exercises.paired,
+        lambda a, b: ((a - b).mean(), ((a.var() + b.var()) / len(a)) ** 0.5),
+        "wrong",
+        "two independent samples",
+    ),
+    (exercises.paired, lambda a, b: ((a - b).mean(), (a - b).std()), "wrong", "standard deviation of one difference"),
+    (
+        exercises.paired,
+        lambda a, b: ((a - b).mean(), (a - b).std(correction=0) / len(a) ** 0.5),
+        "wrong",
+        "divide by n - 1",
+    ),
+    (exercises.paired, lambda a, b: ((a - b).mean(), 0.5), "wrong", "yours are -0.0300 and 0.5000"),
+    (exercises.paired, lambda a, b: (a - b).mean(), "wrong", "expected (2,)"),
+    (exercises.paired, lambda a, b: None, "not attempted", "return None"),
+]
+
+
+@pytest.mark.parametrize(("checker", "attempt", "state", "message"), ROAR)
+def test_checkers_of_roar(checker: Any, attempt: Any, state: str, message: str) -> None:
+    verdict = checker(attempt)
+    assert verdict.state == state, verdict
+    assert message in verdict.message

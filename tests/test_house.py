@@ -104,10 +104,10 @@ def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
 # From the bottom up, as in the design: a module imports from its own layer and from those before it.
 LAYERS = [
     {"__init__", "_device", "_check", "_progress", "explain"},
-    {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "activations", "_maps", "incremental"},
+    {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "controls", "activations", "_maps", "incremental"},
     {"occlusion", "gradients", "reconstruction", "embedding"},
     {"training"},
-    {"sanity", "_randomisation", "roar", "faithfulness"},
+    {"sanity", "_randomisation", "roar", "_explained", "_removal", "_roar_result", "_sweep", "faithfulness"},
     {"results", "_recipes", "mystery", "plots", "explore", "exercises", "__main__"},
 ]
 METHODS = LAYERS[2]
@@ -183,3 +183,28 @@ def test_flashcards_knows_neither_vislib_nor_torch() -> None:
         package = ".".join(path.relative_to(ROOT).parts[:-1])
         roots = {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"), package)}
         assert roots.isdisjoint({"vislib", "torch"}), path
+
+
+# ---- beside the code ----
+
+
+def test_the_citation_says_what_the_project_file_says() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = PROJECT["project"]
+    for theirs, ours in (("version", "version"), ("license", "license"), ("abstract", "description")):
+        assert str(citation[theirs]) == project[ours]
+    assert citation["authors"] == project["authors"]
+    assert citation["keywords"] == project["keywords"]
+
+
+def test_the_workflow_tests_the_oldest_python_and_runs_what_the_makefile_has() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert f">={pythons[0]}" == PROJECT["project"]["requires-python"]
+    steps = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
+    wanted = {
+        target for run in steps for line in re.findall(r"\bmake ([a-z ]+)$", run, flags=re.M) for target in line.split()
+    }
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    assert wanted == {"test", "site", "slides"}
+    assert wanted <= targets

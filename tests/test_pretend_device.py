@@ -1,6 +1,7 @@
 """Every public routine gives the CPU's values on another device, and refuses a mix of devices.
 
-A routine is entered into ROUTINES the day it is written: a name, and a call of (model, images, target).
+A routine is entered into ROUTINES the day it is written: a name, and a call of (model, images, target). A test fails
+when one is missing.
 """
 
 import copy
@@ -11,12 +12,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests import public
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, nets, sanity, training
+from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, models, nets, sanity, training
 from vislib.activations import record
+from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
-from vislib.reconstruction import invert, moved, reconstruct
+from vislib.reconstruction import History, invert, moved, reconstruct, resized
+from vislib.roar import heatmaps, road, roar
 
 Routine = Callable[[nn.Module, Tensor, Tensor], Any]
 
@@ -45,7 +49,17 @@ def _values(result: sanity.Cascade | sanity.RandomLabels) -> list[Tensor]:
 
 def _like(model: nn.Module, other: nn.Module) -> nn.Module:
     """Put another network where the model is."""
-    return to_pretend(other) if isinstance(next(model.parameters()), PretendTensor) else other
+    weight = next(model.parameters())
+    return to_pretend(other) if isinstance(weight, PretendTensor) else other.to(weight.device)
+
+
+def _scaled(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy with other weights for each seed."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 1 + seed / 10
+    return other
 
 
 def _patches(model: nn.Module) -> nn.Module:
@@ -54,6 +68,55 @@ def _patches(model: nn.Module) -> nn.Module:
 
 def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
     return _like(model, nets.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
+
+
+def _watched(model: nn.Module, target: Tensor) -> list[Tensor]:
+    history = History(keep=[1])
+    reconstruct(model, target, steps=3, size=16, watch=history)
+    return [history.pictures[1], *history.scores]
+
+
+def _fitted(model: nn.Module, images: Tensor, target: Tensor) -> list[Tensor]:
+    """Train a copy for one step, and see what it answers."""
+    network = copy.deepcopy(model)
+    losses = training.fit(network, _image_set(images, target), epochs=1)
+    return [network(images).detach(), torch.tensor(losses).to(images.device)]
+
+
+def _fitted_jointly(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    network = _like(model, _classifier(nets.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
+    training.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
+    return network(images).detach()
+
+
+def _answers(model: nn.Module, images: Tensor, method: str) -> list[Tensor]:
+    """Paste a patch into each image, and return what the incremental model answers."""
+    seen = IncrementalModel(model, images)
+    which = torch.arange(len(images), device=images.device)
+    patch = images[..., :5, :5]
+    if method == "run":
+        return [seen.clean, seen.run(patch, which, which, which)]
+    cpu = which.cpu().numpy()
+    return [logits for _, logits in seen.stream(lambda chosen: patch[chosen], (5, 5), cpu, cpu, cpu)]
+
+
+def _swept(model: nn.Module, images: Tensor, target: Tensor, **options: Any) -> list[float]:
+    """Return the accuracies of a small sweep, as numbers that belong to no device."""
+    whole = _image_set(images, target)
+    sweep = roar(
+        {"brightness": _brightness},
+        whole,
+        whole,
+        build_model=lambda seed: copy.deepcopy(model),
+        base=model,
+        fractions=(0.5,),
+        seeds=1,
+        epochs=1,
+        jobs=1,
+        **options,
+    )
+    accuracies: list[float] = sweep.table["accuracy"].tolist()
+    return accuracies
 
 
 def _brightness(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
@@ -98,9 +161,12 @@ ROUTINES: dict[str, Routine] = {
     "sanity.label_twins": lambda model, images, target: [
         network(images)
         for network in sanity.label_twins(
-            lambda seed: copy.deepcopy(model), _image_set(images, target), epochs=1, fitted=0, seeds=2
+            lambda seed: _scaled(model, seed), _image_set(images, target), epochs=1, fitted=0, seeds=2
         ).permuted
     ],
+    "sanity.interval": lambda model, images, target: sanity.interval(
+        model(images)[None] + images[:, :1, :1, 0], images[:, 0, 0, :5], draws=20
+    ),
     "sanity.spearman": lambda model, images, target: sanity.spearman(
         images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
     ),
@@ -169,8 +235,82 @@ ROUTINES: dict[str, Routine] = {
     "faithfulness.mass_inside": lambda model, images, target: faithfulness.mass_inside(
         model, images, target, _brightness, images[:, 0] > 0.5
     ),
+    "roar.roar": _swept,
+    "roar.roar linear": lambda model, images, target: _swept(model, images, target, fill="linear"),
+    "roar.roar mask_only": lambda model, images, target: _swept(model, images, target, mask_only=True),
+    "roar.road": lambda model, images, target: (
+        road(model, {"brightness": _brightness}, _image_set(images, target), fractions=(0.5,))
+        .table["accuracy"]
+        .tolist()
+    ),
+    "roar.heatmaps": lambda model, images, target: list(
+        heatmaps(
+            {}, model, _image_set(images, target), _image_set(images, target), controls=["random", "blurred"]
+        ).values()
+    ),
     "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
+    "fills.gaussian": lambda model, images, target: model(fills.gaussian(images, 1.5)),
+    "fills.inpaint": lambda model, images, target: model(fills.inpaint(images, target % 3, target, target, (5, 6))),
+    "fills.patches": lambda model, images, target: model(
+        fills.patches("noise", images, (5, 6))(target % 3, target, target)
+    ),
+    "fills.windows": lambda model, images, target: model(fills.windows(images, target % 3, target, target, (5, 6))),
+    "data.digits": lambda model, images, target: model(
+        data.digits(device=images.device).images[:3].expand(-1, 3, -1, -1)
+    ),
+    "data.ImageSet.split": lambda model, images, target: model(_image_set(images, target).split(1)[1].images),
+    "data.ImageSet.to": lambda model, images, target: model(
+        _image_set(images.cpu(), target.cpu()).to(images.device).images
+    ),
+    "faithfulness.Curve.areas": lambda model, images, target: (
+        faithfulness.deletion(model, images, target, _brightness, steps=3, fill="noise").areas
+    ),
+    "incremental.IncrementalModel.exact_by": lambda model, images, target: [
+        IncrementalModel(model, images, incremental=IncrementalModel(model, images).exact_by == "increments").clean
+    ],
+    "incremental.IncrementalModel.run": lambda model, images, target: _answers(model, images, "run"),
+    "incremental.IncrementalModel.stream": lambda model, images, target: _answers(model, images, "stream"),
+    "models.load": lambda model, images, target: _like(model, models.load(device="cpu"))(images),
+    "models.trained": lambda model, images, target: _like(model, models.trained("shapes_object", device="cpu"))(
+        resized(images, 64)
+    ),
+    "nets.SelfExplainingNet.told": lambda model, images, target: list(_explaining(model).told(images)),  # type: ignore[operator]
+    "reconstruction.reconstruct watched": lambda model, images, target: _watched(model, target),
+    "reconstruction.resized": lambda model, images, target: model(resized(images, 24)),
+    "training.fit": _fitted,
+    "training.fit_jointly": _fitted_jointly,
 }
+
+
+def _entered(name: str) -> str:
+    """Return the public name that an entry is about: "reconstruction.reconstruct of a unit" is about the first word."""
+    return name.split()[0]
+
+
+def test_every_public_routine_is_entered() -> None:
+    missing = public.routines().keys() - set(map(_entered, ROUTINES))
+    assert not missing, f"enter into ROUTINES, or with a reason into NOT_ROUTINES of tests/public.py: {sorted(missing)}"
+
+
+def test_every_entry_and_every_exemption_is_about_something_public() -> None:
+    everything = public.everything()
+    classes = {name.rpartition(".")[0] for name in everything}  # also those that are only made, such as data.ImageSet
+    assert {name for name in map(_entered, ROUTINES) if name not in everything and name not in classes} == set()
+    assert [name for name in ROUTINES if public.exempt(_entered(name))] == []
+    for pattern in public.NOT_ROUTINES:
+        assert any(public.fnmatchcase(name, pattern) for name in everything), f"{pattern} exempts nothing"
+
+
+def test_a_new_public_routine_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def new(images: Tensor) -> Tensor:
+        return images
+
+    monkeypatch.setattr(new, "__module__", "vislib.gradients")
+    monkeypatch.setattr(gradients, "new", new, raising=False)
+    assert public.routines().keys() - set(map(_entered, ROUTINES)) >= {"gradients.new"}
+
+
+PLAIN = (".top", "accuracy", "trustworthiness", ".roar", ".roar linear", ".roar mask_only", ".road")  # plain numbers
 
 
 def _tensors(result: Any) -> list[Tensor]:
@@ -188,7 +328,7 @@ def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor
     result = _tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
     assert len(result) == len(expected) > 0
     for ours, cpu in zip(result, expected, strict=True):
-        if not name.endswith((".top", "accuracy", "trustworthiness")):  # which return plain numbers
+        if not name.endswith(PLAIN):
             assert ours.device == DEVICE
         torch.testing.assert_close(ours.cpu() if isinstance(ours, PretendTensor) else ours, cpu, rtol=0, atol=1e-6)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vislib import results
+from vislib._check import refuses
 from vislib.results import Recipe, compute, read, recompute, stored
 
 
@@ -68,7 +69,14 @@ def test_the_hash_sees_the_code_and_not_the_comments(tmp_path: Path) -> None:
         return {"value": x + 1}
 
     changed = one
+
+    @refuses(lambda x: None)
+    def one(x: int) -> dict[str, float]:  # type: ignore[no-redef]
+        return {"value": x}
+
+    checked = one
     grid = {"x": [1]}
+    assert Recipe(grid, same).hash() == Recipe(grid, checked).hash()
     assert Recipe(grid, same).hash() == Recipe(grid, commented).hash()
     assert Recipe(grid, same).hash() != Recipe(grid, changed).hash()
     assert Recipe(grid, same).hash() != Recipe({"x": [2]}, same).hash()

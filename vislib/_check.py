@@ -1,5 +1,10 @@
 """The one place that validates what comes in. Each message says what came and what was expected."""
 
+import functools
+from collections.abc import Callable
+from itertools import chain
+from typing import ParamSpec, TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -7,8 +12,26 @@ from torch import Tensor, nn
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
 
 
-def check_images(model: nn.Module, images: Tensor) -> None:
-    """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a routine with a check of its arguments; no result changes by it, so that a recipe's hash passes over it."""
+
+    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(routine)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            check(*args, **kwargs)
+            return routine(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_images(model: nn.Module | None, images: Tensor) -> None:
+    """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device, if there is one."""
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}; expected a torch.Tensor of shape (B, C, H, W).")
     if images.ndim != 4:
@@ -19,7 +42,8 @@ def check_images(model: nn.Module, images: Tensor) -> None:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
         )
-    weight = next((p for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()), images)
+    tensors = () if model is None else chain(model.parameters(), model.buffers())
+    weight = next((p for p in tensors if p.is_floating_point()), images)
     if images.device != weight.device:
         raise ValueError(f"images is on {images.device} and the model on {weight.device}; expected both on one device.")
     if images.dtype != weight.dtype:
@@ -90,6 +114,14 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     check_images(model, images)
     check_eval(model)
     return check_target(images, target)
+
+
+def check_count(value: int, name: str) -> None:
+    """Raise unless `value` is an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected an int of at least 1.")
 
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vislib.activations import find_layer
@@ -15,34 +14,40 @@ from vislib.activations import find_layer
 def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], tuple[str, Tensor]]]:
     """Catch a layer's maps (B, C, h, w) while the model runs: after the run, ``found()`` gives their layer and them.
 
-    Without a name it is the last layer that answers in the shape of the last convolution with more than one place.
+    Without a name it is the last layer that answers in the shape of the last convolution with more than one place. What
+    comes before the named layer, or before the last convolution, is cut off, so that no graph is kept of it.
 
     Raises:
         ValueError: for an unknown layer, one that answers with something else, or one that did not run.
     """
-    caught: dict[str, Tensor] = {}  # in order of execution
-    convolved: list[torch.Size] = []
+    caught: list[tuple[str, Tensor]] = []  # the last convolution that has run, and what came after it in its shape
+    watched = dict(model.named_modules()) if layer is None else {layer: find_layer(model, layer)}
+    cut = (
+        next((name for name in reversed(watched) if isinstance(watched[name], nn.Conv2d)), None)
+        if layer is None
+        else layer
+    )
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> Tensor | None:
         if isinstance(output, Tensor) and output.ndim == 4:
-            caught.pop(name, None)
-            caught[name] = output
-            if isinstance(module, nn.Conv2d) and output.shape[2:].numel() > 1:
-                convolved.append(output.shape)
-            return None if layer is None else output.clone()  # since the next layer may work in place
+            output = output.detach().requires_grad_() if name == cut else output
+            if layer is not None or (isinstance(module, nn.Conv2d) and output.shape[2:].numel() > 1):
+                caught[:] = [(name, output)]
+            elif caught and output.shape == caught[0][1].shape:
+                caught.append((name, output))
+            return output.clone() if name == cut else None  # since the next layer may work in place
         if layer is None:
             return None
         came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
         raise ValueError(f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w).")
 
     def found() -> tuple[str, Tensor]:
-        if layer is not None and layer not in caught:
+        if not caught and layer is not None:
             raise ValueError(f"the model does not run the layer {layer!r}; expected one that the score depends on.")
-        if layer is None and not convolved:
+        if not caught:
             raise ValueError("the model has no convolution with a map; expected the name of a layer.")
-        return [(name, out) for name, out in caught.items() if layer is not None or out.shape == convolved[-1]][-1]
+        return caught[-1]
 
-    watched = dict(model.named_modules()) if layer is None else {layer: find_layer(model, layer)}
     handles = []
     try:
         for name, module in watched.items():

@@ -41,24 +41,26 @@ def gradients(
 
 
 def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
-    if images.device.type == "cpu" and images.shape[1] > 1:  # where channels-last is the faster layout
-        try:
-            return _gradient_in(torch.channels_last, forward, images, classes, score)
-        except RuntimeError as error:
-            if "view size is not compatible" not in str(error):  # a network that needs the plain layout
-                raise
-    return _gradient_in(torch.contiguous_format, forward, images, classes, score)
-
-
-def _gradient_in(
-    layout: torch.memory_format, forward: Forward, images: Tensor, classes: Tensor, score: Score
-) -> Tensor:
-    with torch.inference_mode(False), torch.enable_grad():
-        pixels = images.detach().clone(memory_format=layout).requires_grad_()
+    def work(pixels: Tensor) -> Tensor:
+        pixels.requires_grad_()
         total = scores(forward, pixels.clone(), classes.clone(), score).sum()  # a layer may work in place
         if not total.requires_grad:
             raise ValueError("the score has no gradient; expected a model and a score that PyTorch can differentiate.")
         return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0].contiguous()
+
+    return differentiating(images, work)
+
+
+def differentiating(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return `work` of a copy of the images, in the layout that is faster on their device, with autograd on."""
+    with torch.inference_mode(False), torch.enable_grad():
+        if images.device.type == "cpu" and images.shape[1] > 1:
+            try:
+                return work(images.detach().clone(memory_format=torch.channels_last))
+            except RuntimeError as error:
+                if "view size is not compatible" not in str(error):  # a network that needs the plain layout
+                    raise
+        return work(images.detach().clone(memory_format=torch.contiguous_format))
 
 
 def scores(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vislib._check import check_count
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps
@@ -58,7 +59,8 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     Pearson 1901, On lines and planes of closest fit to systems of points in space, https://doi.org/10.1080/14786440109462720
     """
     x = _points(x)
-    if not 1 <= n_components <= min(x.shape):
+    check_count(n_components, "n_components")
+    if n_components > min(x.shape):
         raise ValueError(
             f"n_components is {n_components} for {x.shape[0]} points of {x.shape[1]} dimensions; "
             f"expected 1 to {min(x.shape)}."
@@ -157,7 +159,8 @@ def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
 def nearest(x: Tensor, *, k: int) -> Tensor:
     """Return the indices of the k nearest other points of each point, nearest first, (N, k)."""
     x = _points(x)
-    if not 1 <= k < len(x):
+    check_count(k, "k")
+    if k >= len(x):
         raise ValueError(f"k is {k} for {len(x)} points; expected at least 1 and less than the points.")
     rows = torch.arange(len(x), device=x.device)
     found = []
@@ -182,7 +185,8 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
     """
     x, points = _points(x), _points(points)
     n = len(x)
-    if len(points) != n or not 1 <= k < n / 2:
+    check_count(k, "k")
+    if len(points) != n or k >= n / 2:
         raise ValueError(
             f"k is {k}, with {n} points and {len(points)} on the map; expected as many, and k below {n / 2:g}."
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vislib._check import check_inputs
 from vislib._guided import guided
 from vislib._maps import maps
-from vislib._sensitivity import Forward, gradients, in_flight, scores
+from vislib._sensitivity import Forward, differentiating, gradients, in_flight, scores
 from vislib.explain import Score, logit
 from vislib.fills import Fill, canvas
 
@@ -219,7 +219,7 @@ def completeness_gap(
     Arguments and errors as in `integrated_gradients`. More steps make it smaller.
     """
     classes = check_inputs(model, images, target)
-    difference = score(model(images), classes) - score(model(canvas(baseline, images)), classes)
+    difference = scores(model, images, classes, score) - scores(model, canvas(baseline, images), classes, score)
     return (heat.sum((1, 2)) - difference).abs() / difference.abs()
 
 
@@ -269,15 +269,31 @@ def grad_cam(
     batch = in_flight(model, images, len(images), batch_size)
     heats = []
     for group, of in zip(images.split(batch), classes.split(batch), strict=True):
-        with torch.inference_mode(False), torch.enable_grad(), maps(model, layer) as found:
-            value = scores(model, group.detach().clone().requires_grad_().clone(), of.clone(), score).sum()
-            name, activation = found()
-            if not value.requires_grad:
-                raise ValueError(f"the score has no gradient at the layer {name!r}; expected one that it depends on.")
-            (grads,) = torch.autograd.grad(value, activation, allow_unused=True, materialize_grads=True)
-        cam = (grads.mean((2, 3), keepdim=True) * activation.detach()).sum(1, keepdim=True).relu()
-        heats.append(F.interpolate(cam, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0])
+        heats.append(
+            F.interpolate(
+                _cam(model, group, of, score, layer), images.shape[-2:], mode="bilinear", align_corners=False
+            )[:, 0]
+        )
     return torch.cat(heats)
+
+
+def _cam(model: nn.Module, images: Tensor, classes: Tensor, score: Score, layer: str | None) -> Tensor:
+    """Return the weighted sum of a layer's maps, (B, 1, h, w)."""
+
+    def work(pixels: Tensor) -> Tensor:
+        with maps(model, layer) as found:
+            value = scores(model, pixels, classes.clone(), score).sum()
+            name, activation = found()
+        grads = None
+        if value.requires_grad and activation.requires_grad:
+            (grads,) = torch.autograd.grad(value, activation, allow_unused=True)
+        if grads is None and layer is None:  # the last convolution that ran is not the one that is written last
+            return _cam(model, images, classes, score, name)
+        if grads is None:
+            raise ValueError(f"the score has no gradient at the layer {name!r}; expected one that it depends on.")
+        return (grads.mean((2, 3), keepdim=True) * activation.detach()).sum(1, keepdim=True).relu()
+
+    return differentiating(images, work)
 
 
 def _plain(forward: Forward, images: Tensor, classes: Tensor, score: Score, batch_size: int | None) -> Tensor:

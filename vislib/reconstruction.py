@@ -6,12 +6,13 @@ at every step, decide whether the ascent ends in a picture or in noise that only
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib._check import check_eval, check_images, check_logits, check_target
+from vislib._check import check_count, check_eval, check_images, check_logits, check_target, refuses
 from vislib._lean import lean
 from vislib._memory import check_batch_size, largest_activation, positions_in_flight
 from vislib._parametrisation import PARAMETRISATIONS, check_moves, draw_moves, move, variation
@@ -181,6 +182,12 @@ class History:
             self.pictures[step] = pictures
 
 
+def _check_moved(images: Tensor, *, n: int = 1, **options: Any) -> None:
+    check_images(None, images)
+    check_count(n, "n")
+
+
+@refuses(_check_moved)
 def moved(
     images: Tensor, *, shift: int = 16, scale: float = 0.1, rotate: float = 10.0, n: int = 1, seed: int = 0
 ) -> Tensor:
@@ -191,6 +198,9 @@ def moved(
         shift, scale, rotate: the largest move, in pixels, as a share, and in degrees.
         n: how many copies of each.
         seed: of the moves, which are the same for each image.
+
+    Raises:
+        TypeError, ValueError: for images or moves that do not fit, or n below 1.
     """
     check_moves(shift, scale, rotate)
     generator = torch.Generator().manual_seed(seed)
@@ -198,8 +208,18 @@ def moved(
     return move(images.repeat_interleave(n, 0), moves.repeat(len(images), 1))
 
 
+def _check_resized(images: Tensor, size: int) -> None:
+    check_images(None, images)
+    check_count(size, "size")
+
+
+@refuses(_check_resized)
 def resized(images: Tensor, size: int) -> Tensor:
-    """Return images (B, C, S, S) with sides of `size` pixels, for a network that takes another size."""
+    """Return images (B, C, S, S) with sides of `size` pixels, for a network that takes another size.
+
+    Raises:
+        TypeError, ValueError: for images that do not fit, or a size below 1.
+    """
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
@@ -305,8 +325,7 @@ def _seeds(seed: int | Sequence[int], count: int | None) -> list[int]:
 
 
 def _check_options(steps: int, parametrisation: str, learning_rate: float) -> None:
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps is {steps!r}; expected an int of at least 1.")
+    check_count(steps, "steps")
     if parametrisation not in PARAMETRISATIONS:
         raise ValueError(f"parametrisation is {parametrisation!r}; expected one of {', '.join(PARAMETRISATIONS)}.")
     if not learning_rate > 0:

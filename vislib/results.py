@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vislib._check import refuses
 from vislib._progress import progress_bar
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Recipe:
     """
 
     grid: Mapping[str, Sequence[Any]]
-    cell: Callable[..., Mapping[str, float]]
+    cell: Callable[..., Mapping[str, Any]]
     uses: Sequence[Any] = ()
     tolerance: float = 1e-6
     keep: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Recipe:
             yield dict(zip(self.grid, values, strict=True))
 
     def hash(self) -> str:
-        """Return sixteen hex digits that change when the grid, the code or the data change; comments do not count."""
+        """Return sixteen hex digits that change when the grid, the code or the data change; comments and checks do not count."""
         parts = [json.dumps({name: list(values) for name, values in self.grid.items()})]
         parts += [_content(thing) for thing in (self.cell, *self.uses)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -115,9 +116,10 @@ def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 def compute(name: str, folder: Path = FOLDER, *, progress: bool = False) -> Path:
     """Compute the cells that are missing, all of them if the recipe has changed, and write each as soon as it is there."""
     recipe = _recipe(name)
+    digest = recipe.hash()  # of the code that runs, whatever is edited meanwhile
     file = folder / f"{name}.json"
     rows: list[Cell] = []
-    if file.exists() and (content := read(name, folder))["hash"] == recipe.hash():
+    if file.exists() and (content := read(name, folder))["hash"] == digest:
         rows = content["rows"]
     keys = list(recipe.keys())
     done = {json.dumps({k: row[k] for k in recipe.grid}): row for row in rows}
@@ -125,7 +127,7 @@ def compute(name: str, folder: Path = FOLDER, *, progress: bool = False) -> Path
         for key in keys:
             if json.dumps(key) not in done:
                 done[json.dumps(key)] = key | dict(recipe.cell(**key, **recipe.keep))
-                _write(file, recipe, [done[json.dumps(k)] for k in keys if json.dumps(k) in done])
+                _write(file, digest, [done[json.dumps(k)] for k in keys if json.dumps(k) in done])
             bar.update()
     return file
 
@@ -149,12 +151,12 @@ def _recipe(name: str) -> Recipe:
     return known[name]
 
 
-def _write(file: Path, recipe: Recipe, rows: Sequence[Cell]) -> None:
+def _write(file: Path, digest: str, rows: Sequence[Cell]) -> None:
     """Write all or nothing: an interrupt leaves the old file."""
     file.parent.mkdir(exist_ok=True)
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     half = file.with_suffix(".part")
-    half.write_text(f'{{"hash": "{recipe.hash()}", "rows": [\n{lines}\n]}}\n')
+    half.write_text(f'{{"hash": "{digest}", "rows": [\n{lines}\n]}}\n')
     half.replace(file)
 
 
@@ -164,7 +166,11 @@ def _content(thing: Any) -> str:
         return hashlib.sha256(thing.read_bytes()).hexdigest()
     if not (inspect.isroutine(thing) or inspect.isclass(thing) or inspect.ismodule(thing)):
         return json.dumps(thing, sort_keys=True)
-    return repr(_canonical(ast.parse(textwrap.dedent(inspect.getsource(thing)))))
+    code = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    for node in ast.walk(code):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [decorator for decorator in node.decorator_list if not _is_check(decorator)]
+    return repr(_canonical(code))
 
 
 def _canonical(node: Any) -> Any:
@@ -175,6 +181,11 @@ def _canonical(node: Any) -> Any:
         fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "kind")
         return type(node).__name__, *((name, _canonical(value)) for name, value in fields)
     return repr(node)
+
+
+def _is_check(node: ast.expr) -> bool:
+    """Whether this is the decorator ``@refuses(...)``: it refuses what does not fit, and changes no result."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == refuses.__name__
 
 
 def _is_docstring(node: Any) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "Twins",
     "cascade",
     "hog",
+    "interval",
     "label_twins",
     "random_labels",
     "randomised",
@@ -102,6 +103,44 @@ def cascade(
     return Cascade([step[-1].name for step in steps], torch.stack(values).unflatten(0, (seeds, -1)), floor)
 
 
+def interval(
+    values: Tensor, floor: Tensor | None = None, *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Return between what limits the mean over seeds and images lies, by the bootstrap: low (layers,), high (layers,).
+
+    Seeds and images are drawn anew with replacement, both at once: an interval over other networks *and* other images.
+
+    Args:
+        values: (seeds, layers, B), as in `Cascade`.
+        floor: (pairs, B): then of the mean of the values minus that of the floor; its pairs are drawn anew too, and its
+            images are those of the values.
+        level: how much of the draws lies between the limits, in (0, 1).
+        draws: how many.
+        seed: of the draws.
+
+    Raises:
+        ValueError: for values or a floor of another shape.
+
+    Efron & Tibshirani 1993, An Introduction to the Bootstrap, https://doi.org/10.1201/9780429246593
+    """
+    if values.ndim != 3 or (floor is not None and (floor.ndim != 2 or floor.shape[1] != values.shape[2])):
+        came = f"values of shape {tuple(values.shape)} and a floor of {None if floor is None else tuple(floor.shape)}"
+        raise ValueError(f"{came}; expected (seeds, layers, B) and (pairs, B).")
+    generator = torch.Generator().manual_seed(seed)
+
+    def weights(n: int) -> Tensor:
+        """Return how often each of n is drawn, as a share: (draws, n)."""
+        drawn = torch.randint(n, (draws, n), generator=generator)
+        return (nn.functional.one_hot(drawn, n).sum(1) / n).to(values)
+
+    images = weights(values.shape[2])
+    means = torch.einsum("ds,slb,db->dl", weights(len(values)), values, images)
+    if floor is not None:
+        means = means - torch.einsum("dp,pb,db->d", weights(len(floor)), floor, images)[:, None]
+    low, high = means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2]).to(values), dim=0)
+    return low, high
+
+
 @dataclass(frozen=True)
 class Twins:
     """Networks that have learned the true labels, and as many that have learned permuted ones by heart."""
@@ -143,18 +182,24 @@ def label_twins(
         progress: show a progress bar.
 
     Raises:
-        ValueError: if a network has not fitted its labels.
+        ValueError: if a network has not fitted its labels, or begins with the weights of another.
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
     _check_seeds(seeds)
-    networks = []
+    networks: list[nn.Module] = []
+    begun: list[Tensor] = []
     for seed in range(2 * seeds):
         labels = train.labels
         if seed >= seeds:
             order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
             labels = labels[order.to(labels.device)]
         network, data = build_model(seed), replace(train, labels=labels)
+        begun.append(nn.utils.parameters_to_vector(network.parameters()).detach())
+        if any(torch.equal(begun[-1], other) for other in begun[:-1]):
+            raise ValueError(
+                f"build_model({seed}) begins with the weights of an earlier network; expected other ones for each seed."
+            )
         fit(network, data, epochs=epochs, seed=seed, progress=progress)
         if (share := accuracy(network, data)) < fitted:
             raise ValueError(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib._check import check_eval, check_images
+from vislib._check import check_count, check_eval, check_images, check_logits, check_target, refuses
 from vislib._progress import progress_bar
 from vislib.data import ImageSet
 from vislib.models import Classifier
@@ -19,6 +19,38 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, K), labels (B,)) -> a scalar."""
 
 
+def _seen(data: Any) -> Any:
+    """Return what is checked: all, or the first of images that are only made when a batch is asked for."""
+    if hasattr(data, "images") and hasattr(data.images, "split") and not isinstance(data.images, Tensor):
+        return ImageSet(data.images[:8], data.labels[:8], data.classes)
+    return data
+
+
+def _check_fit(
+    model: nn.Module,
+    data: ImageSet,
+    *,
+    epochs: int = 1,
+    batch_size: int = 1,
+    loss: Loss = F.cross_entropy,
+    **options: Any,
+) -> None:
+    seen = _seen(data)
+    check_images(model, seen.images)
+    check_count(epochs, "epochs")
+    check_count(batch_size, "batch_size")
+    if loss is F.cross_entropy:  # another loss may compare other things
+        labels, some = check_target(seen.images, seen.labels), seen.images[:8]
+        modes = {module: module.training for module in model.modules()}
+        try:
+            with torch.no_grad():
+                check_logits(model.eval()(some), some, labels)
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+
+@refuses(_check_fit)
 def fit(
     model: nn.Module,
     data: ImageSet,
@@ -51,7 +83,7 @@ def fit(
         The mean loss of each epoch.
 
     Raises:
-        ValueError, TypeError: if the images do not fit the model, or nothing can be trained.
+        ValueError, TypeError: if images or labels do not fit the model, or nothing can be trained.
 
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
@@ -152,6 +184,16 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
                 parameter.grad = None
 
 
+def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) -> None:
+    check_images(model, _seen(data).images)
+    check_eval(model)
+    check_count(batch_size, "batch_size")
+    some = data.images[:8]
+    with torch.no_grad():
+        check_logits(model(some), some)
+
+
+@refuses(_check_accuracy)
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""

@@ -6,19 +6,25 @@ from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.mystery import accuse
 from vislib.exercises.occlusion import own_fill, spread
 from vislib.exercises.reconstruction import roughness, survival
+from vislib.exercises.roar import paired, remove
+from vislib.exercises.sanity import destroyed, ground
 from vislib.exercises.taxonomy import followed, inside
 
 __all__ = [
     "NOT_YET",
     "Verdict",
     "accuse",
+    "destroyed",
     "explained",
     "followed",
+    "ground",
     "inside",
     "integrate",
     "kept",
     "most",
     "own_fill",
+    "paired",
+    "remove",
     "roughness",
     "spread",
     "support",

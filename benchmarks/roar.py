@@ -1,0 +1,191 @@
+"""A sweep of ROAR beside a plain loop: ``python -m benchmarks.roar [--tasks N] [--rounds R]``.
+
+Both train the same networks on the same digits. The plain loop trains one after the other with as many threads as
+PyTorch takes by itself, on a data set that is masked beforehand; the sweep runs one process of one thread per core.
+Every round runs both, so that what else the machine does hits them alike. The second table is about memory: what the
+sweep's processes hold at most, together, for few and for many tasks, each in a process of its own.
+"""
+
+import argparse
+import gc
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from vislib import controls, data, models, nets
+from vislib._removal import Removal, Removed, ranks
+from vislib.data import ImageSet
+from vislib.roar import roar
+from vislib.training import accuracy, fit
+
+TABLE = Path(__file__).with_suffix(".md")
+EPOCHS = 2
+FRACTION = 0.5
+
+
+def build(seed: int) -> nn.Module:
+    """Return the small network that reads digits in this course."""
+    network = nets.SmallCNN(channels=1, classes=10, size=28, widths=(16, 32, 32), seed=seed)
+    return models.Classifier(network, mean=0.5, std=0.25, input_size=28)
+
+
+def sets() -> tuple[ImageSet, ImageSet, tuple[Tensor, Tensor]]:
+    """Return 4,000 digits to learn, 1,000 to test, and a random map of each image."""
+    train, test = data.digits(device="cpu").split(4000)
+    base = build(0).eval()
+    return train, test, (controls.chance(base, train.images, 0), controls.chance(base, test.images, 0))
+
+
+def loop(train: ImageSet, test: ImageSet, maps: tuple[Tensor, Tensor], tasks: int) -> list[float]:
+    """Train one network after the other, as a script would."""
+    colour = train.images.mean((0, 2, 3))[:, None, None]
+    found = []
+    for seed in range(tasks):
+        masked = [
+            replace(s, images=Removed(s.images, ranks(heat, k), Removal(FRACTION), colour)[:])
+            for k, (s, heat) in enumerate(zip((train, test), maps, strict=True))
+        ]
+        model = build(seed)
+        fit(model, masked[0], epochs=EPOCHS, seed=seed)
+        found.append(accuracy(model, masked[1]))
+    return found
+
+
+def sweep(train: ImageSet, test: ImageSet, maps: tuple[Tensor, Tensor], tasks: int) -> list[float]:
+    """Train the same networks as a sweep."""
+    base = build(0).eval()
+    result = roar(
+        {"noise": maps},
+        train,
+        test,
+        build_model=build,
+        base=base,
+        fractions=[FRACTION],
+        seeds=tasks,
+        epochs=EPOCHS,
+        controls=(),
+    )
+    accuracies: list[float] = result.table["accuracy"].tolist()
+    return accuracies
+
+
+def _seconds(work: Callable[[], list[float]]) -> tuple[float, float]:
+    start = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start, statistics.mean(found)
+
+
+def throughput(tasks: int, rounds: int) -> str:
+    """Return one row: both ways, and the median of the rounds' ratios."""
+    given = sets()
+    sweep(*given, tasks=os.cpu_count() or 1)  # starts the processes
+    ratios, times, means = [], [], []
+    for turn in range(rounds):
+        ways = [loop, sweep] if turn % 2 else [sweep, loop]
+        took = {way.__name__: _seconds(lambda way=way: way(*given, tasks=tasks)) for way in ways}
+        ratios.append(took["loop"][0] / took["sweep"][0])
+        times.append((took["loop"][0], took["sweep"][0]))
+        means = [took["loop"][1], took["sweep"][1]]
+    plain, ours = (statistics.median(column) / tasks for column in zip(*times, strict=True))
+    middle = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
+    return f"| {tasks} | {plain:.2f} s | {ours:.2f} s | {middle} | {means[0]:.3f}, {means[1]:.3f} |"
+
+
+@contextmanager
+def _peak() -> Iterator[list[float]]:
+    """Watch what this process and its children hold together, in MiB; the highest is appended at the end."""
+    own, high, stop = psutil.Process(), [0.0], threading.Event()
+
+    def held() -> float:
+        total = 0
+        for process in (own, *own.children(recursive=True)):
+            try:
+                total += process.memory_full_info().uss
+            except psutil.Error:  # it has just ended
+                continue
+        return total / 2**20
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            high[0] = max(high[0], held())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield high
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def _memory(tasks: int) -> float:
+    given = sets()
+    gc.collect()
+    with _peak() as high:
+        sweep(*given, tasks=tasks)
+    return high[0]
+
+
+def memory(few: int, many: int) -> list[str]:
+    """Return one row per number of tasks, each measured in a fresh process."""
+    rows = []
+    for tasks in (few, many):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            rows.append(f"| {tasks} | {pool.submit(_memory, tasks).result():.0f} MiB |")
+    return rows
+
+
+HEAD = [
+    "| networks | plain loop, per network | sweep, per network | times as fast | mean accuracy of both |",
+    "| --- | --- | --- | --- | --- |",
+]
+MEMORY = ["| networks | all processes together, at most |", "| --- | --- |"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    row = throughput(arguments.tasks, arguments.rounds)
+    print("\n".join([*HEAD, row]), flush=True)
+    rows = memory(arguments.tasks // 2, 3 * arguments.tasks)
+    print("\n".join(["", *MEMORY, *rows]), flush=True)
+    TABLE.write_text(_page(row, rows, arguments.rounds), encoding="utf-8")
+
+
+def _page(row: str, rows: list[str], rounds: int) -> str:
+    return "\n".join(
+        [
+            "# ROAR: a sweep beside a plain loop",
+            "",
+            f"4,000 digits, {EPOCHS} epochs, a network of three blocks, {os.cpu_count()} cores. The plain loop uses PyTorch's "
+            f"own number of threads ({torch.get_num_threads()}), the sweep one process of one thread per core, started "
+            f"before. Median of {rounds} rounds (lowest to highest), {torch.__version__} of PyTorch. Written by "
+            "`python -m benchmarks.roar`.",
+            "",
+            *HEAD,
+            row,
+            "",
+            "Memory does not grow with the number of tasks: what a process holds for itself, summed over all of them.",
+            "",
+            *MEMORY,
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The tools behind slides and site: what a page loads, where it leads, and what is unpacked. Nothing is fetched or built."""
+
+import hashlib
+import io
+import tarfile
+from base64 import b64encode
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import pages, site, slides, vendor
+
+REMOTE = {
+    "script": '<script src="https://cdn.example/x.js"></script>',
+    "module": '<script type="module">import m from "https://cdn.example/m.mjs"</script>',
+    "style": '<link rel="stylesheet" href="//cdn.example/x.css">',
+    "icon": '<link rel="icon" href="http://example.org/i.png">',
+    "font": "<style>@font-face { src: url('https://example.org/f.woff2') }</style>",
+    "import": '<style>@import "https://example.org/f.css";</style>',
+    "attribute": '<p style="background: url(https://example.org/b.png)">x</p>',
+    "picture": '<img alt="x" src="https://example.org/x.png">',
+    "larger picture": '<img alt="x" src="x.png" srcset="x.png 1x, https://example.org/x2.png 2x">',
+    "frame": '<iframe src="https://example.org"></iframe>',
+}
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_what_is_loaded_from_elsewhere_is_found(name: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(f"<html><body>{REMOTE[name]}</body></html>")
+    assert len(pages.remote(tmp_path)) == 1
+
+
+def test_a_link_in_prose_and_a_picture_inside_are_not_loaded_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        '<a href="https://arxiv.org/abs/1">paper</a><img alt="x" src="data:image/png;base64,AA=="><code>url(https://x)</code>'
+        '<link rel="canonical" href="https://example.org"><script>const address = "https://example.org";</script>'
+    )
+    assert pages.remote(tmp_path) == []
+
+
+def test_a_style_sheet_that_loads_from_elsewhere_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("@import url(https://fonts.example/x.css); p { background: url(x.png) }")
+    assert pages.remote(tmp_path) == ["a.css: https://fonts.example/x.css"]
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "index.html").write_text('<h1 id="here">x</h1>')
+    right = ["folder/", "folder/index.html#here", "#top", "mailto:a@b", "https://example.org/#x", "a%20b.txt", "?q=1"]
+    wrong = ["gone.html", "folder/index.html#gone", "#gone", "../nowhere"]
+    (tmp_path / "a b.txt").write_text("")
+    links = "".join(f'<a href="{address}">x</a>' for address in right + wrong)
+    (tmp_path / "page.html").write_text(f'<p id="top">{links}<img alt="x" src="gone.png"></p>')
+    assert pages.broken(tmp_path) == [f"page.html: {address}" for address in [*wrong, "gone.png"]]
+
+
+def test_pictures_without_alt_text_are_found(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text('<img src="a.png"><img alt=" " src="b.png"><img alt="c" src="c.png">')
+    assert pages.without_alt(tmp_path) == ["page.html: a.png", "page.html: b.png"]
+
+
+# ---- packages ----
+
+
+def _archive(*names: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(name)
+            archive.addfile(member, io.BytesIO(name.encode()))
+    return content.getvalue()
+
+
+def test_only_the_wanted_files_are_unpacked(tmp_path: Path) -> None:
+    package = vendor.Package("some", "1.0.0", "", ("LICENSE", "dist/fonts"))
+    vendor.unpack(package, tmp_path, _archive("LICENSE", "LICENSE.md", "dist/fonts/a.woff", "dist/x.js", "../up"))
+    assert [file.relative_to(tmp_path).as_posix() for file in sorted(tmp_path.rglob("*")) if file.is_file()] == [
+        "LICENSE",
+        "dist/fonts/a.woff",
+    ]
+
+
+def test_a_package_with_another_hash_is_refused(tmp_path: Path) -> None:
+    content = _archive("LICENSE")
+    (tmp_path / "some-1.0.0.tgz").write_bytes(content)
+    right = b64encode(hashlib.sha512(content).digest()).decode()
+    assert vendor.fetched(vendor.Package("some", "1.0.0", right, ()), tmp_path) == content
+    with pytest.raises(SystemExit, match=r"some-1.0.0.tgz has another hash"):
+        vendor.fetched(vendor.Package("some", "1.0.0", "other", ()), tmp_path)
+    assert not (tmp_path / "some-1.0.0.tgz").exists()
+
+
+def test_without_npm_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="npm is not installed; install Node"):
+        vendor.fetched(vendor.REVEAL, tmp_path)
+
+
+# ---- slides ----
+
+
+def _notebook() -> nbformat.NotebookNode:
+    def typed(cell: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNode:
+        cell.metadata["slideshow"] = {"slide_type": kind}
+        return cell
+
+    figure = new_output("display_data", data={"image/png": "AAAA"}, metadata={"image/png": {"alt": 'a "map" of <b>'}})
+    cards = new_output("display_data", data={"text/html": '<section class="cards"><p>1</p></section>'})
+    return new_notebook(
+        cells=[
+            typed(new_markdown_cell("# What is this?\n\n$x^2$"), "slide"),
+            typed(new_code_cell("1", outputs=[figure, cards], execution_count=1), "subslide"),
+            typed(new_markdown_cell("Ask the room."), "notes"),
+            typed(new_markdown_cell("left out"), "skip"),
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
+    )
+
+
+def test_a_notebook_becomes_slides_with_notes_and_alt_texts() -> None:
+    notebook = _notebook()
+    page = slides.rendered(notebook, "04_occlusion")
+    assert page.count("<section") == 3  # a stack of two
+    assert '<aside class="notes">' in page
+    assert "Ask the room." in page
+    assert "left out" not in page
+    assert pages.Page(page).alts == ['a "map" of <b>']
+    assert '<div class="cards">' in page
+    assert "<section" in notebook.cells[1].outputs[1].data["text/html"]  # the notebook itself stays as it is
+    assert [address for address in pages.Page(page).loads if pages.is_remote(address)] == []
+    assert "vendor/mathjax/es5/tex-svg.js" in page
+    assert slides.title_of(notebook) == "What is this?"
+
+
+def test_everything_that_a_page_of_slides_loads_is_unpacked() -> None:
+    loads = [
+        address for address in pages.Page(slides.rendered(_notebook(), "x")).loads if not address.startswith("data:")
+    ]
+    wanted = [f"vendor/reveal/{path}" for path in vendor.REVEAL.wanted]
+    wanted += [f"vendor/mathjax/{path}" for path in vendor.MATHJAX.wanted]
+    assert set(loads) <= set(wanted)
+    assert len(loads) >= 5
+
+
+# ---- site ----
+
+
+def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> None:
+    notebook = site.readable(_notebook())
+    assert [cell.source for cell in notebook.cells] == ["# What is this?\n\n$x^2$", "1", "left out"]
+    assert notebook.cells[1].metadata["mystnb"] == {"image": {"alt": 'a "map" of <b>'}}
+
+
+def test_the_first_page_lists_every_notebook_by_its_question() -> None:
+    page = site.index({"04_occlusion": "What if?", "05_gradients": "What would?"})
+    for line in ("- [04](notebooks/04_occlusion.ipynb): What if?", "What would? <notebooks/05_gradients>"):
+        assert line in page.splitlines()
+
+
+def test_binder_is_offered_where_the_repository_is_known() -> None:
+    assert "mybinder" not in site.index({"04_occlusion": "What if?"})
+    assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index({"04_occlusion": "What if?"}, "a/b")

@@ -1,0 +1,112 @@
+"""The reading edition: ``make site`` turns the notebooks' stored outputs into ``build/site/html``, for readers without Python.
+
+Nothing is executed, and nothing is loaded from another machine: it can be read from a disk.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from tools import pages, vendor
+from tools.slides import NOTEBOOKS, title_of
+
+TEMPLATES = Path(__file__).resolve().parent / "templates" / "site"
+SOURCE, OUT = vendor.BUILD / "site" / "source", vendor.BUILD / "site" / "html"
+
+
+def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook for readers: without the lecturer's notes, and with each figure's alt text where Sphinx looks."""
+    kept = []
+    for cell in notebook.cells:
+        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
+            continue
+        alts = [
+            values["alt"]
+            for output in cell.get("outputs", [])
+            for kind, values in output.get("metadata", {}).items()
+            if kind.startswith("image/") and "alt" in values
+        ]
+        if alts:
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(alts)}}
+        kept.append(cell)
+    notebook.cells = kept
+    return notebook
+
+
+def index(titles: dict[str, str], repository: str = "") -> str:
+    """Return the first page: what this is, and the notebooks by their questions.
+
+    Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
+    """
+    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items())
+    rows = "\n".join(f"- [{name[:2]}](notebooks/{name}.ipynb): {title}" for name, title in titles.items())
+    badge = (
+        "[![Run it on Binder](_static/binder.svg)]"
+        f"(https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/00_start_here.ipynb)\n\n"
+        if repository
+        else ""
+    )
+    return (
+        "# Interpreting Vision Models\n\nA course on asking a network *why*, to be read here and run on your machine. "
+        "Each notebook asks one question; the outputs are those of a real run. Where a question to you appears, commit to an "
+        f"answer before you open it.\n\n{badge}{rows}\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+    )
+
+
+def prepare(source: Path = SOURCE) -> None:
+    """Write what Sphinx reads."""
+    shutil.rmtree(source, ignore_errors=True)
+    (source / "notebooks").mkdir(parents=True)
+    shutil.copy(TEMPLATES / "conf.py", source)
+    vendor.unpack(vendor.MATHJAX, source / "_static" / "mathjax")
+    for name in ("course.css", "binder.svg"):
+        shutil.copy(TEMPLATES / name, source / "_static")
+    titles = {}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        notebook = readable(nbformat.read(path, as_version=4))
+        titles[path.stem] = title_of(notebook)
+        nbformat.write(notebook, source / "notebooks" / path.name)
+    for picture in {address for path in NOTEBOOKS.glob("*.ipynb") for address in _pictures(path)}:
+        target = (source / "notebooks" / picture).resolve()
+        if target.is_relative_to(source.resolve()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(NOTEBOOKS / picture, target)
+    (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
+
+
+def _pictures(path: Path) -> list[str]:
+    """Return the files that a notebook's Markdown shows."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [
+        a for cell in cells if cell.cell_type == "markdown" for a in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", cell.source)
+    ]
+    found += [
+        a for cell in cells if cell.cell_type == "markdown" for a in re.findall(r'<img[^>]+src="([^"]+)"', cell.source)
+    ]
+    return [address for address in found if (path.parent / address).is_file()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the site and look for links that lead nowhere, pictures without alt text, and what is loaded from elsewhere."""
+    prepare()
+    shutil.rmtree(OUT, ignore_errors=True)
+    sphinx = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-q", "-b", "html", str(SOURCE), str(OUT)]
+    if code := subprocess.run([*sphinx, *arguments]).returncode:
+        return code
+    for template in (OUT / "_static").glob("*macros.html"):  # of the theme's makers, no page of ours
+        template.unlink()
+    problems = [f"loads from elsewhere: {line}" for line in pages.remote(OUT)]
+    problems += [f"leads nowhere: {line}" for line in pages.broken(OUT)]
+    problems += [f"has no alt text: {line}" for line in pages.without_alt(OUT)]
+    print("\n".join(problems) or f"The reading edition: open {(OUT / 'index.html').relative_to(vendor.ROOT)}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,24 @@
+"""Sphinx's settings of the reading edition: the stored outputs, never executed, and nothing from elsewhere."""
+
+project = "Interpreting Vision Models"
+author = "The authors of Interpreting Vision Models"
+copyright = f"{author}, MIT licence"
+html_title = project
+extensions = ["myst_nb"]
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}  # the plain pages beside the widgets are shown
+nb_render_markdown_format = "myst"
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+suppress_warnings = ["mystnb.unknown_mime_type"]
+html_theme = "sphinx_book_theme"
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+}
+html_static_path = ["_static"]
+html_css_files = ["course.css"]
+mathjax_path = "mathjax/es5/tex-svg.js"
+html_context = {"default_mode": "auto"}
+myst_mathjax_classes = "tex2jax_process|mathjax_process|math|output_area|text_html"  # the last one: the cards

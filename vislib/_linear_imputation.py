@@ -1,0 +1,58 @@
+"""Noisy linear imputation: each removed pixel becomes the weighted mean of its eight neighbours, known or not, and some noise.
+
+That is one linear system per image and channel. Its matrix is symmetric and never written down: conjugate gradients
+need only the mean of the neighbours, a convolution, and so solve a whole batch at once on any device.
+
+Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods, https://arxiv.org/abs/2202.00449
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+NOISE = 0.01  # of the authors' code, in pixel values
+_NEAR, _DIAGONAL = 1 / 6, 1 / 12
+_RESIDUAL = 1e-5  # how far a pixel may be from the mean of its neighbours
+
+
+def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
+    """Return images (B, C, H, W) whose removed pixels (B, 1, H, W), bool, continue their surroundings, without noise.
+
+    At the border of the image a pixel has fewer neighbours, and is the mean of those. `start` is a colour that
+    broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
+    """
+    channels, height, width = images.shape[1:]
+    rows = [[_DIAGONAL, _NEAR, _DIAGONAL], [_NEAR, 0, _NEAR], [_DIAGONAL, _NEAR, _DIAGONAL]]
+    kernel = torch.tensor(rows).to(images)[None, None]
+
+    def neighbours(x: Tensor) -> Tensor:
+        return F.conv2d(x.reshape(-1, 1, height, width), kernel, padding=1).reshape(-1, channels, height, width)
+
+    def along(a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum((2, 3), keepdim=True)
+
+    inside = removed.to(images)
+    weight = neighbours(torch.ones_like(images[:1]))  # less than 1 at the border
+    solution = start.expand_as(images) * inside
+    residual = inside * (neighbours(images * (1 - inside) + solution) - weight * solution)
+    direction, size = residual, along(residual, residual)
+    for _ in range(4 * (height + width)):
+        if float(residual.abs().max()) < _RESIDUAL:
+            break
+        change = inside * (weight * direction - neighbours(direction))
+        step = size / along(direction, change).clamp_min(1e-30)
+        solution = solution + step * direction
+        residual = residual - step * change
+        before, size = size, along(residual, residual)
+        direction = residual + size / before.clamp_min(1e-30) * direction
+    return torch.where(removed, solution, images)
+
+
+def noise(shape: Sequence[int], numbers: Sequence[int], like: Tensor, *, scale: float = NOISE, seed: int = 0) -> Tensor:
+    """Return normal noise (len(numbers), *shape): each image has its own, by its number, in any batch and on any device."""
+    drawn = [
+        torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed * 2**32 + number)) for number in numbers
+    ]
+    return scale * torch.stack(drawn).to(like)
