@@ -32,6 +32,17 @@ def test_links_to_files_lead_somewhere(path: Path) -> None:
                 assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
+def test_the_tiles_of_the_map_are_what_their_tool_draws() -> None:
+    from tools import make_map
+
+    for name in make_map.TILES:
+        drawn = (make_map.FOLDER / f"{name[:2]}.svg").read_text(encoding="utf-8")
+        assert drawn == make_map.tile(name), "run: python tools/make_map.py"
+        for line in make_map.TILES[name][1]:
+            assert line in drawn
+            assert len(line) <= 23  # a longer one would leave its tile
+
+
 def _good() -> nbformat.NotebookNode:
     """Return a notebook of the right form, as short as the rules allow."""
     goals = "\n".join(f"- do {word}" for word in ("this", "that", "more"))

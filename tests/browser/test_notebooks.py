@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.notebooks import PATHS, read
+from tests.notebooks import FOLDER, PATHS, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -51,6 +52,24 @@ def answer_quiz(notebook: Any) -> None:
     expect(head).not_to_have_text(before, timeout=20_000)
     with closing(sqlite3.connect(notebook.lab.progress)) as log:
         assert log.execute("SELECT count(*) FROM reviews").fetchone() == (1,)
+
+
+def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Callable[..., Any], lab: Any) -> None:
+    shutil.copytree(FOLDER / "map", lab.folder / "map", dirs_exist_ok=True)
+    shutil.copy(FOLDER / "02_weight_pca.ipynb", lab.folder)
+    notebook = open_notebook(FOLDER / "00_start_here.ipynb", height=1400)
+    page = notebook.page
+    number = next(i for i, source in enumerate(notebook.sources()) if source.startswith("## The map"))
+    page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i)", number)
+    tiles = page.locator(".jp-RenderedMarkdown img[alt^='0']")
+    tiles.first.wait_for()
+    assert tiles.evaluate_all("tiles => tiles.map(tile => tile.alt.slice(0, 2))") == [f"{n:02}" for n in range(10)]
+    page.wait_for_function("() => [...document.querySelectorAll(\"img[alt^='0']\")].every((e) => e.naturalWidth > 100)")
+    if folder := os.environ.get("SCREENSHOTS"):
+        tiles.last.scroll_into_view_if_needed()
+        page.screenshot(path=Path(folder) / "map.png")
+    page.locator("a:has(img[alt^='02'])").click()
+    page.wait_for_function("() => jupyterapp.shell.currentWidget?.context?.path === '02_weight_pca.ipynb'")
 
 
 def move_explorer(notebook: Any, cell: int) -> None:
