@@ -59,7 +59,7 @@ def test_the_figure_shows_every_field(board: pd.DataFrame) -> None:
     axis = review.board(board).axes[0]
     words = {text.get_text() for text in axis.texts}
     for row in board.itertuples():
-        assert any(word.startswith(f"{row.value:.2f}") for word in words)
+        assert any(word.startswith(f"{row.value:.2f}".replace("-", "−")) for word in words)
     colours = {to_hex(patch.get_facecolor()[0]) for patch in axis.collections}
     assert colours == {review._VERDICTS[said][0] if said != "no interval" else "#ffffff" for said in set(board.verdict)}
 

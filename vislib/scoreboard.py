@@ -53,7 +53,9 @@ def scoreboard() -> "DataFrame":
 
     rows = [*_random_weights(), *_retrained(), *_asked(), *_known()]
     board = pd.DataFrame(rows, columns=["explainer", "test", "value", "low", "high", "verdict"])
-    return board[board.explainer.isin(EXPLAINERS)].reset_index(drop=True)
+    places = {name: place for place, name in enumerate([*EXPLAINERS, *TESTS])}
+    board = board[board.explainer.isin(EXPLAINERS)]
+    return board.sort_values(["explainer", "test"], key=lambda column: column.map(places), ignore_index=True)
 
 
 Row = tuple[str, str, float, float, float, str]

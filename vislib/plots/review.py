@@ -33,8 +33,10 @@ def board(table: "DataFrame", *, width: float = 9.0, row: float = 0.42) -> "Figu
         x, y = tests.index(one.test), explainers.index(one.explainer)
         colour, sign = _VERDICTS[one.verdict]
         axis.fill_between([x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=colour, linewidth=0)
-        axis.text(x, y - 0.14, f"{one.value:.2f} {sign}".strip(), ha="center", va="center", fontsize=10)
-        if not math.isnan(one.low):
+        alone = math.isnan(one.low)
+        value = f"{one.value:.2f}".replace("-", "−")
+        axis.text(x, y - (0 if alone else 0.14), f"{value} {sign}".strip(), ha="center", va="center", fontsize=10)
+        if not alone:
             axis.text(
                 x, y + 0.24, f"{one.low:.2f} to {one.high:.2f}", ha="center", va="center", fontsize=7.5, color="#444444"
             )
