@@ -223,7 +223,7 @@ def test_any_windows(drawn: Any, size: tuple[int, int], patch: tuple[int, int], 
     model, images = _built(make), _random(0, 2, 4, *size)
     try:
         with torch.no_grad():
-            model(images)
+            assume(model(images).isfinite().all())  # a pooling window in the padding alone has no mean, in PyTorch too
     except RuntimeError:
         assume(False)  # the map became smaller than a window
     error, drops, largest, ours = _compare(model, images, patch, n=5, dense_from=dense_from)

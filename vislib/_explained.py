@@ -87,7 +87,9 @@ def check_options(fractions: Sequence[float], fill: str) -> None:
     if not shares or not all(0 <= share <= 1 for share in shares) or len(set(shares)) < len(shares):
         raise ValueError(f"fractions is {shares}; expected different shares of removed pixels, each in [0, 1].")
     if fill not in FILLS:
-        raise ValueError(f"fill is {fill!r}; expected one of {', '.join(FILLS)}.")
+        raise ValueError(
+            f"fill is {repr(fill) if isinstance(fill, str) else type(fill).__name__}; expected one of {', '.join(FILLS)}."
+        )
 
 
 def check_count(value: int, name: str) -> None:
