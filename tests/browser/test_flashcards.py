@@ -16,6 +16,8 @@ import pytest
 from conftest import ROOT, Notebook
 from playwright.sync_api import Locator, expect
 
+from flashcards.deck import load
+
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
@@ -52,6 +54,11 @@ def start(notebook: Notebook, cell: int = 1) -> Locator:
     expect(card.locator(".fc-front")).to_be_visible()
     card.focus()
     return card
+
+
+def size(deck: str) -> int:
+    """How many cards a deck of the course has."""
+    return len(load(deck).cards)
 
 
 def reveal(card: Locator) -> None:
@@ -218,7 +225,7 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     reveal(card)
     look(card, "answer")
     keyboard.press("3")
-    position(card, "Card 2 of 11")
+    position(card, f"Card 2 of {size('07_sanity_checks')}")
     look(card, "choice")
     card.locator(".fc-choices li").nth(1).click()
     expect(card.locator(".fc-answer")).to_be_visible()
@@ -247,9 +254,9 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     for number in (2, 3):
         reveal(lecture)
         keyboard.press(" ")
-        position(lecture, f"Card {number} of 10 · walkthrough")
+        position(lecture, f"Card {number} of {size('08_roar')} · walkthrough")
     keyboard.press("ArrowLeft")
-    position(lecture, "Card 2 of 10 · walkthrough")
+    position(lecture, f"Card 2 of {size('08_roar')} · walkthrough")
     reveal(lecture)
     look(lecture, "walkthrough")
     look(notebook.card(3), "nothing_due")
@@ -295,7 +302,7 @@ def test_without_a_kernel_the_cards_open_on_a_click(open_notebook, tmp_path):
     assert not page.get_by_text("In both cases the knowledge is gone").is_visible()
     summary.click()
     assert page.get_by_text("In both cases the knowledge is gone").is_visible()
-    assert page.locator("details").count() == 11
+    assert page.locator("details").count() == size("07_sanity_checks")
     assert "\\(" not in page.locator(".jp-OutputArea-output").first.inner_text()
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / "stored_light.png")
@@ -304,13 +311,14 @@ def test_without_a_kernel_the_cards_open_on_a_click(open_notebook, tmp_path):
 def test_two_notebooks_at_once_lose_nothing(open_notebook):
     first, second = open_notebook(QUIZ), open_notebook([QUIZ[0], "quiz('08_roar')"])
     cards = [start(first), start(second)]
+    sizes = size("05_gradients"), size("08_roar")
     for number in (2, 3, 4):
-        for card in cards:
+        for card, cards_in_all in zip(cards, sizes, strict=True):
             card.page.bring_to_front()
             card.focus()
             reveal(card)
             card.page.keyboard.press("3")
-            position(card, f"Card {number} of 10")
+            position(card, f"Card {number} of {cards_in_all}")
     names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
     assert sorted(names) == ["gradients"] * 3 + ["roar"] * 3
 
