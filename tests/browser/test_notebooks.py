@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -37,19 +38,18 @@ def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) 
 
 
 def answer_quiz(notebook: Any) -> None:
-    """Turn over the first card of the quiz, grade it, and see that the answer is kept and the next card comes."""
+    """Turn over the first card of the quiz, grade it, and see that the next card comes and the answer is kept."""
     card, head = notebook.card(-1), notebook.card(-1).locator(".fc-head")
     before = head.inner_text()
     card.scroll_into_view_if_needed()
     card.focus()
-    notebook.page.keyboard.press(" ")
-    try:
-        expect(card.locator(".fc-answer")).to_be_visible(timeout=3000)
-    except AssertionError:  # a card with options is turned over by choosing one
-        notebook.page.keyboard.press("1")
-        expect(card.locator(".fc-answer")).to_be_visible()
+    notebook.page.keyboard.press("1" if card.locator(".fc-choices:visible").count() else " ")
+    expect(card.locator(".fc-answer")).to_be_visible(timeout=20_000)
     notebook.page.keyboard.press("3")
     expect(head).not_to_have_text(before, timeout=20_000)
+    end = time.monotonic() + 20
+    while not notebook.lab.progress.exists() and time.monotonic() < end:
+        time.sleep(0.05)
     with closing(sqlite3.connect(notebook.lab.progress)) as log:
         assert log.execute("SELECT count(*) FROM reviews").fetchone() == (1,)
 
