@@ -147,7 +147,7 @@ def test_integrated_gradients_is_complete(cnn: nn.Module, images: Tensor) -> Non
 @pytest.mark.slow
 @pytest.mark.xfail(
     strict=True,
-    reason="gaps of 1.5, 8.9, 15.6 and 3.0 % at 128 steps: the logit makes nine tenths of its way in the first eighth of "
+    reason="gaps of 1.5, 8.9, 15.6 and 3.0 % at 128 steps: the logit makes most of its way in the first eighth of "
     "the path from black, and nearly all of the error arises there; midpoints of the cubed path leave 0.5, 0.3, 3.2 and 2.3 %",
 )
 def test_integrated_gradients_is_complete_on_the_default_network() -> None:
