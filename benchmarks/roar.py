@@ -130,10 +130,12 @@ def _peak() -> Iterator[list[float]]:
 
 
 def _memory(tasks: int) -> float:
+    from benchmarks.roar import sweep as importable  # not of this process's main module, which its own workers lack
+
     given = sets()
     gc.collect()
     with _peak() as high:
-        sweep(*given, tasks=tasks)
+        importable(*given, tasks=tasks)
     return high[0]
 
 

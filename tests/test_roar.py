@@ -523,7 +523,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "fraction": ({"fractions": (0.1, 1.2)}, ValueError, r"fractions is \[0.1, 1.2\]; expected different shares"),
     "fraction twice": ({"fractions": (0.1, 0.1)}, ValueError, r"fractions is \[0.1, 0.1\]; expected different shares"),
     "no fraction": ({"fractions": ()}, ValueError, r"fractions is \[\]"),
-    "seeds": ({"seeds": 0}, ValueError, "seeds is 0; expected at least 1"),
+    "seeds": ({"seeds": 0}, ValueError, "seeds is 0; expected an int of at least 1"),
     "seeds float": ({"seeds": 2.0}, TypeError, "seeds is 2.0; expected an int"),
     "fill": ({"fill": "black"}, ValueError, "fill is 'black'; expected one of mean, linear"),
     "control": ({"controls": ("randm",)}, ValueError, "no control 'randm'; expected some of random, sobel, disc, blurred"),

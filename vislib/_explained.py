@@ -90,10 +90,3 @@ def check_options(fractions: Sequence[float], fill: str) -> None:
         raise ValueError(
             f"fill is {repr(fill) if isinstance(fill, str) else type(fill).__name__}; expected one of {', '.join(FILLS)}."
         )
-
-
-def check_count(value: int, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; expected at least 1.")

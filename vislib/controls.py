@@ -44,17 +44,7 @@ def sobel(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
 def chance(model: nn.Module, images: Tensor, target: int | Tensor, *, seed: int = 0) -> Tensor:
     """Uniform noise in [0, 1), drawn anew for each image by its pixels, so that batches and devices do not matter; unsigned.
 
-    Args:
-        model: is not looked at, only checked.
-        images: (B, C, H, W), pixels in [0, 1].
-        target: a class index, or one per image (B,); no part of the answer.
-        seed: another one gives other noise.
-
-    Returns:
-        Heatmap (B, H, W).
-
-    Raises:
-        TypeError, ValueError: for images or target that do not fit.
+    Another `seed` gives other noise. Other arguments, shapes and errors as in `sobel`.
     """
     check_inputs(model, images, target)
     drawn = []
@@ -68,16 +58,7 @@ def chance(model: nn.Module, images: Tensor, target: int | Tensor, *, seed: int 
 def disc(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     """Nearer to the middle is more: 1 in the middle of the image, 0 in its corners; unsigned.
 
-    Args:
-        model: is not looked at, only checked.
-        images: (B, C, H, W), pixels in [0, 1].
-        target: a class index, or one per image (B,); no part of the answer.
-
-    Returns:
-        Heatmap (B, H, W), the same for each image.
-
-    Raises:
-        TypeError, ValueError: for images or target that do not fit.
+    The same heatmap for each image. Arguments, shapes and errors as in `sobel`.
     """
     check_inputs(model, images, target)
     batch, _, height, width = images.shape

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vislib._check import check_count as _check_count
 from vislib._check import check_inputs
 from vislib._guided import guided
 from vislib._maps import maps
@@ -329,10 +330,3 @@ def _noisy(
         return images[which, None] + sigma * torch.stack(noise).to(images)
 
     return gradients(model, images, classes, score, n, copies, batch_size, progress)
-
-
-def _check_count(value: int, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; expected an int of at least 1.")

@@ -16,8 +16,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vislib._check import check_inputs
-from vislib._explained import Maps, check_count, check_names, check_options, explained
+from vislib._check import check_count, check_inputs
+from vislib._explained import Maps, check_names, check_options, explained
 from vislib._removal import Removal, ranks
 from vislib._roar_result import RoadResult, RoarResult
 from vislib._sweep import (
