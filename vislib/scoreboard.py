@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from vislib import results, sanity
-from vislib._intervals import interval
+from vislib._intervals import verdict
+from vislib._roar_result import RoadResult, RoarResult
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,7 +63,7 @@ Row = tuple[str, str, float, float, float, str]
 
 
 def _judged(explainer: str, test: str, value: float, low: float, high: float) -> Row:
-    said = "better" if low > 0 else "worse" if high < 0 else "cannot be told"
+    said = {"higher": "better", "lower": "worse"}.get(verdict(low, high), "cannot be told")
     return explainer, test, value, low, high, said
 
 
@@ -84,24 +85,15 @@ def _random_weights() -> list[Row]:
 
 
 def _retrained() -> list[Row]:
-    table = results.stored("roar_shapes")
-    areas = table.groupby(["explainer", "seed"]).accuracy.mean().unstack()  # explainer by seed
-    rows = []
-    for name in areas.index:
-        lost = (areas.loc["random"] - areas.loc[name]).to_numpy()
-        low, high = interval(lost)
-        rows.append(_judged(name, "ROAR", float(lost.mean()), float(low), float(high)))
-    return rows
+    kept = RoarResult(results.stored("roar_shapes")).area_differences()  # accuracy that is left, more than with random
+    return [_judged(row.explainer, "ROAR", -row.mean, -row.high, -row.low) for row in kept.itertuples(name="Kept")]
 
 
 def _asked() -> list[Row]:
     table = results.stored("roar_without")
-    road = table[(table.data == "shapes") & (table.fill == "linear") & (table.order == "most_first")]
-    areas = road.groupby("explainer").accuracy.mean()
-    nothing = float("nan")
-    return [
-        (name, "ROAD", float(areas["random"] - area), nothing, nothing, "no interval") for name, area in areas.items()
-    ]
+    areas = RoadResult(table[(table.data == "shapes") & (table.fill == "linear")]).areas()
+    unknown = float("nan")
+    return [(name, "ROAD", areas["random"] - area, unknown, unknown, "no interval") for name, area in areas.items()]
 
 
 def _known() -> list[Row]:

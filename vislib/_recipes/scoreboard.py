@@ -5,26 +5,20 @@ The columns that take hours come from the tables of notebooks 07 and 08.
 
 from functools import cache, partial
 
-import torch
 from torch import Tensor
 
 from vislib import _checkpoint, _guided, controls, data, faithfulness, gradients, models, occlusion
+from vislib._intervals import interval
+from vislib._recipes.roar import METHODS
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
 from vislib.results import Recipe
 
-IMAGES, RESAMPLES = 216, 2000
+IMAGES = 216
 EXPLAINERS: dict[str, Explainer] = {
-    "gradient": gradients.gradient,
-    "input × gradient": gradients.input_x_gradient,
-    "SmoothGrad": partial(gradients.smoothgrad, n=16),
-    "SmoothGrad²": partial(gradients.smoothgrad_squared, n=16),
-    "VarGrad": partial(gradients.vargrad, n=16),
-    "integrated gradients": partial(gradients.integrated_gradients, steps=16),
-    "guided backprop": gradients.guided_backprop,
-    "Grad-CAM": gradients.grad_cam,
-    "occlusion": partial(occlusion.occlusion, patch=16, stride=4),
+    **METHODS,
+    "occlusion": partial(occlusion.occlusion, patch=16, stride=4),  # larger pictures than there
     "random": controls.chance,
     "sobel": controls.sobel,
     "disc": controls.disc,
@@ -38,36 +32,27 @@ def asked() -> tuple[Classifier, ImageSet]:
 
 
 @cache
-def _by_chance(measure: str) -> Tensor:
-    return _values(measure, controls.chance)
-
-
-def _values(measure: str, explainer: Explainer) -> Tensor:
-    """Return one number per image."""
+def _scores(explainer: str) -> dict[str, Tensor]:
+    """Return what each test says of each image, (N,), turned so that more is better."""
     model, scenes = asked()
-    if measure in ("deletion", "insertion"):
-        areas: Tensor = getattr(faithfulness, measure)(model, scenes.images, scenes.labels, explainer).areas
-        return areas
-    found: Tensor = getattr(faithfulness, measure)(model, scenes.images, scenes.labels, explainer, scenes.masks)
-    return found
-
-
-def interval(values: Tensor, resamples: int = RESAMPLES) -> list[float]:
-    """Return mean, and the bootstrap's 2.5 and 97.5 % quantiles of the mean, of numbers (N,)."""
-    which = torch.randint(len(values), (resamples, len(values)), generator=torch.Generator().manual_seed(0))
-    low, high = values[which].mean(1).quantile(torch.tensor([0.025, 0.975])).tolist()
-    return [round(value, 4) for value in (float(values.mean()), low, high)]
+    assert scenes.masks is not None
+    heat = EXPLAINERS[explainer](model, scenes.images, scenes.labels)
+    given = (model, scenes.images, scenes.labels, lambda *_: heat)
+    return {
+        "deletion": -faithfulness.deletion(*given).areas,
+        "insertion": faithfulness.insertion(*given).areas,
+        "pointing_game": faithfulness.pointing_game(*given, scenes.masks),
+        "mass_inside": faithfulness.mass_inside(*given, scenes.masks),
+    }
 
 
 def tried(explainer: str) -> dict[str, list[float]]:
-    """Return, for each test, by how much the explainer beats a random map: the mean over images and its 95 % interval.
-
-    Each is turned so that more is better; a random map against itself is 0.
-    """
-    how = EXPLAINERS[explainer]
-    gains = {name: _values(name, how) - _by_chance(name) for name in ("insertion", "pointing_game", "mass_inside")}
-    gains["deletion"] = _by_chance("deletion") - _values("deletion", how)
-    return {name: interval(gain) for name, gain in gains.items()}
+    """Return, for each test, by how much the explainer beats a random map: the mean over images and its 95 % interval."""
+    found = {}
+    for test, scores in _scores(explainer).items():
+        gain = (scores - _scores("random")[test]).double().numpy()
+        found[test] = [round(float(value), 4) for value in (gain.mean(), *interval(gain))]
+    return found
 
 
 _METHODS = [
@@ -80,15 +65,8 @@ RECIPES: dict[str, Recipe] = {
         grid={"explainer": list(EXPLAINERS)},
         cell=tried,
         uses=[
-            *_METHODS,
+            *(*_METHODS, faithfulness, data.shapes, asked.__wrapped__, _scores.__wrapped__, interval, IMAGES),
             _checkpoint.FOLDER / "shapes_object.safetensors",
-            faithfulness,
-            data.shapes,
-            asked.__wrapped__,
-            _values,
-            interval,
-            IMAGES,
-            RESAMPLES,
         ],
         tolerance=0.02,
     )
