@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from joblib.externals.loky import get_reusable_executor
 from torch import Tensor, nn
 
 from vislib import controls, data, models, nets
@@ -136,6 +137,7 @@ def _memory(tasks: int) -> float:
     gc.collect()
     with _peak() as high:
         importable(*given, tasks=tasks)
+    get_reusable_executor().shutdown()  # its workers would keep this process waiting for minutes
     return high[0]
 
 
