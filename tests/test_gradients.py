@@ -409,6 +409,28 @@ def test_the_last_map_is_the_last_that_runs_wherever_it_is_written(images: Tenso
     assert torch.equal(g.grad_cam(model, images, 1), g.grad_cam(model, images, 1, layer="last"))
 
 
+def test_a_squeeze_after_the_last_map_keeps_its_part_of_the_gradient(images: Tensor) -> None:
+    class Squeezed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.squeeze, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(4, 5)
+
+        def forward(self, x: Tensor) -> Any:
+            x = self.conv(x)
+            return self.head((x * self.squeeze(x.mean((2, 3), keepdim=True)).sigmoid()).mean((2, 3)))
+
+    model = Squeezed().eval()
+    for frozen in (False, True):
+        model.requires_grad_(not frozen)
+        found = model.conv(images).detach().requires_grad_()
+        scale = model.squeeze(found.mean((2, 3), keepdim=True)).sigmoid()
+        score = model.head((found * scale).mean((2, 3)))[:, 1].sum()
+        weights = torch.autograd.grad(score, found)[0].mean((2, 3), keepdim=True)
+        cam = (weights * found.detach()).sum(1, keepdim=True).relu()
+        expected = F.interpolate(cam, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0].detach()
+        torch.testing.assert_close(g.grad_cam(model, images, 1), expected, rtol=0, atol=1e-6)
+
+
 def test_a_layer_that_the_score_does_not_use(images: Tensor) -> None:
     class Aside(nn.Module):
         def __init__(self) -> None:

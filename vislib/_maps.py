@@ -15,7 +15,8 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], tuple[str
     """Catch a layer's maps (B, C, h, w) while the model runs: after the run, ``found()`` gives their layer and them.
 
     Without a name it is the last layer that answers in the shape of the last convolution with more than one place. What
-    comes before the named layer, or before the last convolution, is cut off, so that no graph is kept of it.
+    comes before the named layer, or before the convolution that is written last, is cut off, so that no graph is kept of
+    it. If another convolution ran last, its maps come without a gradient, and the layer has to be named in a second run.
 
     Raises:
         ValueError: for an unknown layer, one that answers with something else, or one that did not run.
@@ -46,7 +47,10 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], tuple[str
             raise ValueError(f"the model does not run the layer {layer!r}; expected one that the score depends on.")
         if not caught:
             raise ValueError("the model has no convolution with a map; expected the name of a layer.")
-        return caught[-1]
+        name, output = caught[-1]
+        if layer is None and caught[0][0] != cut:  # the last convolution that ran is not the one that is written last
+            return name, output.detach()
+        return name, output
 
     handles = []
     try:

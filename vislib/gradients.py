@@ -288,7 +288,7 @@ def _cam(model: nn.Module, images: Tensor, classes: Tensor, score: Score, layer:
         grads = None
         if value.requires_grad and activation.requires_grad:
             (grads,) = torch.autograd.grad(value, activation, allow_unused=True)
-        if grads is None and layer is None:  # the last convolution that ran is not the one that is written last
+        if grads is None and layer is None:  # the cut was made elsewhere, see `maps`
             return _cam(model, images, classes, score, name)
         if grads is None:
             raise ValueError(f"the score has no gradient at the layer {name!r}; expected one that it depends on.")
