@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from vislib._intervals import Floats
 from vislib.plots import BLUE, GREY, ORANGE, figure
 from vislib.plots.maps import _label, spread_labels
 from vislib.roar import RoarResult
@@ -45,6 +46,7 @@ def curves(
     rows = -(-len(names) // columns)
     made, axes = figure(rows, columns, (width, 0.5 + 1.95 * rows), sharex=True, sharey=True)
     x = [100 * fraction for fraction in result.fractions]
+    bands = result.intervals().groupby("explainer") if len(result.values(names[0])) >= _ENOUGH else None
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
     for axis, name in zip(axes.flat, names, strict=False):
@@ -58,7 +60,7 @@ def curves(
             style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
             axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
         _before(axis, result, name, x)
-        _retrained(axis, result, name, x)
+        _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
         axis.set_title(name)
         axis.grid(alpha=0.25)
         axis.set(ylim=(0, 1.03), xticks=[10, 50, 90], yticks=[0, 0.5, 1])
@@ -74,15 +76,12 @@ def curves(
     return made
 
 
-def _retrained(axis: "Axes", result: RoarResult, name: str, x: Sequence[float]) -> None:
-    values = result.values(name)
+def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFrame | None") -> None:
     axis.plot(x, values.mean(0), color=BLUE, marker="o", markersize=4.5, label="retrained")
-    if len(values) < _ENOUGH:
+    if band is None:
         axis.plot(np.tile(x, len(values)), values.ravel(), ".", color=BLUE, alpha=0.5, markersize=5)
-        return
-    table = result.intervals()
-    table = table[table["explainer"] == name]
-    axis.fill_between(x, table["low"], table["high"], color=BLUE, alpha=0.25, linewidth=0)
+    else:
+        axis.fill_between(x, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
 
 
 def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float]) -> None:
