@@ -21,6 +21,7 @@ from vislib.gradients import gradient
 from vislib.models import Classifier
 from vislib.occlusion import occlusion_grid
 from vislib.reconstruction import reconstruct
+from vislib.sanity import spearman
 
 SUSPECTS: Mapping[str, str] = {
     "mark": "it reads the die in the corner",
@@ -187,6 +188,24 @@ def survives(model: nn.Module, pictures: Tensor) -> float:
     return float(left / own)
 
 
+def alike(model: nn.Module, pictures: ImageSet) -> float:
+    """Return the mean rank correlation of the gradient maps with those of an honest network, each for its own answer."""
+    honest = models.trained("shapes_object", device=pictures.images.device)
+    with torch.no_grad():
+        answers = [network(pictures.images).argmax(1) for network in (model, honest)]
+    maps = [gradient(network, pictures.images, said) for network, said in zip((model, honest), answers, strict=True)]
+    return float(spearman(*maps).mean())
+
+
+@torch.no_grad()
+def stays_without(model: nn.Module, pictures: ImageSet) -> float:
+    """Return the share of pictures whose answer stays when the object takes the picture's mean colour."""
+    assert pictures.masks is not None
+    images = pictures.images
+    removed = torch.where(pictures.masks[:, None], images.mean((2, 3), keepdim=True), images)
+    return float((model(removed).argmax(1) == model(images).argmax(1)).float().mean())
+
+
 @dataclass(frozen=True)
 class Clue:
     """A question to the model, answered by a number. There is no clue 2: the weights alone tell too little.
@@ -246,5 +265,19 @@ CLUES: Mapping[int, Clue] = {
         lambda model: survives(model, wanted(model)),
         0.62,
         frozenset({"ground", "pair"}),
+    ),
+    7: Clue(
+        "07_sanity_checks",
+        "Is the mean rank correlation of the gradient maps with those of an honest network above 0.2?",
+        lambda model: alike(model, _news(model)),
+        0.2,
+        frozenset({"colour", "pair", "blind"}),
+    ),
+    8: Clue(
+        "08_roar",
+        "Does the answer stay in more than half of the pictures when the object is removed?",
+        lambda model: stays_without(model, _news(model)),
+        0.5,
+        frozenset({"mark", "ground"}),
     ),
 }

@@ -138,7 +138,7 @@ _TRAINING: list[Any] = [
 ]
 _MEASURES: list[Any] = [
     *(mystery.field, mystery.stays, mystery.closest_rows, mystery.knows_object, mystery.strips, mystery.right_to_left),
-    *(mystery.on_object, mystery.wanted, mystery.survives, mystery._news, bites),
+    *(mystery.on_object, mystery.wanted, mystery.survives, mystery.alike, mystery.stays_without, mystery._news, bites),
 ]
 
 RECIPES: dict[str, Recipe] = {
