@@ -14,6 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests.notebooks import FOLDER, PATHS, problems, read
+from tools.run_notebooks import HIDDEN, fold
 
 ROOT = FOLDER.parent
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -64,12 +65,14 @@ def _good() -> nbformat.NotebookNode:
     for cell in cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
     cells[1].metadata["slideshow"] = {"slide_type": "notes"}
+    notebook = new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
+    )
+    fold(notebook)
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), 1):
         cell.execution_count = count
         cell.outputs = [new_output("stream", name="stdout", text="1\n")]
-    return new_notebook(
-        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
-    )
+    return notebook
 
 
 def _code(notebook: Any, number: int) -> Any:
@@ -131,13 +134,15 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "path in an output": (_append(new_output("stream", name="stdout", text="/tmp/x")), "absolute path"),
     "no quiz": (_source(8, "1"), 'not quiz("04_occlusion")'),
     "another quiz": (_source(8, 'quiz("05_gradients")'), 'not quiz("04_occlusion")'),
-    "few cells": (lambda n: n.update(cells=[*n.cells[:17], *n.cells[-2:]]), "19 cells"),
+    "few cells": (lambda n: n.update(cells=[*n.cells[:17], *n.cells[-2:]]), "18 cells beside"),
     "much code": (lambda n: [c.update(cell_type="code", outputs=[], execution_count=None) for c in n.cells[20:30]], "more code than text"),
     "few claims": (lambda n: _code(n, 2).metadata.pop("tags"), "2 claim cells"),
     "few predictions": (_source(5, "1"), "fewer than two predictions"),
     "no explorer": (_source(7, "1"), "no explorer"),
     "no solution": (lambda n: n.cells[-2].update(source="text"), "solution"),
     "no notes": (lambda n: n.cells[1].metadata.update(slideshow={"slide_type": "slide"}), "speaker notes"),
+    "answer in sight": (lambda n: _code(n, 5).metadata.pop("jupyter"), "a prediction's answer"),
+    "notes in sight": (lambda n: n.cells[1].metadata.pop("jupyter"), "speaker notes"),
     "long lines": (lambda n: [c.update(source=c.source + "\n1" * 7) for c in n.cells if c.cell_type == "code"], "median"),
     "code in a row": (_gather, "three code cells"),
 }  # fmt: skip
@@ -145,6 +150,13 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 def test_a_good_notebook_has_no_problems() -> None:
     assert problems(_good(), "04_occlusion", 1000) == []
+
+
+def test_what_tells_too_early_is_folded_and_nothing_else() -> None:
+    notebook = _good()
+    folded = [cell for cell in notebook.cells if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert [cell.cell_type for cell in folded] == ["markdown", "code", "code"]
+    assert [cell.metadata.get("tags") for cell in folded[1:]] == [[HIDDEN], [HIDDEN]]
 
 
 @pytest.mark.parametrize("name", BREAKS)

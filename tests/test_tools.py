@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import pages, site, slides, vendor
+from tools import pages, run_notebooks, site, slides, vendor
 
 REMOTE = {
     "script": '<script src="https://cdn.example/x.js"></script>',
@@ -109,21 +109,26 @@ def _notebook() -> nbformat.NotebookNode:
 
     figure = new_output("display_data", data={"image/png": "AAAA"}, metadata={"image/png": {"alt": 'a "map" of <b>'}})
     cards = new_output("display_data", data={"text/html": '<section class="cards"><p>1</p></section>'})
-    return new_notebook(
+    notebook = new_notebook(
         cells=[
             typed(new_markdown_cell("# What is this?\n\n$x^2$"), "slide"),
             typed(new_code_cell("1", outputs=[figure, cards], execution_count=1), "subslide"),
             typed(new_markdown_cell("Ask the room."), "notes"),
             typed(new_markdown_cell("left out"), "skip"),
+            typed(new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[new_output("stream", text="asked")]), "slide"),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
     )
+    run_notebooks.fold(notebook)
+    return notebook
 
 
 def test_a_notebook_becomes_slides_with_notes_and_alt_texts() -> None:
     notebook = _notebook()
     page = slides.rendered(notebook, "04_occlusion")
-    assert page.count("<section") == 3  # a stack of two
+    assert page.count("<section") == 5  # a stack of two, and one of one
+    assert "predict" not in page  # which holds the answer
+    assert "asked" in page
     assert '<aside class="notes">' in page
     assert "Ask the room." in page
     assert "left out" not in page
@@ -150,7 +155,7 @@ def test_everything_that_a_page_of_slides_loads_is_unpacked() -> None:
 
 def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> None:
     notebook = site.readable(_notebook())
-    assert [cell.source for cell in notebook.cells] == ["# What is this?\n\n$x^2$", "1", "left out"]
+    assert [cell.source for cell in notebook.cells][:3] == ["# What is this?\n\n$x^2$", "1", "left out"]
     assert notebook.cells[1].metadata["mystnb"] == {"image": {"alt": 'a "map" of <b>'}}
 
 

@@ -1,10 +1,11 @@
-"""Execute notebooks, strip what belongs to one run only, and write them: ``make notebooks [ONLY=04_occlusion]``.
+"""Execute notebooks, strip what belongs to one run only, fold, and write: ``make notebooks [ONLY=04_occlusion]``.
 
 Widget views and widget state are removed (a stale widget shows an error when the notebook is opened again); the plain
 HTML beside them stays. Execution times and cell ids do not change from run to run, so that a diff shows what matters.
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+HIDDEN = "hide-input"  # a tag
 
 
 def run(path: Path) -> float:
@@ -25,6 +27,7 @@ def run(path: Path) -> float:
     )
     client.execute()
     strip(notebook)
+    fold(notebook)
     nbformat.write(notebook, path)
     return time.perf_counter() - start
 
@@ -43,6 +46,25 @@ def strip(notebook: nbformat.NotebookNode) -> None:
             if WIDGET_VIEW in output.get("data", {}):
                 del output["data"][WIDGET_VIEW]
         cell.outputs = _joined([o for o in cell.outputs if o.output_type in ("stream", "error") or o.data])
+
+
+def fold(notebook: nbformat.NotebookNode) -> None:
+    """Fold away what tells too early: the lecturer's notes, and the code of a prediction, which holds its answer."""
+    for cell in notebook.cells:
+        if tells_too_early(cell):
+            cell.metadata.setdefault("jupyter", {})["source_hidden"] = True
+        if cell.cell_type == "code" and tells_too_early(cell):  # so says MyST, and so say the slides
+            cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), HIDDEN})
+
+
+def tells_too_early(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell's source is for nobody who learns from the notebook."""
+    return is_note(cell) or (cell.cell_type == "code" and re.search(r"\bpredict\(\s*\S", cell.source) is not None)
+
+
+def is_note(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell holds speaker notes."""
+    return bool(cell.metadata.get("slideshow", {}).get("slide_type") == "notes")
 
 
 def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 
 from tools import pages, vendor
+from tools.run_notebooks import HIDDEN
 
 NOTEBOOKS = vendor.ROOT / "notebooks"
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -41,10 +42,13 @@ def rendered(notebook: nbformat.NotebookNode, title: str) -> str:
             "exclude_anchor_links": True,
             "exclude_input_prompt": True,
             "exclude_output_prompt": True,
-        }
+            "embed_images": True,
+            "preprocessors": ["nbconvert.preprocessors.TagRemovePreprocessor"],
+        },
+        TagRemovePreprocessor={"enabled": True, "remove_input_tags": {HIDDEN}},
     )
     resources = {
-        "metadata": {"name": title},
+        "metadata": {"name": title, "path": str(NOTEBOOKS)},
         "course": {
             name: (template / f"slides.{end}").read_text() for name, end in (("style", "css"), ("script", "js"))
         },

@@ -28,6 +28,11 @@ function parts(slide) {
   return cut;
 }
 
+// Notes may stand inside a fragment, which a cut would carry away; they belong to the slide.
+function lift(slide) {
+  slide.append(...slide.querySelectorAll('aside.notes'));
+}
+
 function split(slide) {
   const cut = parts(slide);
   const notes = [...slide.children].filter(isNote);
@@ -77,6 +82,7 @@ window.ready = (async () => {
   const leaves = () => [...document.querySelectorAll('.slides section')].filter((slide) => !slide.querySelector('section'));
   const reveal = document.querySelector('.reveal');
   reveal.classList.add('measured');
+  leaves().forEach(lift);
   leaves().forEach(split);
   reveal.classList.remove('measured');
   leaves().forEach(wrap);
