@@ -15,7 +15,7 @@ SPREAD := -n auto --dist loadfile
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test lint unit nbval browser notebooks slides site bench clean
+.PHONY: lab test lint unit nbval browser notebooks slides site handout bench clean
 .DEFAULT_GOAL := lab
 
 # A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
@@ -63,6 +63,9 @@ slides: .venv/.course  ## reveal.js slides in build/slides; needs npm, once; one
 
 site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
 	$(PY) -m tools.site
+
+handout: .venv/.course  ## notebooks without solutions and notes in build/handout
+	$(PY) -m tools.handout $(ONLY)
 
 bench: .venv/.dev
 	$(PY) -m benchmarks

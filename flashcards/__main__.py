@@ -1,4 +1,4 @@
-"""The command line: `python -m flashcards check | due | stats | anki | export | forget`."""
+"""The command line: `python -m flashcards check | due | stats | anki | export | forget | paper`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("forget", help="delete your progress for ever")
     forget.add_argument("--yes", action="store_true", help="do not ask")
     forget.set_defaults(run=_forget)
+    paper = commands.add_parser("paper", help="print an exam as Markdown, without its answers")
+    paper.add_argument(
+        "exam", nargs="?", default="course", help="the path of an exam; the course's own if none is given"
+    )
+    paper.add_argument("--key", action="store_true", help="with the right options and the mark schemes")
+    paper.set_defaults(run=_paper)
     return parser
 
 
@@ -146,6 +152,16 @@ def _forget(options: argparse.Namespace) -> int:
             return 1
     for path in store.forget():
         print(f"deleted {path}")
+    return 0
+
+
+def _paper(options: argparse.Namespace) -> int:
+    try:
+        title, questions = examination.load(options.exam)
+    except ValueError as error:  # an unknown name, or a file with mistakes
+        print(error, file=sys.stderr)
+        return 1
+    print(examination.paper(title, questions, key=options.key), end="")
     return 0
 
 

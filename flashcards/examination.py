@@ -121,6 +121,18 @@ def _load(path: Path, modified: int) -> tuple[str, tuple[Question, ...]]:
     return title, questions
 
 
+def paper(title: str, questions: Sequence[Question], *, key: bool = False) -> str:
+    """An exam as Markdown, to be printed: the questions alone, or with `key` the right options and the mark schemes too."""
+    lines = [f"# {title}", f"{len(questions)} questions, {sum(question.points for question in questions)} points"]
+    for number, question in enumerate(questions, 1):
+        points = "1 point" if question.points == 1 else f"{question.points} points"
+        lines.append(f"**{number}.** {question.card.question_text} ({points})")
+        boxes = [f"- [{'x' if key and option.right else ' '}] {option.text}" for option in question.card.options]
+        scheme = [f"- ({criterion.points}) {criterion.text}" for criterion in question.scheme if key]
+        lines.append("\n".join([*boxes, *scheme]))
+    return "\n\n".join(filter(None, lines)) + "\n"
+
+
 class Sitting:
     """One exam: first all answers, then all marks. No answer shows before the paper is handed in."""
 

@@ -40,7 +40,9 @@ def problems(notebook: nbformat.NotebookNode, name: str, size: int = 0) -> list[
         if cell.metadata.get("slideshow", {}).get("slide_type") not in SLIDE_TYPES:
             found.append(f"cell {number} has no slide type")
         if tells_too_early(cell) and not cell.metadata.get("jupyter", {}).get("source_hidden"):
-            found.append(f"cell {number} shows a prediction's answer, or speaker notes; run: make notebooks, which folds them")
+            found.append(
+                f"cell {number} shows a prediction's answer, or speaker notes; run: make notebooks, which folds them"
+            )
     if is_chapter(name):
         found += _shape(cells)
     return found

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import pages, run_notebooks, site, slides, vendor
+from tools import handout, pages, run_notebooks, site, slides, vendor
 
 REMOTE = {
     "script": '<script src="https://cdn.example/x.js"></script>',
@@ -115,7 +115,9 @@ def _notebook() -> nbformat.NotebookNode:
             typed(new_code_cell("1", outputs=[figure, cards], execution_count=1), "subslide"),
             typed(new_markdown_cell("Ask the room."), "notes"),
             typed(new_markdown_cell("left out"), "skip"),
-            typed(new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[new_output("stream", text="asked")]), "slide"),
+            typed(
+                new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[new_output("stream", text="asked")]), "slide"
+            ),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
     )
@@ -168,3 +170,29 @@ def test_the_first_page_lists_every_notebook_by_its_question() -> None:
 def test_binder_is_offered_where_the_repository_is_known() -> None:
     assert "mybinder" not in site.index({"04_occlusion": "What if?"})
     assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index({"04_occlusion": "What if?"}, "a/b")
+
+
+# ---- handout ----
+
+
+def test_a_handout_has_no_solutions_no_notes_and_no_outputs() -> None:
+    solution = "<details>\n<summary>Solution</summary>\n\nIt is 42.\n\n</details>"
+    more = "<details>\n<summary>On a cluster</summary>\n\nAsk for ten.\n\n</details>"
+    notebook = _notebook()
+    notebook.cells += [
+        new_markdown_cell(f"Count.\n\n{solution}\n\nGo on."),
+        new_markdown_cell(solution),
+        new_markdown_cell(more),
+    ]
+    given = handout.for_students(notebook)
+    assert [c.source for c in given.cells if c.cell_type == "markdown"][1:] == ["left out", "Count.\n\nGo on.", more]
+    assert not any(cell.outputs for cell in given.cells if cell.cell_type == "code")
+
+
+def test_no_solution_of_the_course_is_handed_out(tmp_path: Path) -> None:
+    originals = [path.read_text(encoding="utf-8") for path in sorted(run_notebooks.FOLDER.glob("0[1-8]*.ipynb"))]
+    assert all("<summary>Solution</summary>" in text for text in originals)
+    written = handout.build([], tmp_path / "handout")
+    assert len(written) == 10
+    assert not any("Solution</summary>" in path.read_text(encoding="utf-8") for path in written)
+    assert (tmp_path / "handout" / "map" / "08.svg").exists()

@@ -213,3 +213,21 @@ def test_a_page_without_a_kernel_has_questions_points_and_folded_marks(paper):
     assert "<li>says <em>this</em> <em>(2 points)</em></li>" in html
     assert "B: right" in html
     assert shown._repr_mimebundle_() == {"text/plain": shown.text(), "text/html": html}
+
+
+def test_a_paper_to_print_has_no_answer_and_its_key_has_them_all(paper, capsys):
+    assert main(["paper", str(paper)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[2] == "2 questions, 4 points"
+    assert "**1.** Which is right? (1 point)\n\n- [ ] left\n- [ ] right" in printed
+    assert "**2.** Say why. (3 points)" in printed
+    assert not any(told in printed for told in ("[x]", "says", "Because"))
+    assert main(["paper", str(paper), "--key"]) == 0
+    printed = capsys.readouterr().out
+    assert "- [x] right" in printed
+    assert "- (2) says this" in printed
+
+
+def test_a_paper_of_an_unknown_exam(capsys):
+    assert main(["paper", "finals"]) == 1
+    assert "no exam named 'finals'" in capsys.readouterr().err
