@@ -29,6 +29,7 @@ def test_every_fault_is_shipped_once_and_drawn_by_some_seed() -> None:
     assert {_checkpoint.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
     assert {mystery.truth(seed) for seed in range(40)} == set(SUSPECTS)
     assert mystery.drawn(3) == mystery.drawn(3)
+    assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # as the README tells lecturers
 
 
 def test_the_model_does_not_say_which_it_is() -> None:
