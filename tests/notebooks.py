@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 
-from tools.run_notebooks import is_note, tells_too_early
+from tools.run_notebooks import NOTE, is_note, tells_too_early
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -42,6 +42,10 @@ def problems(notebook: nbformat.NotebookNode, name: str, size: int = 0) -> list[
         if tells_too_early(cell) and not cell.metadata.get("jupyter", {}).get("source_hidden"):
             found.append(
                 f"cell {number} shows a prediction's answer, or speaker notes; run: make notebooks, which folds them"
+            )
+        if is_note(cell) and cell.source.partition("\n")[0] != NOTE:
+            found.append(
+                f"cell {number} has speaker notes that do not begin with the line {NOTE!r}, which shows when folded"
             )
     if is_chapter(name):
         found += _shape(cells)

@@ -65,6 +65,7 @@ def _good() -> nbformat.NotebookNode:
     for cell in cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
     cells[1].metadata["slideshow"] = {"slide_type": "notes"}
+    cells[1].source = "> **For the lecturer.** Ask."
     notebook = new_notebook(
         cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     )
@@ -143,6 +144,7 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no notes": (lambda n: n.cells[1].metadata.update(slideshow={"slide_type": "slide"}), "speaker notes"),
     "answer in sight": (lambda n: _code(n, 5).metadata.pop("jupyter"), "a prediction's answer"),
     "notes in sight": (lambda n: n.cells[1].metadata.pop("jupyter"), "speaker notes"),
+    "a note without its first line": (lambda n: n.cells[1].update(source="Ask."), "'> **For the lecturer.**'"),
     "long lines": (lambda n: [c.update(source=c.source + "\n1" * 7) for c in n.cells if c.cell_type == "code"], "median"),
     "code in a row": (_gather, "three code cells"),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 HIDDEN = "hide-input"  # a tag
+NOTE = "> **For the lecturer.**"
 
 
 def run(path: Path) -> float:
@@ -53,6 +54,8 @@ def fold(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if tells_too_early(cell):
             cell.metadata.setdefault("jupyter", {})["source_hidden"] = True
+        if is_note(cell):  # JupyterLab shows the first line of what is folded
+            cell.source = re.sub(rf"^{re.escape(NOTE)}[ ]", f"{NOTE}\n> ", cell.source)
         if cell.cell_type == "code" and tells_too_early(cell):  # so says MyST, and so say the slides
             cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), HIDDEN})
 
