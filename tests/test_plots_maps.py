@@ -57,6 +57,21 @@ def test_without_parting_they_would_overlap(monkeypatch: pytest.MonkeyPatch) -> 
     assert _overlaps(plots_maps.scatter(_points(120), torch.arange(120) % 8, names)) > 5
 
 
+def _covered(figure: Figure, points: Tensor) -> int:
+    """How many points lie under a label."""
+    figure.canvas.draw()
+    places = figure.axes[0].transData.transform(points.numpy())
+    return sum(bool(plots_maps._box(label).contains(x, y)) for label in _labels(figure) for x, y in places)
+
+
+def test_a_named_point_is_not_covered_by_a_name() -> None:
+    points = _points(120)
+    names = [f"a rather long name {k}" for k in range(8)]
+    figure = plots_maps.scatter(points, torch.arange(120) % 8, names, words={i: f"word {i}" for i in range(5)})
+    assert _covered(figure, points) > 0  # labels have to cover something
+    assert _covered(figure, points[:5]) == 0
+
+
 def test_the_names_on_the_map_of_notebook_02_do_not_overlap() -> None:
     model = models.load()
     points = pca(class_weights(model).cpu()).points
@@ -66,6 +81,7 @@ def test_the_names_on_the_map_of_notebook_02_do_not_overlap() -> None:
     )
     assert len(_labels(figure)) == len(known) + len(imagenet.GROUPS)
     assert _overlaps(figure) == 0
+    assert _covered(figure, points[[model.index(word) for word in known]]) == 0
 
 
 def test_every_point_is_drawn_once_in_the_look_of_its_group() -> None:
@@ -124,5 +140,11 @@ def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
 def test_bars_carry_their_values() -> None:
     figure = plots_maps.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
     written = [text.get_text() for text in figure.axes[0].texts]
-    assert written == ["0.50", "0.25"]
+    assert written == ["0.50", "0.25", " floor, 0.10"]
     assert [patch.get_height() for patch in figure.axes[0].patches] == [0.5, 0.25]
+
+
+def test_bars_of_one_name_have_no_legend() -> None:
+    assert not plots_maps.bars({"ours": [0.5]}, ["a"], ylabel="share", floor=0.1).legends
+    two = plots_maps.bars({"ours": [0.5], "theirs": [0.4]}, ["a"], ylabel="share", floor=0.1)
+    assert [text.get_text() for text in two.legends[0].get_texts()] == ["floor, 0.10", "ours", "theirs"]

@@ -207,9 +207,10 @@ def lines(
     *,
     xlabel: str,
     ylabel: str,
+    ticks: Sequence[str] = (),
     size: tuple[float, float] = (7.0, 3.4),
 ) -> "Figure":
-    """Draw a curve per name, labelled at its right end rather than in a legend."""
+    """Draw a curve per name, labelled at its right end rather than in a legend; `ticks` are words for the values of x."""
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
     colours = (BLUE, ORANGE, "#009e73", "#cc79a7", GREY)
@@ -220,6 +221,8 @@ def lines(
     for name, height, colour in zip(curves, heights, colours, strict=False):
         axis.annotate(f" {name}", (x[-1], height), color=colour, va="center", xytext=(6, 0), textcoords="offset points")
     axis.set(xlabel=xlabel, ylabel=ylabel)
+    if ticks:
+        axis.set_xticks(x, ticks)
     axis.grid(alpha=0.25)
     axis.margins(x=0.02)
     return made

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000")
 MARKERS = "os^DvP*X"
 _PALE = "#b8b8b8"
+_CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
 
 
 def scatter(
@@ -30,14 +31,14 @@ def scatter(
     ylabel: str = "",
     size: tuple[float, float] = (9.0, 6.4),
 ) -> "Figure":
-    """Draw points (N, 2) in the colour of their group, each group's name at its middle, and some points' own names.
+    """Draw points (N, 2) in the colour of their group, each group's name at its middle, and a ring and a name for some.
 
     Args:
         points: (N, 2).
         groups: (N,), indices into `names`.
         names: of the groups; an empty one is not written.
         pale: a group to draw in pale grey, below the others.
-        words: point -> what to write beside it.
+        words: point -> what to write beside it; a line leads from the name to the point.
         xlabel, ylabel: of the axes.
         size: of the figure, in inches.
     """
@@ -49,10 +50,12 @@ def scatter(
     for k, name in enumerate(names):
         inside = points[groups == k].cpu()
         if name and len(inside):
-            labels.append(_label(axis, inside.median(0).values, name, _colour(k, name, names, pale), bold=True))
-    for i, word in (words or {}).items():
-        labels.append(_label(axis, points[i].cpu(), word, "black", bold=False))
-    spread_labels(made, axis, labels)
+            middle = inside.median(0).values
+            labels.append(_label(axis, middle, name, _colour(k, name, names, pale), bold=True, above=0))
+    words = words or {}
+    ringed = _rings(axis, points, list(words))
+    labels += [_label(axis, at, word, "black", bold=False) for at, word in zip(ringed, words.values(), strict=True)]
+    spread_labels(made, axis, labels, ringed)
     return made
 
 
@@ -97,8 +100,9 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
     _dots(axis, points, groups, names, pale=None, size=12)
     _legends(made, [axis])
     axis.set(xticks=[], yticks=[])
-    labels = [_label(axis, points[i].cpu(), str(number), "black", bold=True) for number, i in enumerate(chosen, 1)]
-    spread_labels(made, axis, labels)
+    ringed = _rings(axis, points, chosen)
+    labels = [_label(axis, at, str(number), "black", bold=True, above=16) for number, at in enumerate(ringed, 1)]
+    spread_labels(made, axis, labels, ringed)
     columns = 3
     side.axis("off")
     for number, i in enumerate(chosen, 1):
@@ -117,7 +121,10 @@ def bars(
     floor: float | None = None,
     size: tuple[float, float] = (9.0, 3.0),
 ) -> "Figure":
-    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line."""
+    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line.
+
+    With one name there is no legend, and the floor is labelled at its right end.
+    """
     from vislib.plots import BLUE, GREY, ORANGE
 
     made, axes = figure(1, 1, size)
@@ -132,7 +139,10 @@ def bars(
         axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"floor, {floor:.2f}")
     axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
     axis.margins(y=0.15)
-    _legends(made, [axis])
+    if len(values) > 1:
+        _legends(made, [axis])
+    elif floor is not None:
+        axis.annotate(f" floor, {floor:.2f}", (1, floor), xycoords=("axes fraction", "data"), va="center")
     return made
 
 
@@ -172,11 +182,19 @@ def _colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
     return _PALE if name == pale else PALETTE[k % 8]
 
 
-def _label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool) -> "Annotation":
+def _rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Draw a ring round some of the points; return where they lie, (len(chosen), 2)."""
+    at = points[list(chosen)].detach().cpu().double().reshape(-1, 2)
+    if len(at):
+        axis.scatter(*at.T, s=48, facecolors="none", edgecolors="black", linewidths=1.1, zorder=3)
+    return at
+
+
+def _label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above: float = 9) -> "Annotation":
     return axis.annotate(
         text,
         (float(at[0]), float(at[1])),
-        xytext=(0, 9),
+        xytext=(0, above),
         textcoords="offset points",
         ha="center",
         va="center",
@@ -195,8 +213,13 @@ def _label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool) -> "
     )
 
 
-def spread_labels(made: "Figure", axis: "Axes", labels: Sequence["Annotation"], *, rounds: int = 300) -> None:
-    """Push labels apart until no two overlap and all lie inside the axes; a thin line leads back to the point."""
+def spread_labels(
+    made: "Figure", axis: "Axes", labels: Sequence["Annotation"], clear: Tensor | None = None, *, rounds: int = 300
+) -> None:
+    """Push labels apart until no two overlap and all lie inside the axes; a thin line leads back to the point.
+
+    `clear` (N, 2) are places on the map that no label may cover.
+    """
     made.canvas.draw()
     frame = axis.get_window_extent()
     scale = 72 / made.dpi
@@ -205,7 +228,8 @@ def spread_labels(made: "Figure", axis: "Axes", labels: Sequence["Annotation"], 
     centre = np.array([[box.x0 + box.width / 2, box.y0 + box.height / 2] for box in boxes]).reshape(-1, 2)
     start = centre.copy()
     low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
-    for _ in range(rounds):
+    pins = axis.transData.transform(np.empty((0, 2)) if clear is None else clear.numpy())
+    for turn in range(rounds):
         moved = np.zeros_like(centre)
         for i in range(len(labels)):
             for j in range(i):
@@ -216,6 +240,12 @@ def spread_labels(made: "Figure", axis: "Axes", labels: Sequence["Annotation"], 
                     push = (overlap[way] / 2 + 0.5) * (1 if gap[way] >= 0 else -1)
                     moved[i, way] += push
                     moved[j, way] -= push
+            for pin in pins:
+                gap = centre[i] - pin
+                overlap = half[i] + _CLEAR - np.abs(gap)
+                if (overlap > 0).all():
+                    way = int(np.argmin(overlap)) if turn < rounds / 2 else 0  # caught between two: step aside
+                    moved[i, way] += (overlap[way] + 0.5) * (1 if gap[way] >= 0 else -1)
         if not moved.any():
             break
         centre = np.clip(centre + moved, low + half, high - half)
