@@ -143,6 +143,8 @@ def test_lines_are_labelled_at_their_ends() -> None:
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("removed", "accuracy (higher is better)")
     assert [list(line.get_ydata()) for line in axis.lines] == [[0, 1], [1, 0]]
     assert len({line.get_color() for line in axis.lines}) == 2
+    [axis] = plots.lines([0, 1], {"up": [0, 1]}, xlabel="layer", ylabel="", ticks=["first", "last"]).axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["first", "last"]
 
 
 @pytest.fixture

@@ -137,6 +137,15 @@ def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
     assert _overlaps(figure) == 0
 
 
+def test_of_two_points_at_one_place_the_lower_has_its_number_below() -> None:
+    points = torch.tensor([[0.0, 0.0], [0.0, 0.03], [1.0, 1.0], [-1.0, -1.0]])
+    figure = plots_maps.gallery(points, torch.rand(4, 3, 8, 8), [0, 1], groups=torch.zeros(4), names=["a"])
+    figure.canvas.draw()
+    below, above = (plots_maps._box(label) for label in _labels(figure))
+    place = figure.axes[0].transData.transform((0.0, 0.015))
+    assert below.y1 < place[1] < above.y0
+
+
 def test_bars_carry_their_values() -> None:
     figure = plots_maps.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
     written = [text.get_text() for text in figure.axes[0].texts]

@@ -251,9 +251,10 @@ def weights_pca() -> None:
     """The class weights of the last layer in their first two principal components; dogs in colour."""
     weights = trained().network.classifier.weight.detach()  # type: ignore[union-attr]
     centred = weights - weights.mean(0)
-    u, s, _ = torch.linalg.svd(centred, full_matrices=False)
+    _, s, directions = torch.linalg.svd(centred, full_matrices=False)
     share = (s[:2].square().sum() / s.square().sum()).item()
-    points = (u[:, :2] * s[:2]).numpy()
+    largest = directions[:2].gather(1, directions[:2].abs().argmax(1, keepdim=True))
+    points = (centred @ (directions[:2] * largest.sign()).T).numpy()  # the sign rule of vislib.embedding.pca
     dogs = slice(151, 269)
     figure = Figure(figsize=(5.2, 3.6), facecolor="white", layout="constrained")
     axes = figure.subplots()

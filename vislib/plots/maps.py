@@ -97,7 +97,7 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
     """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both."""
     made, axes = figure(1, 2, (9.0, 4.6), width_ratios=(1.15, 1))
     axis, side = axes[0]
-    _dots(axis, points, groups, names, pale=None, size=12)
+    _dots(axis, points, groups, names, pale=None, size=18)
     _legends(made, [axis])
     axis.set(xticks=[], yticks=[])
     ringed = _rings(axis, points, chosen)
@@ -186,7 +186,7 @@ def _rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
     """Draw a ring round some of the points; return where they lie, (len(chosen), 2)."""
     at = points[list(chosen)].detach().cpu().double().reshape(-1, 2)
     if len(at):
-        axis.scatter(*at.T, s=48, facecolors="none", edgecolors="black", linewidths=1.1, zorder=3)
+        axis.scatter(at[:, 0], at[:, 1], s=48, facecolors="none", edgecolors="black", linewidths=1.1, zorder=3)
     return at
 
 
@@ -229,6 +229,11 @@ def spread_labels(
     start = centre.copy()
     low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
     pins = axis.transData.transform(np.empty((0, 2)) if clear is None else clear.numpy())
+    for i, label in enumerate(labels if len(pins) else []):
+        point = axis.transData.transform(label.xy)
+        right, up = (pins - point).T
+        if ((np.abs(right) < 20) & (up > 0) & (up < 40)).any():  # another one above: this label goes below
+            centre[i, 1] = 2 * point[1] - centre[i, 1]
     for turn in range(rounds):
         moved = np.zeros_like(centre)
         for i in range(len(labels)):
