@@ -59,8 +59,8 @@ def test_most(name: str) -> None:
 
 
 def test_by_word_has_a_row_per_word_and_a_column_per_method(images: Tensor) -> None:
-    maps = {"a": torch.rand(16, 16), "b": torch.rand(16, 16)}
-    figure = by_word(images[0], {"cat": maps, "dog": {name: 0 * heat for name, heat in maps.items()}})
+    maps = {"a": torch.rand(1, 16, 16), "b": torch.rand(1, 16, 16)}
+    figure = by_word(images, {"cat": maps, "dog": {name: 0 * heat for name, heat in maps.items()}})
     assert [axis.get_title() for axis in figure.axes[:4]] == ["a", "b", "", ""]
     assert [[text.get_text() for text in axis.texts] for axis in figure.axes[:4]] == [["cat"], [], ["dog"], []]
     shown = [figure.axes[panel].images[-1].get_array() for panel in (0, 2)]
