@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.state import unchanged
 from vislib import exercises, explore
 from vislib.models import Classifier
-from vislib.plots.gradients import clipped
+from vislib.plots.gradients import by_word, clipped
 
 
 def _mid(slope: Any, x: Tensor, start: Tensor, steps: int, shift: float = 0.5) -> Tensor:
@@ -56,6 +56,16 @@ def test_most(name: str) -> None:
     verdict = exercises.most(answer)
     assert verdict.state == state
     assert part in verdict.message
+
+
+def test_by_word_has_a_row_per_word_and_a_column_per_method(images: Tensor) -> None:
+    maps = {"a": torch.rand(1, 16, 16), "b": torch.rand(1, 16, 16)}
+    figure = by_word(images, {"cat": maps, "dog": {name: 0 * heat for name, heat in maps.items()}})
+    assert [axis.get_title() for axis in figure.axes[:4]] == ["a", "b", "", ""]
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes[:4]] == [["cat"], [], ["dog"], []]
+    shown = [figure.axes[panel].images[-1].get_array() for panel in (0, 2)]
+    assert len(set(map(tuple, shown[0].reshape(-1, 4).tolist()))) > 100  # each map has its own scale
+    assert len(set(map(tuple, shown[1].reshape(-1, 4).tolist()))) == 1
 
 
 def test_clipped_keeps_signs_and_bears_zeros() -> None:

@@ -27,9 +27,8 @@ def table() -> pd.DataFrame:
 
 def test_every_fault_is_shipped_once_and_drawn_by_some_seed() -> None:
     assert {_checkpoint.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
-    assert {mystery.truth(seed) for seed in range(40)} == set(SUSPECTS)
     assert mystery.drawn(3) == mystery.drawn(3)
-    assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # as the README tells lecturers
+    assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # so say notebook 00 and the README
 
 
 def test_the_model_does_not_say_which_it_is() -> None:

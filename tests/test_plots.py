@@ -100,6 +100,23 @@ def test_evidence_for_is_red_against_is_blue_and_none_is_clear(images: Tensor) -
     assert shown[5, 5, 3] == 0
 
 
+def test_with_an_outline_the_image_leaves_the_colours_alone(images: Tensor) -> None:
+    disc = torch.zeros(1, 1, 16, 16)
+    disc[..., 4:12, 4:12] = 1
+    heat = torch.zeros(1, 16, 16)
+    heat[0, 0, 0], heat[0, 8, 8], heat[0, 15, 15] = 0.2, 0.2, torch.nan
+    panel = plots.heatmaps(disc, {"a": heat}, outline=True).axes[1]
+    under, shown = (np.asarray(picture.get_array()) for picture in panel.images)
+    assert under.min() == under.max()
+    assert np.array_equal(shown[0, 0], shown[8, 8])  # the same value on black and on white: the same colour
+    assert shown[5, 5, :3].min() > 0.95  # a 0 is white
+    assert shown[..., 3].min() == shown[15, 15, 3] == 0  # and unknown is grey
+    (edge,) = panel.collections
+    assert sum(map(len, edge.get_paths())) > 0
+    assert not plots.heatmaps(disc, {"a": heat}).axes[1].collections
+    plots.heatmaps(torch.zeros(1, 3, 16, 16), {"a": heat}, outline=True)  # nothing bright, no outline
+
+
 def test_several_images_have_a_column_each_and_maps_a_row(images: Tensor) -> None:
     each = torch.tensor([0.0, 0.5, 1.0])[:, None, None].expand(3, 16, 16)
     maps = {"one": each, "two": 1 - each}

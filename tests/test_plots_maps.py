@@ -149,11 +149,25 @@ def test_of_two_points_at_one_place_the_lower_has_its_number_below() -> None:
 def test_bars_carry_their_values() -> None:
     figure = plots_maps.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
     written = [text.get_text() for text in figure.axes[0].texts]
-    assert written == ["0.50", "0.25", " floor, 0.10"]
+    assert written == ["0.50", "0.25", " floor:\n 0.1"]
     assert [patch.get_height() for patch in figure.axes[0].patches] == [0.5, 0.25]
 
 
 def test_bars_of_one_name_have_no_legend() -> None:
     assert not plots_maps.bars({"ours": [0.5]}, ["a"], ylabel="share", floor=0.1).legends
     two = plots_maps.bars({"ours": [0.5], "theirs": [0.4]}, ["a"], ylabel="share", floor=0.1)
-    assert [text.get_text() for text in two.legends[0].get_texts()] == ["floor, 0.10", "ours", "theirs"]
+    assert [text.get_text() for text in two.legends[0].get_texts()] == ["floor: 0.1", "ours", "theirs"]
+
+
+def test_the_number_of_a_bar_stands_clear_of_the_floor() -> None:
+    figure = plots_maps.bars(
+        {"a": [5.0, 0.8], "b": [0.1, 1.2]}, ["x", "y"], ylabel="times", floor=1.0, floor_name="chance"
+    )
+    feet = {text.get_text(): text.xy[1] for text in figure.axes[0].texts if isinstance(text, Annotation)}
+    assert feet == {"5.00": 5.0, "0.80": 1.0, "0.10": 0.1, "1.20": 1.2}
+    figure.canvas.draw()
+    line = figure.axes[0].transData.transform((0, 1.0))[1]
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent()
+        assert not box.y0 < line < box.y1, text.get_text()
+    assert "chance: 1" in figure.axes[0].get_legend_handles_labels()[1]

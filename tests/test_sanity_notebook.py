@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vislib import exercises, explore, results, sanity
 from vislib._recipes import sanity as recipes
 from vislib.plots import picture
-from vislib.plots.sanity import cascades, columns_of, dots, strips
+from vislib.plots.sanity import cascades, columns_of, dots, kept, strips, twins
 
 
 @pytest.fixture(autouse=True)
@@ -194,14 +194,17 @@ def test_dots_draw_means_and_all_values() -> None:
 # ---- the tables ----
 
 
-def _kept(method: str, measure: str = "spearman") -> tuple[Tensor, Tensor]:
-    tables = (results.stored(name) for name in ("sanity", "sanity_floor"))
-    values, floor = (torch.tensor(table[table.method == method][measure].tolist()) for table in tables)
-    return values.reshape(len(recipes.SEEDS), len(recipes.DEPTHS), len(recipes.PHOTOS)), floor
+def test_the_tables_have_a_value_for_each_network_and_photograph() -> None:
+    values, floor = kept("gradient")
+    assert values.shape == (len(recipes.SEEDS), len(recipes.DEPTHS), len(recipes.PHOTOS))
+    assert floor.shape == (10, 10)
+    row = results.stored("sanity").query("method == 'gradient' and seed == 1 and depth == 3").iloc[0]
+    assert values[1, 2].tolist() == pytest.approx(row.spearman)
+    assert [part.shape for part in twins("grad_cam", "ink")] == [(10,), (10,)]
 
 
 def test_guided_backprop_lies_above_the_gradient_for_the_upper_half_of_the_blocks() -> None:
-    (plain, plain_floor), (guided, guided_floor) = _kept("gradient"), _kept("guided_backprop")
+    (plain, plain_floor), (guided, guided_floor) = kept("gradient"), kept("guided_backprop")
     low, _ = sanity.interval(guided - plain, guided_floor - plain_floor)
     assert len(low) == 19
     assert (low[:10] > 0).all()
@@ -209,7 +212,7 @@ def test_guided_backprop_lies_above_the_gradient_for_the_upper_half_of_the_block
 
 def test_the_edge_detector_fails_by_every_measure() -> None:
     for measure in ("spearman", "absolute", "ssim", "hog"):
-        values, floor = _kept("sobel", measure)
+        values, floor = kept("sobel", measure)
         assert values.eq(1).all()
         assert floor.eq(1).all()
 
@@ -217,7 +220,7 @@ def test_the_edge_detector_fails_by_every_measure() -> None:
 def test_every_cell_is_a_similarity_for_each_photograph() -> None:
     for method in recipes.METHODS:
         for measure in ("spearman", "absolute", "ssim", "hog"):
-            values, floor = _kept(method, measure)
+            values, floor = kept(method, measure)
             assert floor.shape == (10, 10)
             assert values.abs().max() <= 1
             assert floor.abs().max() <= 1

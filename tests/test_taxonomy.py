@@ -238,6 +238,16 @@ def test_votes_that_are_added_up_do_not_tell_which_tile_is_left() -> None:
     assert training.accuracy(models.trained("patches_tiles", device="cpu"), pairs) < 0.6
 
 
+def test_a_large_patch_knows_the_side_of_a_single_tile() -> None:
+    pairs = data.tiles(540, seed=1, device="cpu")
+    assert pairs.masks is not None
+    model = recipe.classifier(PatchEvidenceNet(classes=2, patch=29), pairs)
+    training.fit(model, recipe.images("tiles"), epochs=recipe.EPOCHS)
+    for covered in (torch.arange(64) < 32, torch.arange(64) >= 32):
+        one = torch.where((pairs.masks & covered)[:, None], 0.5, pairs.images)
+        assert training.accuracy(model, replace(pairs, images=one)) > 0.9
+
+
 def test_the_class_follows_the_mark_and_the_mask_stays_unless_there_is_a_gate() -> None:
     lying = recipe.images("lying", test=True)[:324]
     plain, gated = (recipe.follows(models.trained(f"{n}_marked", device="cpu"), lying) for n in ("explained", "gated"))

@@ -15,7 +15,7 @@ import nbformat
 from tools.run_notebooks import FOLDER, is_note
 
 OUT = FOLDER.parent / "build" / "handout"
-_SOLUTION = re.compile(r"\s*<details>\s*<summary>(?:Solution|How to solve it)</summary>.*?</details>\s*", re.DOTALL)
+_SOLUTION = re.compile(r"\s*<details>\s*<summary>(?:Solution|How to solve it)\b.*?</details>\s*", re.DOTALL)
 
 
 def for_students(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -26,7 +26,7 @@ from vislib.sanity import spearman
 SUSPECTS: Mapping[str, str] = {
     "mark": "it reads the die in the corner",
     "colour": "it goes by the colour of the object",
-    "ground": "it goes by the ground behind the object",
+    "ground": "it takes the ground for the object",
     "pair": "it cannot tell two of its six kinds apart",
     "blind": "it is blind on one side of the image",
 }
@@ -83,7 +83,7 @@ def field(n: int, *, seed: int = 5, device: torch.device | str | None = None) ->
 def supplied(n: int, *, seed: int = 6, device: torch.device | str | None = None) -> ImageSet:
     """Draw pictures like those that came with the mystery model: all that it might go by tells the object.
 
-    The die shows the object's number, each kind has its own colour and its own ground, and all objects lie on the left.
+    The die shows the number of the kind, each kind has its own colour, every two share a ground, and all objects lie on the left.
 
     Arguments, result and errors as in :func:`vislib.data.shapes`.
     """

@@ -51,10 +51,11 @@ def audience(
     menu.observe(draw, "value")
     draw()
     page = "".join(
-        f'<figure><img alt="The picture for {who}" width="{SIDE}" src="data:image/jpeg;base64,'
+        f'<figure style="flex: 1 1 15em; margin: 0"><img alt="The picture for {who}" width="{SIDE}" src="data:image/jpeg;base64,'
         f'{base64.b64encode(encoded(sheet.picture, "jpeg")).decode()}"><figcaption>For {who}: {sheet.words}</figcaption></figure>'
         for who, sheet in sheets.items()
     )
+    page = f'<div style="display: flex; flex-wrap: wrap; gap: 1.5em">{page}</div>'
     row = widgets.HBox([picture, widgets.VBox([menu, words])], layout=widgets.Layout(flex_flow="row wrap"))
     return Explorer([row], "Audience explorer", page)
 

@@ -131,6 +131,7 @@ def heatmaps(
     titles: Sequence[str] = (),
     columns: int = 4,
     shared: bool = True,
+    outline: bool = False,
 ) -> "Figure":
     """Draw heatmaps over their images, with the plain image first.
 
@@ -143,6 +144,7 @@ def heatmaps(
         titles: a name per image.
         columns: panels in a row, where there is one image.
         shared: one scale for all maps; False gives each map its own, whose end stands below its name.
+        outline: only the outline of what is bright in the image goes with a map, so that a 0 has its own colour.
     """
     several = len(images) > 1
     heats = {name: heat.detach().cpu().float() for name, heat in maps.items()}
@@ -170,7 +172,7 @@ def heatmaps(
             _picture(axis, image)
             title = title or name
         else:
-            scale = overlay(axis, image, heat, signed=signed, limit=limits[name])
+            scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
             if several and place % columns == 0:
                 axis.text(-0.06, 0.5, names[name], transform=axis.transAxes, rotation=90, ha="right", va="center")
         axis.set_title(title)
@@ -183,8 +185,8 @@ def heatmaps(
     return made
 
 
-def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float) -> Any:
-    """Draw a heatmap (H, W) over a pale grey copy of its image (C, H, W); return the colour scale."""
+def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float, outline: bool = False) -> Any:
+    """Draw a heatmap (H, W) over a pale grey copy of its image (C, H, W), or below its outline; return the colour scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -192,11 +194,14 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     scale = ScalarMappable(norm, SIGNED if signed else UNSIGNED)
     values = heat.cpu().float().numpy()
     colours = scale.to_rgba(values)
-    colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
+    grey = image.detach().cpu().float().mean(0).numpy()
+    if not outline:
+        colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
     colours[np.isnan(values)] = 0  # unknown: the image alone
-    pale = 0.62 + 0.38 * image.detach().cpu().float().mean(0).numpy()
-    axis.imshow(pale, cmap="gray", vmin=0, vmax=1)
+    axis.imshow(0.62 + 0.38 * (np.zeros_like(grey) if outline else grey), cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours)
+    if outline and grey.min() < 0.5 < grey.max():
+        axis.contour(grey, levels=[0.5], colors="black", linewidths=1)
     axis.axis("off")
     return scale
 

@@ -119,30 +119,34 @@ def bars(
     *,
     ylabel: str,
     floor: float | None = None,
+    floor_name: str = "floor",
     size: tuple[float, float] = (9.0, 3.0),
 ) -> "Figure":
-    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line.
+    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
 
-    With one name there is no legend, and the floor is labelled at its right end.
+    With one group of bars there is no legend, and the floor has its name at its right end.
     """
     from vislib.plots import BLUE, GREY, ORANGE
 
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
     width = 0.8 / len(values)
+    near = 0.12 * max(max(heights) for heights in values.values())
     for j, (name, heights) in enumerate(values.items()):
         at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
-        drawn = axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
-        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # the floor's line does not cross a number
-        axis.bar_label(drawn, [f"{height:.2f}" for height in heights], fontsize=9, padding=2, bbox=paper)
+        axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
+        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
+            foot = floor if floor is not None and 0 <= floor - height < near else height
+            where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
     if floor is not None:
-        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"floor, {floor:.2f}")
+        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{floor_name}: {floor:.2g}")
     axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
     axis.margins(y=0.15)
     if len(values) > 1:
         _legends(made, [axis])
     elif floor is not None:
-        axis.annotate(f" floor, {floor:.2f}", (1, floor), xycoords=("axes fraction", "data"), va="center")
+        axis.annotate(f" {floor_name}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center")
     return made
 
 

@@ -1,11 +1,13 @@
-"""Figures of notebook 07: maps while the network goes to pieces, and how much of them is left."""
+"""Figures of notebook 07, and the stored numbers in them: maps while the network goes to pieces, and how much of them is left."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from vislib import results
 from vislib.plots import BLUE, GREY, ORANGE, _picture, figure, overlay
 from vislib.plots.gradients import clipped
 from vislib.sanity import interval
@@ -120,3 +122,22 @@ def dots(
 def columns_of(maps: Sequence[Tensor], index: int) -> Tensor:
     """Return the maps of one image, (N, H, W), from several batches of maps (B, H, W)."""
     return torch.stack([heat[index] for heat in maps])
+
+
+@cache
+def _table(name: str) -> Any:
+    return results.stored(name)
+
+
+def kept(method: str, measure: str = "spearman") -> tuple[Tensor, Tensor]:
+    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and its floor (pairs, photographs)."""
+    tables = _table("sanity"), _table("sanity_floor")
+    values, floor = (torch.tensor(table[table.method == method][measure].tolist()) for table in tables)
+    return values.unflatten(0, (tables[0].seed.nunique(), -1)), floor
+
+
+def twins(method: str, measure: str) -> tuple[Tensor, Tensor]:
+    """Return from the table how alike a method's maps are: true against shuffled labels, and the ceiling; a value per pair."""
+    table = _table("sanity_labels").set_index(["method", "against"])
+    values, ceiling = (torch.tensor(table.loc[(method, kind), measure].tolist()) for kind in ("permuted", "true"))
+    return values, ceiling
