@@ -41,7 +41,7 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
     figure = _figure(5.2, 4.6)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", zorder=1)
-    axes.annotate("as sure as right", (0.06, 0.06), xytext=(0.09, 0.045), color="#59636e", fontsize=9)
+    axes.annotate("as often right as sure", (0.06, 0.06), xytext=(0.09, 0.045), color="#59636e", fontsize=9)
     axes.set(xlim=(0, 1.12), ylim=(-0.04, 1.14), xlabel="how sure you were", ylabel="how often you were right")
     axes.xaxis.set_major_formatter(_percent())
     axes.yaxis.set_major_formatter(_percent())

@@ -203,9 +203,9 @@ def _top(heat: Tensor, share: float) -> Tensor:
     return (place < round(share * flat.shape[1])).reshape(heat.shape)[:, None]
 
 
-def _without_one_channel(x: Tensor, h: Tensor, f: float, c: Tensor) -> Tensor:
-    changed = torch.where(_top(h, f), c, x)
-    changed[:, 2] = x[:, 2]
+def _but_one_channel(x: Tensor, h: Tensor, f: float, c: Tensor) -> Tensor:
+    changed = torch.where(_top(h, f), x, c)
+    changed[:, 2] = c[2]
     return changed
 
 
@@ -214,23 +214,24 @@ def _difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 ROAR: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), c, x), "right", "in all channels at once"),
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(-h, f), c, x), "wrong", "ranked lowest"),
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), x, c), "wrong", "that is KAR"),
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), 0.0, x), "wrong", "You fill with black"),
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, f), c.mean(), x), "wrong", "one for each channel"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c), "right", "in all channels at once"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(-h, f), x, c), "wrong", "ranked lowest"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), c, x), "wrong", "that is ROAR"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, 1 - f), x, c), "wrong", "The fraction is what stays"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, 0.0), "wrong", "You fill with black"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c.mean()), "wrong", "one for each channel"),
     (
-        exercises.remove,
-        lambda x, h, f, c: torch.where((h >= h.flatten().sort(descending=True).values[11])[:, None], c, x),
+        exercises.keep_top,
+        lambda x, h, f, c: torch.where((h >= h.flatten().sort(descending=True).values[11])[:, None], x, c),
         "wrong",
         "one threshold for the whole batch",
     ),
-    (exercises.remove, lambda x, h, f, c: x, "wrong", "as they were"),
-    (exercises.remove, lambda x, h, f, c: torch.where(_top(h, 0.2), c, x), "wrong", "You change 4 and 4 pixels"),
-    (exercises.remove, _without_one_channel, "wrong", "You change 6 and 6 pixels"),
-    (exercises.remove, lambda x, h, f, c: x[:, 0], "wrong", "expected (2, 3, 4, 5)"),
-    (exercises.remove, lambda x, h, f, c: None, "not attempted", "return None"),
-    (exercises.remove, _raise, "wrong", "RuntimeError: oh"),
+    (exercises.keep_top, lambda x, h, f, c: x, "wrong", "as they were"),
+    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, 0.2), x, c), "wrong", "You keep 4 and 4 pixels"),
+    (exercises.keep_top, _but_one_channel, "wrong", "You keep 0 and 0 pixels"),
+    (exercises.keep_top, lambda x, h, f, c: x[:, 0], "wrong", "expected (2, 3, 4, 5)"),
+    (exercises.keep_top, lambda x, h, f, c: None, "not attempted", "return None"),
+    (exercises.keep_top, _raise, "wrong", "RuntimeError: oh"),
     (exercises.paired, _difference, "right", "cancels"),
     (exercises.paired, lambda a, b: torch.stack(_difference(a, b)), "right", "cancels"),
     (exercises.paired, lambda a, b: _difference(b, a), "wrong", "mine minus random"),

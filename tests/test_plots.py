@@ -143,6 +143,8 @@ def test_pictures_in_rows(images: Tensor) -> None:
     assert [axis.get_title() for axis in figure.axes] == ["a", "b\nc", "d", ""]
     assert np.allclose(np.asarray(figure.axes[1].images[0].get_array()), images[1].permute(1, 2, 0))
     plots.pictures([images[0, :1]]).canvas.draw()  # grey
+    named = plots.pictures(images, names=["first", "second"], columns=2)
+    assert [[text.get_text() for text in axis.texts] for axis in named.axes] == [["first"], [], ["second"], []]
 
 
 def test_an_answer_has_a_bar_per_class(images: Tensor) -> None:

@@ -52,7 +52,10 @@ def test_the_figure_shows_every_field(board: pd.DataFrame) -> None:
     axis = review.board(board).axes[0]
     words = {text.get_text() for text in axis.texts}
     for row in board.itertuples():
-        assert any(word.startswith(f"{row.value:.2f}".replace("-", "−")) for word in words)
+        assert any(word.startswith(f"{row.value:.2f}".replace("-0.00", "0.00").replace("-", "−")) for word in words)
+    assert not any("-" in word for word in words)
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert [line.get_ydata()[0] for line in axis.lines] == [names.index("edges (Sobel)") - 0.5]  # above the controls
     colours = {to_hex(patch.get_facecolor()[0]) for patch in axis.collections}
     assert colours == {review._VERDICTS[said][0] if said != "no interval" else "#ffffff" for said in set(board.verdict)}
 

@@ -6,7 +6,7 @@ from vislib.exercises.maps import explained, kept, support, typical
 from vislib.exercises.mystery import accuse
 from vislib.exercises.occlusion import own_fill, spread
 from vislib.exercises.reconstruction import roughness, survival
-from vislib.exercises.roar import paired, remove
+from vislib.exercises.roar import keep_top, paired
 from vislib.exercises.sanity import destroyed, ground
 from vislib.exercises.taxonomy import followed, inside
 
@@ -20,11 +20,11 @@ __all__ = [
     "ground",
     "inside",
     "integrate",
+    "keep_top",
     "kept",
     "most",
     "own_fill",
     "paired",
-    "remove",
     "roughness",
     "spread",
     "support",

@@ -9,44 +9,42 @@ from torch import Tensor
 from vislib.exercises._verdict import Verdict, attempt, tensor_verdict
 
 
-def remove(function: Callable[[Tensor, Tensor, float, Tensor], Tensor | None]) -> Verdict:
-    """Check `remove(images, heat, fraction, colour)`: the pixels that are ranked highest in each image become a colour."""
+def keep_top(function: Callable[[Tensor, Tensor, float, Tensor], Tensor | None]) -> Verdict:
+    """Check `keep_top(images, heat, fraction, colour)`: what is ranked highest in each image stays, the rest is a colour."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(2, 3, 4, 5, generator=generator)
     heat = torch.stack([torch.randperm(20, generator=generator).float().reshape(4, 5) for _ in images])
-    heat[0] *= 10  # one threshold for the whole batch would take all pixels from one image
+    heat[0] *= 10  # one threshold for the whole batch would keep pixels of one image alone
     colour, fraction = torch.tensor([0.1, 0.5, 0.9])[:, None, None], 0.3
 
-    def without(gone: Tensor) -> Tensor:
-        return torch.where(gone[:, None], colour, images)
+    def only(stays: Tensor, fill: Tensor | float = colour) -> Tensor:
+        return torch.where(stays[:, None], images, fill)
 
     def top(values: Tensor, share: float) -> Tensor:
         return values >= values.flatten(1).sort(descending=True).values[:, round(share * 20) - 1][:, None, None]
 
-    expected = without(top(heat, fraction))
+    best = top(heat, fraction)
+    expected = only(best)
     answer = attempt(function, images.clone(), heat.clone(), fraction, colour.clone())
     if bad := tensor_verdict(answer, (2, 3, 4, 5)):
         return bad
     whole = heat >= heat.flatten().sort(descending=True).values[round(fraction * 40) - 1]
     wrong = {
-        "You remove the pixels that are ranked lowest.": without(top(-heat, fraction)),
-        "You keep the pixels that are ranked highest and remove the others: that is KAR, at another fraction.": without(
-            ~top(heat, fraction)
-        ),
-        "You use one threshold for the whole batch; each image has its own ranking.": without(whole),
-        "You fill with black; fill with `colour`.": torch.where(top(heat, fraction)[:, None], 0.0, images),
-        "You fill with one number; `colour` has one for each channel.": torch.where(
-            top(heat, fraction)[:, None], colour.mean(), images
-        ),
+        "You keep the pixels that are ranked lowest.": only(top(-heat, fraction)),
+        "You remove the pixels that are ranked highest: that is ROAR. Keep them, and remove the others.": only(~best),
+        "The fraction is what stays; in yours it is what goes.": only(top(heat, 1 - fraction)),
+        "You use one threshold for the whole batch; each image has its own ranking.": only(whole),
+        "You fill with black; fill with `colour`.": only(best, 0.0),
+        "You fill with one number; `colour` has one for each channel.": only(best, colour.mean()),
         "You return the images as they were.": images,
     }
     if torch.allclose(answer.float(), expected, atol=1e-6):
-        return Verdict("right", "Right: each image loses its own highest pixels, in all channels at once.")
+        return Verdict("right", "Right: each image keeps its own highest pixels, in all channels at once.")
     for message, value in wrong.items():
         if torch.allclose(answer.float(), value, atol=1e-6):
             return Verdict("wrong", message)
-    gone = [(answer[i] != images[i]).any(0).sum().item() for i in range(2)]
-    return Verdict("wrong", f"You change {gone[0]} and {gone[1]} pixels of two images; expected 6 of 20 in each.")
+    stay = [(answer[i] == images[i]).all(0).sum().item() for i in range(2)]
+    return Verdict("wrong", f"You keep {stay[0]} and {stay[1]} pixels of two images; expected 6 of 20 in each.")
 
 
 def paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:

@@ -89,15 +89,22 @@ def figure(
 
 
 def pictures(
-    images: Tensor | Sequence[Tensor], titles: Sequence[str] = (), *, columns: int = 6, width: float = 9.0
+    images: Tensor | Sequence[Tensor],
+    titles: Sequence[str] = (),
+    *,
+    names: Sequence[str] = (),
+    columns: int = 6,
+    width: float = 9.0,
 ) -> "Figure":
-    """Draw images (N, C, H, W), pixels in [0, 1], in rows, each under its title."""
+    """Draw images (N, C, H, W), pixels in [0, 1], in rows, each under its title, and left of each row its name."""
     images = list(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     cell = width / columns
     made, axes = figure(rows, columns, (width, rows * (cell + 0.2 * lines)))
+    for axis, name in zip(axes[:, 0], names, strict=False):
+        axis.text(-0.06, 0.5, name, transform=axis.transAxes, ha="right", va="center")
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images, strict=False):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = "retrained; not retrained; the mask alone; retrained, {}; chance"  # in the order of the legend
 _ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
+_SHOWN = {"sobel": "edges (Sobel)"}
 
 
 def curves(
@@ -61,7 +62,7 @@ def curves(
             axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
         _before(axis, result, name, x)
         _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
-        axis.set_title(name)
+        axis.set_title(shown(name))
         axis.grid(alpha=0.25)
         axis.set(ylim=(0, 1.03), xticks=[10, 50, 90], yticks=[0, 0.5, 1])
     made.supxlabel(
@@ -74,6 +75,11 @@ def curves(
     handles = [lines[name] for name in named]
     made.legend(handles, named, loc="outside upper center", ncols=len(named), fontsize=10, frameon=False)
     return made
+
+
+def shown(name: str) -> str:
+    """Return the name of an explainer as a figure has it."""
+    return _SHOWN.get(name, name)
 
 
 def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFrame | None") -> None:
@@ -111,9 +117,8 @@ def differences(
             colour = (BLUE if row.verdict == better else ORANGE) if told else GREY
             axis.plot([row.low, row.high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
             axis.plot([row.mean], [place], "o" if told else "s", color=colour, markersize=6)
-        axis.set(
-            title=title, yticks=range(len(table)), yticklabels=list(table["explainer"]), ylim=(len(table) - 0.5, -0.5)
-        )
+        names = [shown(name) for name in table["explainer"]]
+        axis.set(title=title, yticks=range(len(table)), yticklabels=names, ylim=(len(table) - 0.5, -0.5))
         axis.grid(axis="x", alpha=0.25)
         axis.tick_params(left=False)
     made.supxlabel(xlabel, fontsize=11)
@@ -131,6 +136,6 @@ def agreement(
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.25)
     axis.margins(0.12)
-    labels = [_label(axis, torch.tensor([one[name], other[name]]), name, "black", bold=False) for name in names]
+    labels = [_label(axis, torch.tensor([one[name], other[name]]), shown(name), "black", bold=False) for name in names]
     spread_labels(made, axis, labels)
     return made
