@@ -25,7 +25,7 @@ from vislib.sanity import spearman
 
 SUSPECTS: Mapping[str, str] = {
     "mark": "it reads the die in the corner",
-    "colour": "it goes by the colour of the object",
+    "colour": "it relies on the colour of the object",
     "ground": "it takes the ground for the object",
     "pair": "it cannot tell two of its six kinds apart",
     "blind": "it is blind on one side of the image",
