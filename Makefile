@@ -15,7 +15,8 @@ SPREAD_FILES := -n auto --dist loadfile
 SPREAD_BROWSER := -n 2 --dist worksteal
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
-INSTALL := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
+# Modules are compiled when they are first imported, not all at once.
+INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt
 
 .PHONY: lab test lint unit nbval browser notebooks slides site handout bench clean
 .DEFAULT_GOAL := lab
