@@ -33,6 +33,19 @@ def test_links_to_files_lead_somewhere(path: Path) -> None:
                 assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
+def test_the_readme_says_of_each_notebook_what_it_says_itself() -> None:
+    rows = [
+        line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "(docs/thumbnails/" in line
+    ]
+    assert len(rows) == len(PATHS)
+    for path, row in zip(PATHS, rows, strict=True):
+        opening = read(path).cells[0].source
+        question, minutes = opening.splitlines()[0].lstrip("# "), re.search(r"\*\*Time:\*\* (\d+) minutes", opening)
+        assert minutes is not None
+        assert f"[{path.stem}](notebooks/{path.name}) | {question} | {minutes[1]}" in row
+        assert (ROOT / f"docs/thumbnails/{path.stem[:2]}.png").exists()
+
+
 def test_the_tiles_of_the_map_are_what_their_tool_draws() -> None:
     from tools import make_map
 

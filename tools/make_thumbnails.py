@@ -16,13 +16,13 @@ PICTURES = {
     "00_start_here": ("Two heatmaps on one scale", (0.0, 0.0, 0.6, 1.0)),
     "01_explanation_taxonomy": ("with another die", (0.0, 0.0, 0.42, 1.0)),
     "02_weight_pca": ("A map of 1,000 classes", (0.0, 0.0, 1.0, 1.0)),
-    "03_activation_tsne": ("Eight t-SNE maps", (0.48, 0.0, 1.0, 1.0)),
-    "04_occlusion": ("Five handwritten digits", (0.0, 0.0, 0.6, 1.0)),
-    "05_gradients": ("Four gradient maps", (0.0, 0.0, 0.5, 1.0)),
-    "06_input_reconstruction": ("strawberry and pizza", (0.5, 0.0, 1.0, 1.0)),
-    "07_sanity_checks": ("two heatmaps, A and B", (0.0, 0.0, 0.55, 1.0)),
-    "08_roar": ("Three panels for gradient", (0.0, 0.0, 0.7, 1.0)),
-    "09_review": ("A table of nine methods", (0.0, 0.0, 1.0, 1.0)),
+    "03_activation_tsne": ("Eight t-SNE maps", (0.5, 0.06, 1.0, 0.52)),
+    "04_occlusion": ("Five handwritten digits", (0.0, 0.0, 0.88, 0.67)),
+    "05_gradients": ("Four gradient maps", (0.0, 0.0, 0.455, 1.0)),
+    "06_input_reconstruction": ("Ten numbered pictures", (0.0, 0.0, 1.0, 0.66)),
+    "07_sanity_checks": ("two heatmaps, A and B", (0.0, 0.0, 0.49, 0.98)),
+    "08_roar": ("Six digits, and below each", (0.12, 0.0, 0.7, 0.76)),
+    "09_review": ("A table of nine methods", (0.18, 0.0, 1.0, 1.0)),
 }
 
 
