@@ -12,6 +12,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-saniti
 # Each core takes other tests; a process with one thread wastes nothing. A notebook's cells stay together.
 SPREAD := -n auto --dist worksteal
 SPREAD_FILES := -n auto --dist loadfile
+# A learner's kernel has as many threads as there are cores; they must not spin while the other browser's work.
 SPREAD_BROWSER := -n 2 --dist worksteal
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
@@ -22,17 +23,22 @@ INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c c
 .DEFAULT_GOAL := lab
 
 # A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
+define VENV
+@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v.major}.{v.minor}; call: make PYTHON=python3.12")'
+@test -x $(PY) || $(PYTHON) -m venv .venv
+endef
+
 .venv/.course: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v.major}.{v.minor}; call: make PYTHON=python3.12")'
-	@test -x $(PY) || $(PYTHON) -m venv .venv
+	$(VENV)
 	@echo "Installing the course into .venv (a few minutes, once) ..."
 	@$(INSTALL) -e .
 	@touch $@
 
-.venv/.dev: .venv/.course
-	@echo "Installing what the tests need ..."
+.venv/.dev: pyproject.toml constraints.txt
+	$(VENV)
+	@echo "Installing the course and what the tests need into .venv (a few minutes, once) ..."
 	@$(INSTALL) -e ".[dev,bench]"
-	@touch $@
+	@touch .venv/.course $@
 
 lab: .venv/.course  ## open the course in JupyterLab; options: make lab LAB_ARGS="--no-browser --port=8899"
 	$(PY) -m jupyterlab $(AS_ROOT) notebooks/00_start_here.ipynb $(LAB_ARGS)
@@ -52,7 +58,7 @@ nbval: .venv/.dev
 	OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD_FILES) $(NBVAL) notebooks/
 
 browser: .venv/.dev
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD_BROWSER) -m browser $(PYTEST_ARGS) tests/browser
+	OMP_WAIT_POLICY=passive $(PY) -m pytest $(SPREAD_BROWSER) -m browser $(PYTEST_ARGS) tests/browser
 
 notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
 	$(PY) tools/run_notebooks.py $(ONLY)

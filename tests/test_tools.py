@@ -115,6 +115,7 @@ def _notebook() -> nbformat.NotebookNode:
             typed(new_code_cell("1", outputs=[figure, cards], execution_count=1), "subslide"),
             typed(new_markdown_cell("Ask the room."), "notes"),
             typed(new_markdown_cell("left out"), "skip"),
+            typed(new_markdown_cell("[next](05_gradients.ipynb)"), "fragment"),
             typed(
                 new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[new_output("stream", text="asked")]), "slide"
             ),
@@ -134,12 +135,20 @@ def test_a_notebook_becomes_slides_with_notes_and_alt_texts() -> None:
     assert '<aside class="notes">' in page
     assert "Ask the room." in page
     assert "left out" not in page
+    assert 'href="05_gradients.html"' in page
     assert pages.Page(page).alts == ['a "map" of <b>']
     assert '<div class="cards">' in page
     assert "<section" in notebook.cells[1].outputs[1].data["text/html"]  # the notebook itself stays as it is
     assert [address for address in pages.Page(page).loads if pages.is_remote(address)] == []
     assert "vendor/mathjax/es5/tex-svg.js" in page
     assert slides.title_of(notebook) == "What is this?"
+
+
+def test_the_code_on_a_slide_does_not_say_the_caption_again() -> None:
+    source = 'plots.show(\n    plots.maps(heat),\n    alt="A map, \\"red\\".",\n    caption=f"Of {n}.",\n)\n'
+    source += 'show(maps, alt="a", caption="b")'
+    cell = slides.for_slides(new_notebook(cells=[new_code_cell(source)])).cells[0]
+    assert cell.source == "plots.show(\n    plots.maps(heat),\n)\nshow(maps,)"
 
 
 def test_everything_that_a_page_of_slides_loads_is_unpacked() -> None:
@@ -186,7 +195,8 @@ def test_a_handout_has_no_solutions_no_notes_and_no_outputs() -> None:
         new_markdown_cell(more),
     ]
     given = handout.for_students(notebook)
-    assert [c.source for c in given.cells if c.cell_type == "markdown"][1:] == ["left out", "Count.\n\nGo on.", more]
+    texts = [cell.source for cell in given.cells if cell.cell_type == "markdown"]
+    assert texts[1:] == ["left out", "[next](05_gradients.ipynb)", "Count.\n\nGo on.", more]
     assert not any(cell.outputs for cell in given.cells if cell.cell_type == "code")
 
 
