@@ -22,12 +22,12 @@ INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c c
 .PHONY: lab test lint unit nbval browser notebooks slides site handout bench clean
 .DEFAULT_GOAL := lab
 
-# A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
 define VENV
 @$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v.major}.{v.minor}; call: make PYTHON=python3.12")'
 @test -x $(PY) || $(PYTHON) -m venv .venv
 endef
 
+# A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.
 .venv/.course: pyproject.toml constraints.txt
 	$(VENV)
 	@echo "Installing the course into .venv (a few minutes, once) ..."

@@ -154,7 +154,7 @@ def test_integrated_gradients_is_complete_on_the_default_network() -> None:
     from vislib import data, models
 
     model = models.load()
-    photos = torch.cat([model.preprocess(data.photo(name)) for name in ("motorcycle", "cat")])
+    photos = torch.cat([model.preprocess(data.photo(name)) for name in ("coffee", "motorcycle", "cat", "palace")])
     with torch.no_grad():
         target = model(photos).argmax(1)
     heat = g.integrated_gradients(model, photos, target, steps=128)
