@@ -17,7 +17,7 @@ from vislib import _parametrisation, data, exercises, explore, models, results
 from vislib._lean import lean
 from vislib._parametrisation import COLOURS, PARAMETRISATIONS, move, variation
 from vislib.explain import Score, logit, probability
-from vislib.plots.reconstruction import spectra, spectrum, wishes
+from vislib.plots.reconstruction import spectra, spectrum
 from vislib.reconstruction import History, invert, moved, reconstruct, resized
 
 STILL: dict[str, Any] = {"shift": 0, "scale": 0, "rotate": 0}
@@ -421,12 +421,6 @@ def test_the_spectrum_of_a_wave_is_one_line() -> None:
     assert amplitude[4] > 1e4 * amplitude[torch.arange(16) != 4].max()
     figure = spectra({"a": wave, "b": torch.rand(2, 3, 32, 32)})
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["a", "b"]
-
-
-def test_wishes_have_a_row_per_network_and_a_title_per_class() -> None:
-    figure = wishes({"mystery": torch.rand(3, 3, 8, 8), "honest": torch.rand(3, 1, 8, 8)}, ["a", "b", "c"])
-    assert [axis.get_title() for axis in figure.axes] == ["a", "b", "c"] * 2
-    assert [axis.texts[0].get_text() for axis in figure.axes if axis.texts] == ["mystery", "honest"]
 
 
 def _survival(model: nn.Module, picture: Tensor, target: int, shifts: list[tuple[int, int]], sign: int = 1) -> float:

@@ -1,12 +1,12 @@
 """Figures of reconstructions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vislib.plots import BLUE, GREY, ORANGE, _picture, figure
+from vislib.plots import BLUE, GREY, ORANGE, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,22 +41,4 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     ticks = (1, 10, 100)
     axis.set_xticks(ticks, [str(t) for t in ticks])
     axis.grid(alpha=0.25)
-    return made
-
-
-def wishes(rows: Mapping[str, Tensor], titles: Sequence[str], *, width: float = 8.0) -> "Figure":
-    """Draw a row of pictures (N, C, H, W) per name, the name on its left, each picture under its title.
-
-    Args:
-        rows: name -> pictures, the same number in each row.
-        titles: one for each picture of a row.
-        width: of the figure, in inches.
-    """
-    cell = width / len(titles)
-    made, axes = figure(len(rows), len(titles), (width, len(rows) * (cell + 0.2)))
-    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
-        line[0].text(-0.06, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center")
-        for axis, picture, title in zip(line, pictures, titles, strict=True):
-            _picture(axis, picture)
-            axis.set_title(title)
     return made
