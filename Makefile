@@ -9,10 +9,10 @@ else
 PY := .venv/bin/python
 endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
-# Each core takes other tests; a process with one thread wastes nothing. A notebook's cells stay together.
+# Each core takes other tests; a process with one thread wastes nothing (with a learner's threads, `make notebooks` runs
+# all cells). A notebook's cells stay together.
 SPREAD := -n auto --dist worksteal
 SPREAD_FILES := -n auto --dist loadfile
-# A learner's kernel has as many threads as there are cores; they must not spin while the other browser's work.
 SPREAD_BROWSER := -n 2 --dist worksteal
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
@@ -58,7 +58,7 @@ nbval: .venv/.dev
 	OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD_FILES) $(NBVAL) notebooks/
 
 browser: .venv/.dev
-	OMP_WAIT_POLICY=passive $(PY) -m pytest $(SPREAD_BROWSER) -m browser $(PYTEST_ARGS) tests/browser
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD_BROWSER) -m browser $(PYTEST_ARGS) tests/browser
 
 notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
 	$(PY) tools/run_notebooks.py $(ONLY)

@@ -382,18 +382,19 @@ def test_a_corrupt_file_is_named_and_computed_again(kind: str, damage: str, tmp_
         ask()
 
 
+whole_sweep = partial(sweep, EXPLAINERS, TRAIN, TEST, fractions=(0.047, 0.3, 0.5), seeds=4, epochs=2)
 KILLED = """
 import os, random, sys, time
 from pathlib import Path
 import joblib, pandas, safetensors.torch, tqdm.auto
-from tests.test_roar import EXPLAINERS, TEST, TRAIN, linear, sweep
+from tests.test_roar import linear, whole_sweep
 
 def slow(seed):
     time.sleep(0.02)
     return linear(seed)
 
 folder, chance = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
-ask = lambda: sweep(EXPLAINERS, TRAIN, TEST, build_model=slow, fractions=(0.047, 0.3, 0.5), seeds=4, folder=folder)
+ask = lambda: whole_sweep(build_model=slow, folder=folder)
 finished = lambda: len(list(folder.glob("*.cell")))
 for _ in range(5):
     before = finished()
@@ -403,7 +404,7 @@ for _ in range(5):
         os._exit(0)
     while finished() == before and finished() < 48:
         time.sleep(0.001)
-    time.sleep(chance.uniform(0.0, 0.4))  # in which some more are finished
+    time.sleep(chance.uniform(0.0, 0.2))  # in which some more are finished
     os.kill(child, 9)
     os.waitpid(child, 0)
     print(finished(), flush=True)
@@ -420,7 +421,7 @@ def test_a_sweep_that_is_killed_five_times_gives_the_same_table(tmp_path: Path) 
     finished = [int(line) for line in run.stdout.split()]
     assert finished == sorted(finished)
     assert 0 < finished[0] < 48, f"the sweep was not interrupted: {finished}; seed {seed}"
-    whole = sweep(EXPLAINERS, TRAIN, TEST, fractions=(0.047, 0.3, 0.5), seeds=4)
+    whole = whole_sweep()
     pd.testing.assert_frame_equal(RoarResult.load(tmp_path / "table.json").table, whole.table, check_exact=True)
 
 

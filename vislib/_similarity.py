@@ -51,7 +51,7 @@ def ssim(a: Tensor, b: Tensor, *, absolute: bool = False) -> Tensor:
 
     def measure(x: Array, y: Array) -> float:
         return float(
-            structural_similarity(  # type: ignore[no-untyped-call]
+            structural_similarity(
                 x / np.abs(x).max(),
                 y / np.abs(y).max(),
                 data_range=1 if absolute else 2,
