@@ -151,9 +151,8 @@ def vargrad(
     for which, grads in noisy:
         if not started[which].any():
             first[which], started[which] = grads[:, 0], True
-        off = (
-            grads - first[which, None]
-        )  # from the first gradient: small numbers, so that the difference below is exact
+        # Measured from the first gradient the numbers are small, and the difference below is exact.
+        off = grads - first[which, None]
         total[which] += off.sum(1)
         squares[which] += off.square().sum(1)
     return (squares / n - (total / n).square()).clamp(min=0).sum(1)
