@@ -269,9 +269,8 @@ def test_the_effect_is_clear_in_nine_of_ten_seeds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [10, 11, 12])
-def test_the_effect_is_there_with_seeds_that_no_table_holds(seed: int) -> None:
-    row = recipe.shortcut(False, seed)
+def test_the_effect_is_there_with_a_seed_that_no_table_holds() -> None:
+    row = recipe.shortcut(False, 10)
     assert row["follows_mark"] > 0.9
     assert row["mask_overlap"] > 0.5
     assert row["occlusion_finds_mark"] > 0.9

@@ -165,6 +165,8 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     news = folders["settings"] / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     news.parent.mkdir(parents=True)
     news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    (folders["config"] / "labconfig").mkdir()  # nothing is built here, so nobody need ask Node.js whether it should be
+    (folders["config"] / "labconfig" / "page_config.json").write_text(json.dumps({"buildCheck": False}))
     progress = home / "progress" / "progress.sqlite"
     environment = os.environ | {
         "HOME": str(home),
