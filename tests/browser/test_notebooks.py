@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from flashcards.store import Store
 from tests.notebooks import FOLDER, PATHS, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -48,10 +47,9 @@ def answer_quiz(notebook: Any) -> None:
     notebook.page.keyboard.press("3")
     expect(head).not_to_have_text(before, timeout=20_000)
     end = time.monotonic() + 20
-    while not notebook.lab.progress.exists() and time.monotonic() < end:
+    while len(Store(notebook.lab.progress).reviews()) < 1 and time.monotonic() < end:
         time.sleep(0.05)
-    with closing(sqlite3.connect(notebook.lab.progress)) as log:
-        assert log.execute("SELECT count(*) FROM reviews").fetchone() == (1,)
+    assert len(Store(notebook.lab.progress).reviews()) == 1
 
 
 def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Callable[..., Any], lab: Any) -> None:
