@@ -37,7 +37,8 @@ def rows(path: Path, table: str = "reviews") -> list[Any]:
     if not path.exists():
         return []
     with closing(sqlite3.connect(path)) as db:
-        return db.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+        made = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()  # a moment after the file
+        return db.execute(f"SELECT * FROM {table} ORDER BY id").fetchall() if made else []
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
