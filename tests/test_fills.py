@@ -91,3 +91,24 @@ def test_a_colour_goes_to_the_channels(images: Tensor) -> None:
     colour = canvas(torch.tensor([0.1, 0.2, 0.3])[:, None, None], images)
     assert colour.shape == images.shape
     assert torch.equal(colour[:, 1], torch.full((3, 16, 16), 0.2))
+
+
+@pytest.mark.parametrize(("row", "col"), [(3, 4), (0, 4), (7, 4), (3, 0), (3, 9), (0, 0), (0, 9), (7, 0), (7, 9)])
+def test_inpainted_pixels_are_the_mean_of_their_neighbours(row: int, col: int) -> None:
+    """Solved here pixel by pixel, inside and at each border and corner, where a pixel has fewer neighbours."""
+    image = torch.rand(1, 2, 11, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    inside = [(y, x) for y in range(row, row + 4) for x in range(col, col + 3)]
+    matrix, known = np.zeros((12, 12)), np.zeros((12, 2))
+    for i, (y, x) in enumerate(inside):
+        for near in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if not (0 <= near[0] < 11 and 0 <= near[1] < 12):
+                continue
+            matrix[i, i] += 1
+            if near in inside:
+                matrix[i, inside.index(near)] -= 1
+            else:
+                known[i] += image[0, :, near[0], near[1]].numpy()
+    expected = np.linalg.solve(matrix, known).T.reshape(2, 4, 3)
+    at = (torch.tensor([place]) for place in (0, row, col))
+    (filled,) = fills.inpaint(image, *at, (4, 3))
+    torch.testing.assert_close(filled, torch.from_numpy(expected), rtol=0, atol=1e-9)

@@ -525,6 +525,19 @@ def test_a_patch_that_changes_nothing_gives_the_clean_answer_exactly() -> None:
     assert not torch.equal(result[1], ours.clean[1])
 
 
+def test_a_patch_that_changes_some_pixels_only_counts() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(128, 3)).eval()
+    image = torch.rand(1, 1, 8, 8)
+    image[..., :4, :4] = 0
+    covered = image.clone()
+    covered[..., 2:6, 2:6] = 0  # a quarter of it was black before
+    at = torch.tensor([2])
+    answer = IncrementalModel(model, image).run(torch.zeros(1, 1, 4, 4), at, at)
+    torch.testing.assert_close(answer, model(covered).detach())
+    assert not torch.allclose(answer, model(image))
+
+
 def test_no_positions() -> None:
     ours = IncrementalModel(_built(Residual), _random(0, 1, 3, 20, 24))
     nothing = torch.zeros(0, dtype=torch.int64)

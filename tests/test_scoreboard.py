@@ -42,6 +42,16 @@ def test_roar_is_paired_with_random_pixels(board: pd.DataFrame) -> None:
     assert row.value == pytest.approx(lost)
 
 
+def test_road_counts_what_is_lost_more_than_with_random_pixels(board: pd.DataFrame) -> None:
+    table = results.stored("roar_without")
+    chosen = table[(table.data == "shapes") & (table.fill == "linear") & (table.order == "most_first")]
+    curves = chosen.pivot(index="explainer", columns="fraction", values="accuracy")
+    lost = curves.loc["random"] - curves.loc["gradient"]
+    row = board[(board.test == "ROAD") & (board.explainer == "gradient")].iloc[0]
+    assert row.value == pytest.approx(np.trapezoid(lost, lost.index) / (lost.index.max() - lost.index.min()))
+    assert row.value > 0
+
+
 def test_a_random_map_gains_nothing_on_itself() -> None:
     assert tried("random") == {
         name: [0.0, 0.0, 0.0] for name in ("insertion", "pointing_game", "mass_inside", "deletion")

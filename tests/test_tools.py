@@ -207,3 +207,16 @@ def test_no_solution_of_the_course_is_handed_out(tmp_path: Path) -> None:
     assert len(written) == 10
     assert not any("<summary>Solution" in path.read_text(encoding="utf-8") for path in written)
     assert (tmp_path / "handout" / "map" / "08.svg").exists()
+
+
+def test_what_belongs_to_one_run_is_stripped() -> None:
+    view = new_output("display_data", {run_notebooks.WIDGET_VIEW: {"model_id": "x"}, "text/html": "<p>plain</p>"})
+    halves = [new_output("stream", name="stdout", text=text) for text in ("a", "b")]
+    cell = new_code_cell("1", outputs=[view, *halves], metadata={"execution": {"started": "now"}})
+    notebook = new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+    run_notebooks.strip(notebook)
+    (cell,) = notebook.cells
+    assert "widgets" not in notebook.metadata
+    assert "execution" not in cell.metadata
+    assert cell.id == "cell-00"
+    assert [output.get("text") or list(output.data) for output in cell.outputs] == [["text/html"], "ab"]

@@ -100,6 +100,12 @@ def test_the_module_runs_as_a_program(tmp_path):
     assert (tmp_path / "x.apkg").stat().st_size > 100_000
 
 
+def test_retention_counts_reviews_of_a_later_day_only():
+    start = utc_now()
+    days = [(0, Grade.GOOD), (0.1, Grade.GOOD), (2, Grade.AGAIN), (2.1, Grade.GOOD), (9, Grade.EASY)]
+    assert statistics.retention(Review("t.a", start + timedelta(days=d), grade) for d, grade in days) == (1, 2)
+
+
 def test_calibration_counts_first_answers_only(progress_file):
     fill(progress_file)
     levels = statistics.calibration(Store(progress_file).predictions())

@@ -86,6 +86,7 @@ def test_remembered_counts_from_the_first_success_after_the_last_miss():
     state = replay(log([(Grade.GOOD, 0), (Grade.AGAIN, 10), (Grade.GOOD, 1), (Grade.GOOD, 7)]))["t.a"]
     assert state.remembered == timedelta(days=7)
     assert state.lapses == 1
+    assert replay([Review("t.a", START, Grade.AGAIN)])["t.a"].lapses == 0  # what was never known is not forgotten
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,11 @@ def test_a_room_is_counted_and_nothing_is_kept(progress_file):
     assert not progress_file.exists()
 
 
+@pytest.mark.parametrize("options", [["yes", "no"], ["none", "one", "two", "three"]])
+def test_who_guesses_is_as_sure_as_chance(options):
+    assert flashcards.predict("t.sure", "What?", options, 0).levels[0] == ("guessing", 1 / len(options))
+
+
 def test_a_prediction_without_record_keeps_nothing(progress_file):
     screen = Screen(asked(record=False).widget())
     screen.press("A")
