@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import flashcards
 from tests.notebooks import FOLDER, PATHS, problems, read
 from tools.run_notebooks import HIDDEN, fold
 
@@ -44,6 +45,28 @@ def test_the_readme_says_of_each_notebook_what_it_says_itself() -> None:
         assert minutes is not None
         assert f"[{path.stem}](notebooks/{path.name}) | {question} | {minutes[1]}" in row
         assert (ROOT / f"docs/thumbnails/{path.stem[:2]}.png").exists()
+
+
+def _stale(notebook: nbformat.NotebookNode, name: str) -> list[str]:
+    """Return which stored quiz or exam is not what its cards say now."""
+    stored = {
+        c.source: "".join(o.get("data", {}).get("text/html", "") for o in c.get("outputs", [])) for c in notebook.cells
+    }
+    now = {f'quiz("{name}")': flashcards.quiz(name), "exam()": flashcards.exam()}
+    pages = {source: shown._repr_mimebundle_()["text/html"] for source, shown in now.items() if source in stored}
+    return [source for source, page in pages.items() if stored[source] != page]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_stored_quizzes_and_the_stored_exam_are_up_to_date(path: Path) -> None:
+    notebook = read(path)
+    assert _stale(notebook, path.stem) == [], f"run: make notebooks ONLY={path.stem}"
+    asked = [cell for cell in notebook.cells if cell.source in (f'quiz("{path.stem}")', "exam()")]
+    assert len(asked) == (2 if path.stem == "09_review" else 1)
+    for cell in asked:  # the test can tell
+        page = cell.outputs[0].data
+        page["text/html"] = page["text/html"].replace("?", "!", 1)
+    assert sorted(_stale(notebook, path.stem)) == sorted(cell.source for cell in asked)
 
 
 def test_the_tiles_of_the_map_are_what_their_tool_draws() -> None:
