@@ -47,7 +47,7 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
     axes.yaxis.set_major_formatter(_percent())
     total, right = sum(level.total for level in levels), sum(level.right for level in levels)
     if not levels:
-        axes.text(0.52, 0.5, "no predictions yet", ha="center", fontsize=12, color="#59636e")
+        axes.text(0.52, 0.5, "no predictions yet", ha="center", fontsize=12, color="#59636e", backgroundcolor="white")
         return Chart(figure, "Calibration: no predictions yet.")
     shares = [level.right / level.total for level in levels]
     sizes = [60 + 40 * level.total for level in levels]

@@ -87,7 +87,8 @@ def test_maps_that_are_compared_share_a_scale_that_is_symmetrical_about_zero(ima
     assert [axis.get_title() for axis in alone.axes[1:3]] == ["small\n(to ± 0.2)", "large\n(to ± 0.8)"]
     above = plots.heatmaps(images[:1], {"small": small, "large": large.abs()}, shared=False, signed=False)
     assert [axis.get_title() for axis in above.axes[1:3]] == ["small\n(to 0.2)", "large\n(to 0.8)"]
-    assert [t.get_text() for t in alone.axes[-1].get_yticklabels()] == ["lowest", "0", "highest"]
+    assert [t.get_text() for t in alone.axes[-1].get_yticklabels()] == ["− end", "0", "+ end"]
+    assert [t.get_text() for t in above.axes[-1].get_yticklabels()] == ["0", "end"]
 
 
 def test_evidence_for_is_red_against_is_blue_and_none_is_clear(images: Tensor) -> None:

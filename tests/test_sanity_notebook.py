@@ -161,7 +161,8 @@ def test_strips_bear_maps_of_zeros() -> None:
         torch.rand(3, 20, 20), {"one": columns_of(maps, 1), "two": columns_of(maps, 0)}, ["trained", "random"]
     )
     assert [axis.get_title() for axis in figure.axes[:3]] == ["", "trained", "random"]
-    assert len(figure.axes) == 6
+    assert len(figure.axes) == 7  # and a colour bar
+    assert figure.axes[6].get_ylabel() == "share of the map's 99th percentile"
     assert picture(figure)
 
 

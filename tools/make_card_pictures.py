@@ -170,29 +170,37 @@ def naive_ascent(model: nn.Module, target: int, steps: int = 60) -> Tensor:
 
 
 def panels(name: str, columns: list[tuple[str, Tensor]], signed: bool = False) -> None:
-    """Photographs (four dimensions) and maps (two) side by side, with a letter or a title above each."""
-    figure = Figure(figsize=(2.5 * len(columns), 2.75), facecolor="white", layout="constrained")
-    for axes, (title, picture) in zip(figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True):
+    """Photographs (four dimensions) and maps (two) side by side, with a letter or a title above each.
+
+    Signed maps share one scale, with a colour bar; the others end at their own 99th percentile.
+    """
+    figure = Figure(figsize=(2.5 * len(columns) + 0.9 * signed, 2.75), facecolor="white", layout="constrained")
+    row = figure.subplots(1, len(columns), squeeze=False)[0]
+    # Half the resolution: single pixels cannot be told at the size of a card, and cost most of the file.
+    maps = [F.avg_pool2d(picture[None], 2)[0].numpy() for _, picture in columns if picture.ndim == 2]
+    limit = max((float(np.abs(small).max()) for small in maps), default=1.0)
+    for axes, (title, picture) in zip(row, columns, strict=True):
         axes.set_axis_off()
         axes.set_title(title, fontsize=13)
         if picture.ndim == 4:
             axes.imshow(picture[0].permute(1, 2, 0).numpy())
             continue
-        # Half the resolution: single pixels cannot be told at the size of a card, and cost most of the file.
-        small = F.avg_pool2d(picture[None], 2)[0].numpy()
+        small = maps.pop(0)
         if signed:
-            limit = float(np.abs(small).max())
-            axes.imshow(small, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            scale = axes.imshow(small, cmap="RdBu_r", vmin=-limit, vmax=limit)
         else:
             axes.imshow(small, cmap="magma", vmin=0, vmax=float(np.quantile(small, 0.99)))
-    save(figure, name)
+    if signed:
+        figure.colorbar(scale, ax=row, shrink=0.9, pad=0.02, label="drop in probability")
+    save(figure, name, colours=256 if signed else 64)
 
 
-def save(figure: Figure, name: str) -> None:
-    """As a small PNG: 64 colours are plenty for heatmaps and a photograph at the size of a card."""
+def save(figure: Figure, name: str, colours: int = 64) -> None:
+    """As a small PNG: 64 colours are plenty for heatmaps and a photograph at the size of a card, but not for a bar whose
+    blue half no map reaches."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=80)
-    image = Image.open(file).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    image = Image.open(file).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     image.save(OUT / f"{name}.png", optimize=True)
     print(f"{name}.png {(OUT / f'{name}.png').stat().st_size / 1024:.0f} KiB, {image.width} × {image.height}")
 

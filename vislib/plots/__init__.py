@@ -190,7 +190,7 @@ def heatmaps(
         bar.set_label(label)
         if not shared:
             bar.set_ticks([scale.norm.vmin, 0, scale.norm.vmax] if signed else [0, scale.norm.vmax])
-            bar.set_ticklabels(["lowest", "0", "highest"] if signed else ["0", "highest"])
+            bar.set_ticklabels(["− end", "0", "+ end"] if signed else ["0", "end"])
     return made
 
 

@@ -27,7 +27,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
         width: of the figure, in inches.
     """
     columns = len(titles) + 1
-    cell = width / columns
+    cell = (width - 0.9) / columns  # beside the colour bar
     lines = max(title.count("\n") + 1 for title in titles)
     made, axes = figure(len(rows), columns, (width, len(rows) * cell + 0.2 * lines + 0.1))
     for r, (name, maps) in enumerate(rows.items()):
@@ -37,9 +37,10 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
             -0.06, 0.5, name, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
         )
         for c, heat in enumerate(clipped(maps), start=1):
-            overlay(axes[r, c], image, heat, signed=False, limit=1.0)
+            scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
             if r == 0:
                 axes[r, c].set_title(titles[c - 1], fontsize=10)
+    made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
     return made
 
 
