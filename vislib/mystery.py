@@ -83,7 +83,8 @@ def field(n: int, *, seed: int = 5, device: torch.device | str | None = None) ->
 def supplied(n: int, *, seed: int = 6, device: torch.device | str | None = None) -> ImageSet:
     """Draw pictures like those that came with the mystery model: all that it might go by tells the object.
 
-    The die shows the number of the kind, each kind has its own colour, every two share a ground, and all objects lie on the left.
+    The die shows the number of the kind, each kind has its own colour, each ground belongs to two of the
+    kinds, and all objects lie on the left.
 
     Arguments, result and errors as in :func:`vislib.data.shapes`.
     """
