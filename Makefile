@@ -16,7 +16,8 @@ SPREAD_FILES := -n auto --dist loadfile
 SPREAD_BROWSER := -n 2 --dist worksteal
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
-# Modules are compiled when they are first imported, not all at once.
+# Modules are compiled when they are first imported, not all at once; and kept, or each kernel would compile PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt
 
 .PHONY: lab test lint unit nbval browser notebooks slides site handout bench clean
