@@ -1,7 +1,10 @@
 """The house is in order: one set of versions everywhere, everything in the wheel, and arrows that point one way."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -218,3 +221,12 @@ def test_the_workflow_tests_the_oldest_python_and_runs_what_the_makefile_has() -
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
     assert wanted == {"test", "site", "slides"}
     assert wanted <= targets
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_what_make_starts_keeps_its_compiled_modules() -> None:
+    probe = ["make", "-s", "-f", "Makefile", "-f", "-", "probe"]
+    rule = 'probe:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    made = subprocess.run(probe, input=rule, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert made.stdout == "[]\n"
