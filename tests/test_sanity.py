@@ -91,6 +91,18 @@ def test_the_weights_do_not_depend_on_the_layout_in_memory(net: Classifier, imag
     assert all(torch.equal(a, b) for a, b in zip(plain, weights(), strict=True))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_statistics_are_exact_in_every_layout(layout: torch.memory_format) -> None:
+    net = Classifier(SmallCNN(classes=5, size=64, widths=(6, 6), hidden=8), input_size=64).eval()
+    images = torch.rand(8, 3, 64, 64)
+    *_, (_, network) = randomised(net.to(memory_format=layout), images)
+    norm, seen = network.get_submodule("network.norm1"), list[Tensor]()
+    norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].double()))
+    network(images)
+    torch.testing.assert_close(norm.running_var.double(), seen[0].var((0, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(norm.running_mean.double(), seen[0].mean((0, 2, 3)), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("order", ["output_first", "independent"])
 def test_what_is_random_at_each_step(order: Any, net: Classifier, images: Tensor) -> None:
     steps = list(randomised(net, images, order=order))
