@@ -74,7 +74,7 @@ def test_off_keeps_to_memory_for_as_long_as_the_process_lives(monkeypatch):
 
 
 _GRADER = """
-import sys
+import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from flashcards.progress import Progress
@@ -83,8 +83,10 @@ from flashcards.store import Store
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 log = Progress(Store(path))
 for i in range(count):
+    began = time.perf_counter()
     log.record(Review(f"{name}.c{i}", datetime.now(UTC), Grade.GOOD))
     print(i if not log.notice else log.notice, flush=True)
+    time.sleep(time.perf_counter() - began)  # SQLite's lock has no queue: who never pauses starves the other one
 """
 
 
