@@ -97,6 +97,7 @@ def test_the_statistics_are_exact_in_every_layout(layout: torch.memory_format) -
     images = torch.rand(8, 3, 64, 64)
     *_, (_, network) = randomised(net.to(memory_format=layout), images)
     norm, seen = network.get_submodule("network.norm1"), list[Tensor]()
+    assert not norm._forward_pre_hooks  # what was hung on for the calibration is gone
     norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].double()))
     network(images)
     torch.testing.assert_close(norm.running_var.double(), seen[0].var((0, 2, 3)), rtol=1e-6, atol=0)

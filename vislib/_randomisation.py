@@ -188,8 +188,8 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     layout, where it sums in double precision, by 1e-7; and a deep random network magnifies that.
     """
 
-    def plain(norm: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (inputs[0].contiguous(),)
+    def plain(norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(x.contiguous() for x in inputs)
 
     handles = [norm.register_forward_pre_hook(plain) for norm in norms]
     for norm in norms:
