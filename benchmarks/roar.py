@@ -27,10 +27,10 @@ from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
 from vislib import controls, data, models, nets
-from vislib._removal import Removal, Removed, ranks
-from vislib._sweep import BuildModel
 from vislib.data import ImageSet
 from vislib.roar import Maps, roar
+from vislib.roar.removal import Removal, Removed, ranks
+from vislib.roar.sweep import BuildModel
 from vislib.training import accuracy, fit
 
 TABLE = Path(__file__).with_suffix(".md")

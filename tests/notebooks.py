@@ -144,7 +144,7 @@ def _code(cells: list[Any]) -> list[str]:
             if re.search(r"https?://|urlopen|urlretrieve|requests\.get|download=True", source):
                 found.append(f"cell {number} downloads something")
             if re.search(r"matplotlib|\bplt\.|\.imshow\(", source):
-                found.append(f"cell {number} has plotting code; expected a function of vislib.plots")
+                found.append(f"cell {number} has plotting code; expected a function of vislib.course.plots")
         stored = source + "".join(_text(o) for o in cell.get("outputs", []))
         if re.search(r"/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\", stored):
             found.append(f"cell {number} has an absolute path")

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from tests import public
 from tests.state import unchanged
-from vislib import controls, data, explore, gradients, models, nets, sanity, training
-from vislib._check import check_eval, pair
+from vislib import controls, data, gradients, models, nets, sanity, training
+from vislib.course import explore
+from vislib.explain import check_eval, pair
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid

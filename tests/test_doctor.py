@@ -9,8 +9,8 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from vislib import __main__ as command
 from vislib import data, models
+from vislib.course import doctor as command
 
 TITLES = ["Python", "packages", "device", "machine", "models", "photos", "forward pass"]
 

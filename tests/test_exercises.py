@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vislib import exercises
-from vislib.exercises import Verdict
+from vislib.course import exercises
+from vislib.course.exercises import Verdict
 from vislib.fills import FILLS
 
 

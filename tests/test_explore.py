@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import explore
+from vislib.course import explore
 from vislib.fills import canvas
 from vislib.models import Classifier
 

@@ -203,7 +203,7 @@ def test_a_result_or_a_documented_error(name: str) -> None:
                 result = routine(**chosen)
                 result = list(result) if inspect.isgenerator(result) else result
             except Exception as error:
-                assert _documented(error), f"{type(error).__name__}: {error}"  # noqa: PT017
+                assert _documented(error), f"{type(error).__name__}: {error}"
                 return
         for tensor in _tensors(vars(result) if hasattr(result, "__dataclass_fields__") else result):
             assert not bool(tensor.isnan().any()), "NaN"

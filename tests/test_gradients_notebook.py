@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import exercises, explore
+from vislib.course import exercises, explore
+from vislib.course.plots.gradients import by_word, clipped
 from vislib.models import Classifier
-from vislib.plots.gradients import by_word, clipped
 
 
 def _mid(slope: Any, x: Tensor, start: Tensor, steps: int, shift: float = 0.5) -> Tensor:

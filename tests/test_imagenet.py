@@ -2,8 +2,8 @@
 
 import pytest
 
-from vislib import imagenet
-from vislib.models import _imagenet_classes
+from vislib.course import imagenet
+from vislib.models.pretrained import imagenet_classes
 
 MEMBERS = {
     "dogs": "Chihuahua, Mexican hairless, beagle, toy poodle",  # the first and the last class of the range among them
@@ -23,7 +23,7 @@ MEMBERS = {
 
 
 def _names(group: str) -> list[str]:
-    classes = _imagenet_classes()
+    classes = imagenet_classes()
     return [classes[k] for k in (imagenet.groups() == imagenet.GROUPS.index(group)).nonzero()[:, 0].tolist()]
 
 
@@ -40,7 +40,7 @@ def test_every_class_has_one_group_and_the_sizes_are_those_of_the_text() -> None
 
 
 def test_the_ranges_end_where_the_kind_ends() -> None:
-    classes = _imagenet_classes()
+    classes = imagenet_classes()
     groups = [imagenet.GROUPS[k] for k in imagenet.groups().tolist()]
     borders = {classes[i]: (groups[i - 1], groups[i]) for i in range(1, 398) if groups[i] != groups[i - 1]}
     assert borders["Chihuahua"] == ("other mammals", "dogs")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["torchvision", "timm", "sklearn", "skimage", "scipy", "matplotlib", "IPython", "pandas", "openTSNE", "captum"]
-WIDGETS = ["ipywidgets", "IPython"]  # which vislib.explore, the one package with widgets, may import
+WIDGETS = ["ipywidgets", "IPython"]  # which vislib.course.explore, the one package with widgets, may import
 
 SCRIPT = """
 import importlib, json, sys
@@ -26,8 +26,8 @@ def test_no_module_imports_a_heavy_library() -> None:
     """One process imports them all, in an order in which `explore` comes last and hides nothing."""
     paths = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "vislib").rglob("*.py")]
     modules = [".".join(p.parts).removesuffix(".__init__") for p in paths]
-    assert {"vislib", "vislib.plots", "vislib.plots.maps"} <= set(modules)
-    modules.sort(key=lambda name: (name.startswith("vislib.explore"), name))
+    assert {"vislib", "vislib.course.plots", "vislib.course.plots.maps"} <= set(modules)
+    modules.sort(key=lambda name: (name.startswith("vislib.course.explore"), name))
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(modules)],
         cwd=ROOT,
@@ -39,7 +39,7 @@ def test_no_module_imports_a_heavy_library() -> None:
     )
     imported: dict[str, list[str]] = json.loads(result.stdout)
     assert imported.keys() == set(modules)
-    assert "ipywidgets" in imported["vislib.explore"]  # or the list above would be blind
+    assert "ipywidgets" in imported["vislib.course.explore"]  # or the list above would be blind
     for module, libraries in imported.items():
-        forbidden = {*HEAVY, *WIDGETS} - (set(WIDGETS) if module.startswith("vislib.explore") else set())
+        forbidden = {*HEAVY, *WIDGETS} - (set(WIDGETS) if module.startswith("vislib.course.explore") else set())
         assert forbidden.isdisjoint(libraries), f"{module} imports {sorted(forbidden.intersection(libraries))}"

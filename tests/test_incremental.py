@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import _memory, incremental
+from vislib import incremental, memory
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion_grid
@@ -592,13 +592,13 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        list(_memory.halving(_places(0, 4, 9).numpy(), 2, fails))
+        list(memory.halving(_places(0, 4, 9).numpy(), 2, fails))
 
 
 def test_the_largest_activation_is_measured() -> None:
     model = nn.Sequential(nn.Conv2d(3, 50, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(50, 2))
     with torch.no_grad():
-        assert _memory.largest_activation(model, torch.zeros(2, 3, 8, 8)) == 2 * 50 * 64 * 4
+        assert memory.largest_activation(model, torch.zeros(2, 3, 8, 8)) == 2 * 50 * 64 * 4
 
 
 def test_memory_is_flat_in_the_number_of_positions() -> None:

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from vislib import _checkpoint, exercises, models, mystery, results
-from vislib._recipes import mystery as recipe
-from vislib.exercises import Verdict
-from vislib.mystery import CLUES, SUSPECTS
+from experiments import mystery as recipe
+from vislib import models
+from vislib.course import exercises, mystery, results
+from vislib.course.exercises import Verdict
+from vislib.course.mystery import CLUES, SUSPECTS
+from vislib.models import checkpoints
 from vislib.training import accuracy
 
 SHIPPED = {fault: f"mystery_{name}" for name, fault in recipe.FAULTS.items()}
@@ -26,7 +28,7 @@ def table() -> pd.DataFrame:
 
 
 def test_every_fault_is_shipped_once_and_drawn_by_some_seed() -> None:
-    assert {_checkpoint.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
+    assert {checkpoints.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
     assert mystery.drawn(3) == mystery.drawn(3)
     assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # so say notebook 00 and the README
 
@@ -36,7 +38,7 @@ def test_the_model_does_not_say_which_it_is() -> None:
     assert model.name == "mystery"
     assert not model.training
     assert not any(name in repr(model) for name in SUSPECTS)
-    assert len({(_checkpoint.FOLDER / f"{name}.safetensors").stat().st_size // 100 for name in SHIPPED.values()}) == 1
+    assert len({(checkpoints.FOLDER / f"{name}.safetensors").stat().st_size // 100 for name in SHIPPED.values()}) == 1
 
 
 def test_the_seed_is_an_argument_or_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +91,7 @@ def test_nobody_has_seen_the_pictures_of_the_clues(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("name", SHIPPED.values())
 def test_a_shipped_network_is_as_good_on_its_own_pictures_as_its_header_says(name: str) -> None:
     share = accuracy(models.trained(name, device="cpu"), mystery.supplied(216, device="cpu"))
-    assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.01)
+    assert share == pytest.approx(float(checkpoints.facts(name)["accuracy"]), abs=0.01)
 
 
 def test_each_network_is_good_where_its_fault_spares_it_and_falls_where_it_bites(table: pd.DataFrame) -> None:

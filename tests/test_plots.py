@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from vislib import plots
+from vislib.course import plots
 
 pytestmark = pytest.mark.filterwarnings("error")
 

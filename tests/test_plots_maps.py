@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from torch import Tensor
 
-from vislib import imagenet, models
+from vislib import models
+from vislib.course import imagenet
+from vislib.course.plots import maps as plots_maps
 from vislib.embedding import class_weights, pca
-from vislib.plots import maps as plots_maps
 
 pytestmark = pytest.mark.filterwarnings("error")
 

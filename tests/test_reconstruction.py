@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import _parametrisation, data, exercises, explore, models, results
-from vislib._lean import lean
-from vislib._parametrisation import COLOURS, PARAMETRISATIONS, move, variation
+from vislib import data, models
+from vislib.course import exercises, explore, results
+from vislib.course.plots.reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
-from vislib.plots.reconstruction import spectra, spectrum
-from vislib.reconstruction import History, invert, moved, reconstruct, resized
+from vislib.incremental.lean import lean
+from vislib.reconstruction import History, invert, moved, parametrisation, reconstruct, resized
+from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, move, variation
 
 STILL: dict[str, Any] = {"shift": 0, "scale": 0, "rotate": 0}
 SMALL: dict[str, Any] = {"size": 16, "steps": 6}
@@ -180,7 +181,7 @@ def test_a_number_of_the_fourier_parametrisation_is_a_wave_that_falls_with_its_f
         expected = (2 * math.pi * k * torch.arange(32) / 32).cos() * wave.max()
         torch.testing.assert_close(wave, expected.expand(32, 32), rtol=0, atol=1e-5)
         heights.append(float(wave.max()))
-    decay = _parametrisation.DECAY
+    decay = parametrisation.DECAY
     assert heights[0] / heights[1] == pytest.approx(2**decay, rel=1e-3)
     assert heights[0] / heights[2] == pytest.approx(8**decay, rel=1e-3)
 
@@ -189,7 +190,7 @@ def test_a_number_of_the_fourier_parametrisation_is_a_wave_that_falls_with_its_f
 def test_every_picture_can_be_written_in_fourier(side: int) -> None:
     picture = 0.1 + 0.8 * torch.rand(1, 3, side, side, generator=_generator())
     plain = torch.einsum("cd,bdhw->bchw", torch.tensor(COLOURS).inverse(), picture.logit())
-    waves = torch.fft.rfft2(plain, norm="ortho") * _parametrisation.frequencies(side, side) ** _parametrisation.DECAY
+    waves = torch.fft.rfft2(plain, norm="ortho") * parametrisation.frequencies(side, side) ** parametrisation.DECAY
     back = PARAMETRISATIONS["fourier"].picture(torch.view_as_real(waves), (3, side, side))
     torch.testing.assert_close(back, picture, rtol=0, atol=1e-4)
 
@@ -266,7 +267,7 @@ def test_moved_copies_of_each_image(images: Tensor) -> None:
 
 @pytest.mark.parametrize(("shift", "scale", "rotate"), [(3, 0.0, 0.0), (0, 0.2, 0.0), (0, 0.0, 30.0)])
 def test_moves_stay_within_their_limits(shift: int, scale: float, rotate: float) -> None:
-    draws = torch.stack([_parametrisation.draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
+    draws = torch.stack([parametrisation.draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
     largest = (draws - torch.tensor([0.0, 1, 0, 0])).abs().amax(0)
     limits = torch.tensor([math.radians(rotate), scale, shift, shift])
     assert (largest <= limits + 1e-6).all()

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from vislib import results
-from vislib._check import refuses
-from vislib.results import Recipe, compute, read, recompute, stored
+from experiments.recipe import Recipe, compute, recompute
+from vislib.course import results
+from vislib.course.results import read, stored
+from vislib.explain import refuses
 
 
 def _square(x: int, y: int) -> dict[str, float]:
@@ -148,7 +149,7 @@ def test_a_random_cell_comes_out_again(name: str) -> None:
 
 
 def test_the_command_refuses_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
-    from vislib.__main__ import main
+    from vislib.course.doctor import main
 
     assert main(["results", "nonsense"]) == 1
     assert "expected one of" in capsys.readouterr().err

@@ -19,11 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import _linear_imputation, _removal, _sweep, controls, fills
-from vislib._intervals import interval, verdict
-from vislib._removal import Removal, Removed
+from vislib import controls, fills
 from vislib.data import ImageSet
-from vislib.roar import Maps, RoadResult, RoarResult, heatmaps, road, roar
+from vislib.intervals import interval, verdict
+from vislib.roar import Maps, RoadResult, RoarResult, heatmaps, imputation, removal, road, roar
+from vislib.roar import sweep as sweeps
+from vislib.roar.removal import Removal, Removed
 from vislib.training import fit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,13 +165,13 @@ def test_all_explainers_have_the_same_weights_and_the_same_order(monkeypatch: py
     seen: dict[tuple[str, int], list[str]] = {}
 
     def spy(model: nn.Module, data: ImageSet, *, seed: int, **options: Any) -> list[float]:
-        start = _sweep.state(model)
+        start = sweeps.state(model)
         history = fit(model, data, seed=seed, **options)
         key = seed, data.images.how.fraction  # type: ignore[attr-defined]
         seen.setdefault(key, []).append(f"{start} {data.labels.tolist()}")  # type: ignore[arg-type]
         return history
 
-    monkeypatch.setattr(_sweep, "fit", spy)
+    monkeypatch.setattr(sweeps, "fit", spy)
     result = sweep(EXPLAINERS, TRAIN, TEST, fractions=(0.0, 0.3), seeds=3)
     assert len(seen) == 6
     for starts in seen.values():
@@ -196,22 +197,22 @@ def test_the_random_state_of_the_caller_does_not_matter() -> None:
 
 def test_ranks_are_the_order_of_the_heatmap_in_small_integers() -> None:
     heat = torch.tensor([[[0.1, 0.9], [0.5, -1.0]]])
-    ranks = _removal.ranks(heat, 0)
+    ranks = removal.ranks(heat, 0)
     assert ranks.tolist() == [[[2, 0], [1, 3]]]
     assert ranks.dtype == torch.int16
-    assert _removal.ranks(torch.rand(1, 200, 200), 0).dtype == torch.int32
+    assert removal.ranks(torch.rand(1, 200, 200), 0).dtype == torch.int32
 
 
 def test_ties_are_broken_by_chance_in_each_image_and_by_the_seed() -> None:
     flat = torch.zeros(600, SIDE, SIDE)
-    ranks = _removal.ranks(flat, 0)
-    assert torch.equal(ranks, _removal.ranks(flat, 0))
-    assert not torch.equal(ranks, _removal.ranks(flat, 1))
+    ranks = removal.ranks(flat, 0)
+    assert torch.equal(ranks, removal.ranks(flat, 0))
+    assert not torch.equal(ranks, removal.ranks(flat, 1))
     assert torch.equal(ranks.flatten(1).sort(1).values, torch.arange(SIDE**2, dtype=torch.int16).expand(600, -1))
     often = (ranks < 32).float().mean(0)  # each place is in the upper half of half the images
     assert float((often - 0.5).abs().max()) < 4.5 * 0.5 / 600**0.5
     flat[:, 0, 0] = 1
-    assert (_removal.ranks(flat, 0)[:, 0, 0] == 0).all()
+    assert (removal.ranks(flat, 0)[:, 0, 0] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_what_is_removed(fraction: float, keep: bool, gone: list[int]) -> None:
 
 def test_removed_pixels_get_the_mean_of_the_training_set_and_nothing_masked_is_stored() -> None:
     images = torch.rand(5, 3, 4, 4)
-    ranks, colour = _removal.ranks(images.mean(1), 0), _sweep.mean_colour(images)
+    ranks, colour = removal.ranks(images.mean(1), 0), sweeps.mean_colour(images)
     lost = Removed(images, ranks, Removal(0.5), colour)
     assert {t.data_ptr() for t in vars(lost).values() if isinstance(t, Tensor)} <= {
         images.data_ptr(),
@@ -275,7 +276,7 @@ def test_imputation_solves_the_system() -> None:
     images = torch.rand(4, 2, 9, 7, generator=generator)
     removed = torch.rand(4, 1, 9, 7, generator=generator) < torch.tensor([0.2, 0.5, 0.9, 0.0])[:, None, None, None]
     removed[1, :, 2:8, 1:6] = True
-    filled = _linear_imputation.impute(images, removed, torch.full((2, 1, 1), 0.5))
+    filled = imputation.impute(images, removed, torch.full((2, 1, 1), 0.5))
     for image, mask, ours in zip(images, removed[:, 0], filled, strict=True):
         for channel, got in zip(image, ours, strict=True):
             torch.testing.assert_close(got, _dense(channel, mask), atol=1e-3, rtol=0)
@@ -283,14 +284,14 @@ def test_imputation_solves_the_system() -> None:
 
 def test_an_image_without_any_pixel_gets_the_colour() -> None:
     colour = torch.tensor([0.2, 0.7])[:, None, None]
-    filled = _linear_imputation.impute(torch.rand(1, 2, 6, 6), torch.ones(1, 1, 6, 6, dtype=torch.bool), colour)
+    filled = imputation.impute(torch.rand(1, 2, 6, 6), torch.ones(1, 1, 6, 6, dtype=torch.bool), colour)
     torch.testing.assert_close(filled, colour.expand(1, 2, 6, 6))
 
 
 def test_the_noise_belongs_to_the_image_and_not_to_the_batch() -> None:
     images = torch.full((6, 1, 16, 16), 0.5)
     lost = Removed(
-        images, _removal.ranks(torch.rand(6, 16, 16), 0), Removal(0.5, fill="linear"), torch.full((1, 1, 1), 0.5)
+        images, removal.ranks(torch.rand(6, 16, 16), 0), Removal(0.5, fill="linear"), torch.full((1, 1, 1), 0.5)
     )
     everything = lost[:6]
     torch.testing.assert_close(lost[torch.tensor([4, 2])], everything[[4, 2]])
@@ -338,7 +339,7 @@ def test_what_is_kept_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.
     assert len(list(tmp_path.glob("*.base"))) == 1
     assert not list(tmp_path.glob("*.part"))
     trained: list[int] = []
-    monkeypatch.setattr(_sweep, "retrain", lambda *arguments: trained.append(1) or 0.25)
+    monkeypatch.setattr(sweeps, "retrain", lambda *arguments: trained.append(1) or 0.25)
     assert ask().table.equals(first.table)
     assert trained == []
     for other in ({"epochs": 5}, {"keep": True}, {"mask_only": True}, {"fill": "linear"}, {"batch_size": 32}):
@@ -354,7 +355,7 @@ def test_another_network_or_other_data_are_other_cells(tmp_path: Path, monkeypat
     ask = partial(sweep, {"oracle": oracle}, folder=tmp_path, fractions=(0.3,), seeds=1, controls=())
     ask(TRAIN, TEST)
     trained: list[int] = []
-    monkeypatch.setattr(_sweep, "retrain", lambda *arguments: trained.append(1) or 0.25)
+    monkeypatch.setattr(sweeps, "retrain", lambda *arguments: trained.append(1) or 0.25)
     ask(TRAIN, TEST, build_model=lambda seed: linear(seed))  # a function has no hash; the network has
     assert trained == []
     ask(TRAIN, TEST, build_model=lambda seed: linear(seed + 1))

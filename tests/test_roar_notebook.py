@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from PIL import Image
 from torch import Tensor
 
-from vislib import explore
-from vislib._removal import ranks
-from vislib.plots import roar as plots_roar
+from vislib.course import explore
+from vislib.course.plots import roar as plots_roar
 from vislib.roar import RoarResult
+from vislib.roar.removal import ranks
 
 pytestmark = pytest.mark.filterwarnings("error")
 FRACTIONS = (0.1, 0.5, 0.9)

@@ -17,12 +17,12 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import _randomisation, sanity
+from vislib import sanity
 from vislib.data import ImageSet
 from vislib.gradients import gradient
 from vislib.models import Classifier
 from vislib.nets import SmallCNN
-from vislib.sanity import cascade, hog, label_twins, random_labels, randomised, spearman, ssim
+from vislib.sanity import cascade, hog, label_twins, random_labels, randomisation, randomised, spearman, ssim
 from vislib.training import accuracy
 
 
@@ -202,7 +202,7 @@ def test_with_statistics_merely_reset_a_deep_random_network_is_dead_and_refused(
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
     assert _reaction(dead, images) < 1e-4
-    monkeypatch.setattr(_randomisation, "_calibrate", lambda norms, *_: [norm.reset_running_stats() for norm in norms])
+    monkeypatch.setattr(randomisation, "_calibrate", lambda norms, *_: [norm.reset_running_stats() for norm in norms])
     with pytest.raises(ValueError, match=r"down to '.*' the network answers the same to an image and its negative"):
         list(randomised(deep, images))
 
@@ -246,12 +246,12 @@ def test_the_default_network_falls_into_nineteen_blocks_and_stays_alive() -> Non
 
     model = models.load(device="cpu")
     photos = torch.cat([model.preprocess(data.photo(name)) for name in ("coffee", "cat")])[:, :, ::3, ::3]
-    blocks = _randomisation.find_blocks(model, photos, None)
+    blocks = randomisation.find_blocks(model, photos, None)
     names = [block.name.removeprefix("network.") for block in blocks]
     assert names[:2] == ["classifier", "conv_head"]
     assert names[-1] == "conv_stem"
     assert [name.split(".")[0] for name in names[2:-1]] == ["blocks"] * 16
-    network = _randomisation.randomise(model, _randomisation.draw(model, blocks, 0), blocks, photos)
+    network = randomisation.randomise(model, randomisation.draw(model, blocks, 0), blocks, photos)
     trained = dict(model.named_parameters())
     assert [name for name, p in network.named_parameters() if p.ndim > 1 and torch.equal(p, trained[name])] == []
     assert _reaction(network, photos) > 0.01

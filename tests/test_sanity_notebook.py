@@ -10,10 +10,11 @@ import torch
 from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
-from vislib import exercises, explore, results, sanity
-from vislib._recipes import sanity as recipes
-from vislib.plots import picture
-from vislib.plots.sanity import cascades, columns_of, dots, kept, strips, twins
+from experiments import sanity as recipes
+from vislib import sanity
+from vislib.course import exercises, explore, results
+from vislib.course.plots import picture
+from vislib.course.plots.sanity import cascades, columns_of, dots, kept, strips, twins
 
 
 @pytest.fixture(autouse=True)

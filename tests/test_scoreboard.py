@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from vislib import explore, results
-from vislib._recipes.scoreboard import EXPLAINERS, tried
-from vislib.plots import review
-from vislib.scoreboard import TESTS, scoreboard
+from experiments.scoreboard import EXPLAINERS, tried
+from vislib.course import explore, results
+from vislib.course.plots import review
+from vislib.course.scoreboard import TESTS, scoreboard
 
 
 @pytest.fixture(scope="module")

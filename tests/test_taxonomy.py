@@ -10,13 +10,14 @@ import torch
 from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
+from experiments import taxonomy as recipe
 from tests.state import unchanged
 from tests.test_explore import _controls
-from vislib import _checkpoint, data, exercises, explore, models, nets, results, training
-from vislib._recipes import taxonomy as recipe
-from vislib.models import Classifier
+from vislib import data, models, nets, training
+from vislib.course import exercises, explore, results
+from vislib.course.plots import taxonomy as plots_taxonomy
+from vislib.models import Classifier, checkpoints
 from vislib.nets import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
-from vislib.plots import taxonomy as plots_taxonomy
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_swapping_the_tiles_does_not_change_the_sum_of_the_votes(patches: Classi
 def test_a_shipped_network_is_as_good_as_its_header_says(name: str, at_least: float) -> None:
     share = training.accuracy(models.trained(name, device="cpu"), recipe.images(recipe.NETWORKS[name][2], test=True))
     assert share >= at_least
-    assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.01)  # float16 and other machines
+    assert share == pytest.approx(float(checkpoints.facts(name)["accuracy"]), abs=0.01)  # float16 and other machines
 
 
 def test_votes_that_are_added_up_do_not_tell_which_tile_is_left() -> None:

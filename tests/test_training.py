@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from vislib import _checkpoint, data, models, results
-from vislib._recipes import weights
+from experiments import weights
+from vislib import data, models
+from vislib.course import results
 from vislib.data import ImageSet, digits, shapes
-from vislib.models import Classifier
+from vislib.models import Classifier, checkpoints
 from vislib.nets import SmallCNN
 from vislib.training import accuracy, fit
 
@@ -127,7 +128,7 @@ def test_a_shipped_network_is_as_good_as_its_header_says(name: str, at_least: fl
     assert not any(p.requires_grad for p in model.parameters())
     share = accuracy(model, test.to(model.mean.device))
     assert share > at_least
-    assert share == pytest.approx(float(_checkpoint.facts(name)["accuracy"]), abs=0.003)  # float16 and other machines
+    assert share == pytest.approx(float(checkpoints.facts(name)["accuracy"]), abs=0.003)  # float16 and other machines
 
 
 def test_the_digits_need_their_own_colours() -> None:
@@ -136,12 +137,12 @@ def test_the_digits_need_their_own_colours() -> None:
 
 
 def test_all_checkpoints_together_are_small() -> None:
-    assert sum(file.stat().st_size for file in _checkpoint.FOLDER.glob("*")) < 1_000_000
+    assert sum(file.stat().st_size for file in checkpoints.FOLDER.glob("*")) < 1_000_000
 
 
-@pytest.mark.parametrize("name", _checkpoint.available())
+@pytest.mark.parametrize("name", checkpoints.available())
 def test_no_checkpoint_is_stale(name: str) -> None:
-    facts = _checkpoint.facts(name)
+    facts = checkpoints.facts(name)
     recipe = facts["recipe"].removeprefix("python -m vislib results ").split(",")[0]
     assert facts["hash"] == results.recipes()[recipe].hash(), f"run: python -m vislib results {recipe}"
 
@@ -154,12 +155,12 @@ def test_an_unknown_name_gets_the_names_that_exist() -> None:
 def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path) -> None:
     arguments = {"channels": 1, "classes": 2, "size": 8, "widths": [4, 4], "hidden": 8, "seed": 5}
     model = Classifier(SmallCNN(**arguments), classes=("a", "b"), mean=0.5, std=0.25, input_size=8, name="tiny")
-    _checkpoint.save(model.eval(), arguments, {"hash": "x"}, tmp_path)
-    again = _checkpoint.read("tiny", tmp_path)
+    checkpoints.save(model.eval(), arguments, {"hash": "x"}, tmp_path)
+    again = checkpoints.read("tiny", tmp_path)
     images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(again(images), model(images), rtol=0.01, atol=0.01)
     assert (again.classes, again.input_size, again.name) == (["a", "b"], 8, "tiny")
-    assert json.loads(_checkpoint.facts("tiny", tmp_path)["build"])["network"] == "SmallCNN"
+    assert json.loads(checkpoints.facts("tiny", tmp_path)["build"])["network"] == "SmallCNN"
 
 
 @pytest.mark.slow

@@ -1,8 +1,53 @@
 """Explanation routines for vision models: tensors in, tensors out.
 
-Every explainer is a function ``explainer(model, images, target) -> heatmap``; see :mod:`vislib.explain`.
+Every explainer is a function ``explainer(model, images, target) -> heatmap``; see :mod:`vislib.explain`, the contract.
+
+What there is, from the bottom up; a module imports from its own line and from those above it:
+
+- `explain`: the contract, how a model is asked, and what is refused. `memory`: how many copies at once.
+  `intervals`, `progress`.
+- `models`: `Classifier` wraps any network, `load` opens ImageNet networks, `trained` the small `nets` of the course.
+  `data`: photographs, digits, composite images whose truth is known. `activations`, `fills`, `controls`.
+- `incremental`: exact inference for copies with a patch pasted in. `training`: what small networks need.
+- the methods: `occlusion`, `gradients`, `reconstruction`, `embedding`.
+- their tests: `faithfulness`, `sanity` (random weights, random labels), `roar` (remove and retrain).
+- `course`: what belongs to the notebooks alone: figures, explorers, checkers, the mystery model, stored results, doctor.
+
+A folder's ``__init__`` is its public face.
 """
 
-from vislib._device import device, seed_everything
+import os
+import random
+
+import numpy as np
+import torch
 
 __all__ = ["device", "seed_everything"]
+
+
+def device() -> torch.device:
+    """Return the device on which models and data are put: ``VISLIB_DEVICE`` if set, else cuda, mps or cpu.
+
+    Raises:
+        ValueError: if ``VISLIB_DEVICE`` names no device that PyTorch can use here.
+    """
+    name = os.environ.get("VISLIB_DEVICE")
+    if name:
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise ValueError(
+                f"VISLIB_DEVICE is {name!r}, which PyTorch cannot use here; expected a device such as 'cpu', 'cuda' or 'mps'."
+            ) from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def seed_everything(seed: int = 0) -> None:
+    """Seed Python, NumPy and PyTorch. For scripts and notebooks; no routine of vislib needs or touches these states."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import fills
-from vislib._check import check_inputs
-from vislib.explain import Explainer
+from vislib.explain import Explainer, check_inputs
 
 __all__ = ["blurred", "chance", "disc", "sobel"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib._check import check_count
+from vislib.explain import check_count
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps

@@ -1,13 +1,26 @@
-"""The contract: what an explainer is, and what it explains.
+"""The contract: what an explainer is, what it explains, how a model is asked, and what is refused.
 
 An explainer takes a model, images (B, C, H, W) with pixels in [0, 1], and a target class (an int, or one int per
 image), and returns a heatmap (B, H, W): the larger a value, the more that pixel counts *for* the target. Any function
 of this form can be drawn and evaluated. Options are keyword-only, and bound with ``functools.partial``.
+
+`answers` is the one place that calls a model. The checks are the one place that validates what comes in; each message
+says what came and what was expected.
 """
 
+import functools
 from collections.abc import Callable
+from itertools import chain
+from typing import Any, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor, nn
+
+# Stochastic depth has a different class name in every library.
+_STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Explainer = Callable[[nn.Module, Tensor, int | Tensor], Tensor]
 """(model, images (B, C, H, W), target) -> heatmap (B, H, W)."""
@@ -24,3 +37,156 @@ def logit(logits: Tensor, target: Tensor) -> Tensor:
 def probability(logits: Tensor, target: Tensor) -> Tensor:
     """Score an answer by the target's softmax probability: logits (B, K), target (B,) -> (B,), in [0, 1]."""
     return logit(logits.softmax(1), target)
+
+
+def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None) -> Tensor:
+    """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
+
+    The model gets a copy, since some networks change their input.
+
+    Args:
+        model: maps pixels (B, C, H, W) to logits (B, K).
+        images: (B, C, H, W), pixels in [0, 1].
+        target: the classes that must exist, int (B,).
+
+    Raises:
+        ValueError: if the answer is anything else, or has fewer classes.
+    """
+    logits: Tensor = model(images.clone())
+    check_logits(logits, images, target)
+    return logits
+
+
+# ---- what is refused ----
+
+
+def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a routine with a check of its arguments; no result changes by it, so that a recipe's hash passes over it."""
+
+    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(routine)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            check(*args, **kwargs)
+            return routine(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_images(model: nn.Module | None, images: Tensor) -> None:
+    """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device, if there is one."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images is a {type(images).__name__}; expected a torch.Tensor of shape (B, C, H, W).")
+    if images.ndim != 4:
+        raise ValueError(f"images has shape {tuple(images.shape)}; expected four dimensions (B, C, H, W).")
+    if not images.is_floating_point():
+        raise TypeError(f"images has dtype {images.dtype}; expected floating point, with pixels in [0, 1].")
+    if images.numel() == 0:
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
+        )
+    tensors = () if model is None else chain(model.parameters(), model.buffers())
+    weight = next((p for p in tensors if p.is_floating_point()), images)
+    if images.device != weight.device:
+        raise ValueError(f"images is on {images.device} and the model on {weight.device}; expected both on one device.")
+    if images.dtype != weight.dtype:
+        raise TypeError(f"images has dtype {images.dtype} and the model {weight.dtype}; expected the same.")
+    low, high = torch.stack(images.detach().aminmax()).cpu().tolist()
+    if low != low or high != high:
+        raise ValueError("images contains NaN; expected pixels in [0, 1].")
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"images has values from {low:.3g} to {high:.3g}; expected pixels in [0, 1] (normalisation belongs inside the model)."
+        )
+
+
+def check_target(images: Tensor, target: int | Tensor) -> Tensor:
+    """Return `target` as an int64 tensor (B,) on the images' device; its upper bound is checked by `check_logits`."""
+    batch = images.shape[0]
+    if isinstance(target, bool) or not isinstance(target, int | Tensor):
+        raise TypeError(f"target is a {type(target).__name__}; expected an int, or an int tensor of shape ({batch},).")
+    if isinstance(target, int):
+        target = torch.full((batch,), target, dtype=torch.int64, device=images.device)
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise TypeError(f"target has dtype {target.dtype}; expected an int, or an int tensor of shape ({batch},).")
+    if target.device != images.device:
+        raise ValueError(f"target is on {target.device} and images on {images.device}; expected both on one device.")
+    if target.shape != (batch,):
+        raise ValueError(
+            f"target has shape {tuple(target.shape)} for {batch} images; expected an int, or an int tensor of shape ({batch},)."
+        )
+    if (lowest := int(target.min())) < 0:
+        raise ValueError(f"target contains {lowest}; expected a class index of 0 or more.")
+    return target.long()
+
+
+def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -> None:
+    """Raise unless the model answered with logits (B, K), one row per image, and every target is one of the K classes."""
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
+        came = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise ValueError(f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K).")
+    if target is not None and (highest := int(target.max())) >= logits.shape[1]:
+        raise ValueError(
+            f"target contains {highest}, and the model has {logits.shape[1]} classes; expected 0 to {logits.shape[1] - 1}."
+        )
+
+
+def check_eval(model: nn.Module) -> None:
+    """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth)."""
+    for name, module in model.named_modules():
+        if module.training and _mode_matters(module):
+            raise ValueError(
+                f"the layer {name or 'model'!r} ({type(module).__name__}) is in training mode, which changes the answer; "
+                "expected evaluation mode: call model.eval() first."
+            )
+
+
+def _mode_matters(module: nn.Module) -> bool:
+    """Return whether this layer itself answers differently in training mode."""
+    if isinstance(module, nn.modules.batchnorm._NormBase):
+        return module.track_running_stats  # without them it takes the batch's own statistics in both modes
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    if isinstance(module, nn.MultiheadAttention | nn.RNNBase):  # which drop without a dropout layer
+        return module.dropout > 0
+    return isinstance(module, nn.RReLU) or type(module).__name__ in _STOCHASTIC_DEPTH
+
+
+def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+    """Check model, images and target together; return the target as an int64 tensor (B,)."""
+    check_images(model, images)
+    check_eval(model)
+    return check_target(images, target)
+
+
+def check_count(value: int, name: str) -> None:
+    """Raise unless `value` is an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; expected an int of at least 1.")
+
+
+def check_batch_size(batch_size: int | None) -> None:
+    """Raise unless `batch_size` is an int of at least 1, or None."""
+    if batch_size is None:
+        return
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
+
+
+def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
+    """Return (height, width) from an int or a pair, both at least 1."""
+    both = (value, value) if isinstance(value, int) else value
+    if (
+        not isinstance(both, tuple | list)
+        or len(both) != 2
+        or not all(isinstance(v, int) and not isinstance(v, bool) for v in both)
+    ):
+        raise TypeError(f"{name} is {value!r}; expected an int or a pair of ints (height, width).")
+    if min(both) < 1:
+        raise ValueError(f"{name} is {value!r}; expected at least 1 pixel.")
+    return both[0], both[1]

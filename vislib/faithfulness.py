@@ -10,10 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vislib._check import check_inputs, check_logits
-from vislib._memory import check_batch_size, pixels_in_flight
-from vislib.explain import Explainer, Score, probability
+from vislib.explain import Explainer, Score, check_batch_size, check_inputs, check_logits, probability
 from vislib.fills import Fill, canvas
+from vislib.memory import pixels_in_flight
 
 LABELS = {
     "deletion": "area under the deletion curve (lower is better)",

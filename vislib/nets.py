@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib._check import check_eval, check_images, check_inputs, check_logits
 from vislib.activations import record
+from vislib.explain import check_eval, check_images, check_inputs, check_logits
 
 
 class SmallCNN(nn.Sequential):
@@ -162,6 +162,10 @@ class SelfExplainingNet(nn.Module):
         if self.behind_gate is not None:
             seen = self.behind_gate(input * (_enlarged(mask.detach(), input) > 0)[:, None])  # elsewhere middle grey
         return Told(self.class_head(seen), mask, words)
+
+
+NETWORKS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (SmallCNN, PatchEvidenceNet, SelfExplainingNet)}
+"""By name, as checkpoints have them."""
 
 
 def _enlarged(mask: Tensor, images: Tensor) -> Tensor:

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib._check import check_eval, check_images, check_inputs, check_logits, pair
-from vislib._progress import progress_bar
-from vislib.explain import Score, probability
+from vislib.explain import Score, check_eval, check_images, check_inputs, check_logits, pair, probability
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
+from vislib.progress import progress_bar
 
 
 def occlusion(

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib._check import check_count, check_eval, check_images, check_logits, check_target, refuses
-from vislib._progress import progress_bar
 from vislib.data import ImageSet
+from vislib.explain import check_count, check_eval, check_images, check_logits, check_target, refuses
 from vislib.models import Classifier
 from vislib.nets import SelfExplainingNet, Told
+from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, K), labels (B,)) -> a scalar."""

@@ -1,0 +1,14 @@
+"""The recipes of everything in ``experiments/tables`` and of the shipped networks, one module per topic."""
+
+from experiments import mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
+from experiments.recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    **weights.RECIPES,
+    **taxonomy.RECIPES,
+    **reconstruction.RECIPES,
+    **sanity.RECIPES,
+    **roar.RECIPES,
+    **mystery.RECIPES,
+    **scoreboard.RECIPES,
+}

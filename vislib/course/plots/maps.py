@@ -1,0 +1,268 @@
+"""Figures of maps: points in a plane, with names that do not overlap."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from vislib.course.plots import _picture, figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+
+# The palette of Okabe and Ito, which colour-blind eyes can tell apart; beyond eight groups the marker helps.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000")
+MARKERS = "os^DvP*X"
+_PALE = "#b8b8b8"
+_CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
+
+
+def scatter(
+    points: Tensor,
+    groups: Tensor,
+    names: Sequence[str],
+    *,
+    pale: str | None = None,
+    words: Mapping[int, str] | None = None,
+    xlabel: str = "",
+    ylabel: str = "",
+    size: tuple[float, float] = (9.0, 6.4),
+) -> "Figure":
+    """Draw points (N, 2) in the colour of their group, each group's name at its middle, and a ring and a name for some.
+
+    Args:
+        points: (N, 2).
+        groups: (N,), indices into `names`.
+        names: of the groups; an empty one is not written.
+        pale: a group to draw in pale grey, below the others.
+        words: point -> what to write beside it; a line leads from the name to the point.
+        xlabel, ylabel: of the axes.
+        size: of the figure, in inches.
+    """
+    made, axes = figure(1, 1, size)
+    axis = axes[0, 0]
+    _dots(axis, points, groups, names, pale=pale, size=22)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    labels = []
+    for k, name in enumerate(names):
+        inside = points[groups == k].cpu()
+        if name and len(inside):
+            middle = inside.median(0).values
+            labels.append(_label(axis, middle, name, _colour(k, name, names, pale), bold=True, above=0))
+    words = words or {}
+    ringed = _rings(axis, points, list(words))
+    labels += [_label(axis, at, word, "black", bold=False) for at, word in zip(ringed, words.values(), strict=True)]
+    spread_labels(made, axis, labels, ringed)
+    return made
+
+
+def panels(
+    maps: Mapping[str, Tensor],
+    groups: Sequence[Tensor],
+    names: Sequence[Sequence[str]],
+    *,
+    rows: Sequence[str] = (),
+    notes: Mapping[str, Sequence[str]] | None = None,
+    width: float = 9.0,
+) -> "Figure":
+    """Draw several maps (N, 2) side by side, one row per colouring; axes without units carry no numbers.
+
+    Args:
+        maps: title -> points (N, 2).
+        groups: one colouring (N,) per row, or (maps, N) where each map has its own.
+        names: the names of each row's groups, for its legend.
+        rows: what each row is coloured by.
+        notes: title -> a line under each panel, one per row.
+        width: of the figure, in inches.
+    """
+    cell = width / max(len(maps), 3)
+    made, axes = figure(len(groups), len(maps), (width, len(groups) * (cell + 0.75)))
+    for r, (colouring, legend) in enumerate(zip(groups, names, strict=True)):
+        for c, (axis, (title, points)) in enumerate(zip(axes[r], maps.items(), strict=True)):
+            _dots(axis, points, colouring[c] if colouring.ndim == 2 else colouring, legend, pale=None, size=9)
+            axis.set(xticks=[], yticks=[], xlabel=notes[title][r] if notes else "")
+            if r == 0:
+                axis.set_title(title)
+            axis.spines[["top", "right", "left", "bottom"]].set(visible=True, color="#cccccc")
+        if rows:
+            axes[r, 0].set_ylabel(rows[r])
+    _legends(made, [axes[r, 0] for r in range(len(groups))])
+    return made
+
+
+def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Tensor, names: Sequence[str]) -> "Figure":
+    """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both."""
+    made, axes = figure(1, 2, (9.0, 4.6), width_ratios=(1.15, 1))
+    axis, side = axes[0]
+    _dots(axis, points, groups, names, pale=None, size=18)
+    _legends(made, [axis])
+    axis.set(xticks=[], yticks=[])
+    ringed = _rings(axis, points, chosen)
+    labels = [_label(axis, at, str(number), "black", bold=True, above=16) for number, at in enumerate(ringed, 1)]
+    spread_labels(made, axis, labels, ringed)
+    columns = 3
+    side.axis("off")
+    for number, i in enumerate(chosen, 1):
+        row, column = divmod(number - 1, columns)
+        box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
+        _picture(box, images[i])
+        box.set_title(f"{number}: {names[int(groups[i])]}", fontsize=9, pad=2)
+    return made
+
+
+def bars(
+    values: Mapping[str, Sequence[float]],
+    ticks: Sequence[str],
+    *,
+    ylabel: str,
+    floor: float | None = None,
+    floor_name: str = "floor",
+    size: tuple[float, float] = (9.0, 3.0),
+) -> "Figure":
+    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
+
+    With one group of bars there is no legend, and the floor has its name at its right end.
+    """
+    from vislib.course.plots import BLUE, GREY, ORANGE
+
+    made, axes = figure(1, 1, size)
+    axis = axes[0, 0]
+    width = 0.8 / len(values)
+    near = 0.12 * max(max(heights) for heights in values.values())
+    for j, (name, heights) in enumerate(values.items()):
+        at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
+        axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
+        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
+            foot = floor if floor is not None and 0 <= floor - height < near else height
+            where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
+    if floor is not None:
+        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{floor_name}: {floor:.2g}")
+    axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
+    axis.margins(y=0.15)
+    if len(values) > 1:
+        _legends(made, [axis])
+    elif floor is not None:
+        axis.annotate(f" {floor_name}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center")
+    return made
+
+
+def _legends(made: "Figure", axes: Sequence["Axes"]) -> None:
+    """Put a legend below the figure; where the first and the last axes have different ones, one above and one below."""
+    (first, names), (last, others) = (axes[i].get_legend_handles_labels() for i in (0, -1))
+    look: Any = {
+        "markerscale": 2.2,
+        "frameon": False,
+        "handletextpad": 0.2,
+        "columnspacing": 1.1,
+        "borderaxespad": 0.1,
+    }
+    made.legend(last, others, ncols=len(others), loc="outside lower center", **look)
+    if names != others:
+        made.legend(first, names, ncols=len(names), loc="outside upper center", **look)
+
+
+def _dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, pale: str | None, size: float) -> None:
+    for k, name in enumerate(names):
+        x, y = points[groups == k].detach().cpu().double().T
+        last = name == pale
+        axis.scatter(
+            x,
+            y,
+            s=size,
+            marker=MARKERS[k % 8 if k < 8 else (k + 3) % 8],
+            color=_colour(k, name, names, pale),
+            alpha=0.6 if last else 0.85,
+            linewidths=0,
+            zorder=1 if last else 2,
+            label=name,
+        )
+
+
+def _colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
+    return _PALE if name == pale else PALETTE[k % 8]
+
+
+def _rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Draw a ring round some of the points; return where they lie, (len(chosen), 2)."""
+    at = points[list(chosen)].detach().cpu().double().reshape(-1, 2)
+    if len(at):
+        axis.scatter(at[:, 0], at[:, 1], s=48, facecolors="none", edgecolors="black", linewidths=1.1, zorder=3)
+    return at
+
+
+def _label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above: float = 9) -> "Annotation":
+    return axis.annotate(
+        text,
+        (float(at[0]), float(at[1])),
+        xytext=(0, above),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        color="black",
+        fontsize=10 if bold else 9,
+        fontweight="bold" if bold else "normal",
+        zorder=4,
+        bbox={
+            "boxstyle": "round,pad=0.15",
+            "facecolor": "white",
+            "edgecolor": colour,
+            "alpha": 0.88,
+            "linewidth": 1.2 if bold else 0.5,
+        },
+        arrowprops={"arrowstyle": "-", "color": "#404040", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 2},
+    )
+
+
+def spread_labels(
+    made: "Figure", axis: "Axes", labels: Sequence["Annotation"], clear: Tensor | None = None, *, rounds: int = 300
+) -> None:
+    """Push labels apart until no two overlap and all lie inside the axes; a thin line leads back to the point.
+
+    `clear` (N, 2) are places on the map that no label may cover.
+    """
+    made.canvas.draw()
+    frame = axis.get_window_extent()
+    scale = 72 / made.dpi
+    boxes = [_box(label) for label in labels]
+    half = np.array([[box.width, box.height] for box in boxes]).reshape(-1, 2) / 2 + 2
+    centre = np.array([[box.x0 + box.width / 2, box.y0 + box.height / 2] for box in boxes]).reshape(-1, 2)
+    start = centre.copy()
+    low, high = np.array([frame.x0, frame.y0]), np.array([frame.x1, frame.y1])
+    pins = axis.transData.transform(np.empty((0, 2)) if clear is None else clear.numpy())
+    for i, label in enumerate(labels if len(pins) else []):
+        point = axis.transData.transform(label.xy)
+        right, up = (pins - point).T
+        if ((np.abs(right) < 20) & (up > 0) & (up < 40)).any():  # another one above: this label goes below
+            centre[i, 1] = 2 * point[1] - centre[i, 1]
+    for turn in range(rounds):
+        moved = np.zeros_like(centre)
+        for i in range(len(labels)):
+            for j in range(i):
+                gap = centre[i] - centre[j]
+                overlap = half[i] + half[j] - np.abs(gap)
+                if (overlap > 0).all():  # part them along the shorter way
+                    way = int(np.argmin(overlap))
+                    push = (overlap[way] / 2 + 0.5) * (1 if gap[way] >= 0 else -1)
+                    moved[i, way] += push
+                    moved[j, way] -= push
+            for pin in pins:
+                gap = centre[i] - pin
+                overlap = half[i] + _CLEAR - np.abs(gap)
+                if (overlap > 0).all():
+                    way = int(np.argmin(overlap)) if turn < rounds / 2 else 0  # caught between two: step aside
+                    moved[i, way] += (overlap[way] + 0.5) * (1 if gap[way] >= 0 else -1)
+        if not moved.any():
+            break
+        centre = np.clip(centre + moved, low + half, high - half)
+    for label, shift in zip(labels, centre - start, strict=True):
+        x, y = label.get_position()
+        label.set_position((x + shift[0] * scale, y + shift[1] * scale))
+
+
+def _box(label: Any) -> Any:
+    """Return the rectangle of a label's text and frame, without its line, in pixels."""
+    return label.get_bbox_patch().get_window_extent()

@@ -1,0 +1,105 @@
+"""Composite images in which the truth is known: shapes on textures, and two tiles."""
+
+import torch
+from torch import Tensor
+
+from vislib import device as default_device
+from vislib.data import drawing
+from vislib.data.imageset import ImageSet
+
+OBJECTS, TEXTURES, COLOURS = drawing.OBJECTS, drawing.TEXTURES, drawing.COLOURS
+REACH = drawing.REACH
+TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
+
+
+def shapes(
+    n: int,
+    *,
+    size: int = 64,
+    seed: int = 0,
+    label: str = "object",
+    shortcut: float | None = None,
+    device: torch.device | str | None = None,
+) -> ImageSet:
+    """Draw composite images in which the truth is known: a coloured object and three distractors on a real texture.
+
+    The three labels are tasks on the *same* images, so that two networks can disagree about what matters in one picture
+    (as in BAM, Yang & Kim 2019). Objects have any colour, place and rotation, and the same spread of areas whatever
+    their kind; each block of 108 images holds every combination of object, texture and colour once. The first images of
+    a longer set are the shorter set.
+
+    Args:
+        n: how many images.
+        size: their side, in pixels.
+        seed: the same seed draws the same images on every device.
+        label: "object" (6 classes), "texture" (3) or "colour" of the object (6).
+        shortcut: the probability with which a mark in the top left corner, a die, tells the label: class k shows k + 1
+            pips; else the mark of another class, drawn uniformly, is there. None: no mark. With the same seed, sets of
+            different `shortcut` differ in their marks only.
+        device: where to put them; None means :func:`vislib.device`.
+
+    Returns:
+        Images (n, 3, size, size), masks of the object (n, size, size), and the attributes object, texture, colour (class
+        indices), row, col, radius (pixels), angle (radians), and mark (a class index, or -1 without a mark). An object
+        lies within `REACH` radii of its centre.
+
+    Raises:
+        ValueError: for n below 1, a size below 16, an unknown label, or a probability outside [0, 1].
+
+    Yang & Kim 2019, Benchmarking Attribution Methods with Relative Feature Importance, https://arxiv.org/abs/1907.09701
+    """
+    if n < 1 or size < 16:
+        raise ValueError(f"n is {n} and size {size}; expected at least 1 image of at least 16 pixels.")
+    if label not in TASKS:
+        raise ValueError(f"label is {label!r}; expected one of {', '.join(TASKS)}.")
+    images, masks, attributes = drawing.draw(n, size, seed)
+    labels = attributes[label]
+    attributes["mark"] = torch.full((n,), -1)
+    if shortcut is not None:
+        attributes["mark"] = _marks(labels, len(TASKS[label]), shortcut, seed)
+        masks &= ~drawing.stamp(images, attributes["mark"])
+    drawn = ImageSet(images, labels, TASKS[label], masks, attributes)
+    return drawn.to(default_device() if device is None else device)
+
+
+def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:
+    """Return a class per image: its label with the given probability, else one of the others."""
+    if not 0 <= truthful <= 1:
+        raise ValueError(f"shortcut is {truthful}; expected a probability in [0, 1], or None.")
+    # a stream of its own, so that the images themselves stay the same; two numbers per image, as for a longer set
+    honest, other = torch.rand(len(labels), 2, generator=torch.Generator().manual_seed(seed + 2**32)).T
+    lie = (labels + 1 + ((classes - 1) * other).long().clamp(max=classes - 2)) % classes
+    return torch.where(honest < truthful, labels, lie)
+
+
+def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str | None = None) -> ImageSet:
+    """Draw a white and a black tile on the images of `shapes`: which of the two is further left?
+
+    More than a quarter of the image lies between the tiles, and some of it beside them. So a small patch never sees both,
+    and a network of small patches sees each of them from all sides: both classes are made of the same patches.
+
+    Args:
+        n, size, seed, device: as in `shapes`.
+
+    Returns:
+        Images (n, 3, size, size), the labels "white left" and "black left", and masks of both tiles (n, size, size).
+
+    Raises:
+        ValueError: as in `shapes`.
+    """
+    background = shapes(n, size=size, seed=seed, device="cpu")
+    drawn = torch.rand(n, 5, generator=torch.Generator().manual_seed(seed + 2**33))
+    side, jitter = 3 * size // 32, size // 8
+    rows = ((size - side + 1) * drawn[:, :2]).long()
+    left, right = (
+        start * size // 64 + (jitter * share).long() for start, share in ((9, drawn[:, 2]), (39, drawn[:, 3]))
+    )
+    labels = (drawn[:, 4] < 0.5).long()
+    masks = torch.zeros_like(background.images[:, 0], dtype=torch.bool)
+    for i, (image, label) in enumerate(zip(background.images, labels.tolist(), strict=True)):
+        for col, row, colour in ((left, rows[:, 0], 1 - label), (right, rows[:, 1], label)):
+            window = (..., slice(int(row[i]), int(row[i]) + side), slice(int(col[i]), int(col[i]) + side))
+            image[window] = colour
+            masks[i][window] = True
+    made = ImageSet(background.images, labels, ("white left", "black left"), masks)
+    return made.to(default_device() if device is None else device)

@@ -1,0 +1,81 @@
+"""Labelled images, and what belongs to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images, and what else is known about them.
+
+    Args:
+        images: (N, C, H, W), pixels in [0, 1].
+        labels: (N,), int64, indices into `classes`.
+        classes: the K class names.
+        masks: (N, H, W), bool: where the labelled object is; None where that is not known.
+        attributes: more facts, by name, one value per image: each (N,).
+
+    Raises:
+        ValueError: if the lengths differ.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: Sequence[str]
+    masks: Tensor | None = None
+    attributes: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {"labels": len(self.labels)} | {name: len(values) for name, values in self.attributes.items()}
+        if self.masks is not None:
+            lengths["masks"] = len(self.masks)
+        for name, length in lengths.items():
+            if length != len(self.images):
+                raise ValueError(f"{name} has length {length} for {len(self.images)} images; expected one per image.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: slice | Tensor | Sequence[int]) -> "ImageSet":
+        """Return some of the images, with everything that belongs to them: a slice, indices, or a bool tensor (N,)."""
+        if isinstance(index, int):
+            raise TypeError(
+                f"index is the int {index}; expected a slice, several indices or a mask, as in data[{index}:{index + 1}]."
+            )
+        if not isinstance(index, slice | Tensor):
+            index = torch.tensor(index, dtype=torch.int64)
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            masks=None if self.masks is None else self.masks[index],
+            attributes={name: values[index] for name, values in self.attributes.items()},
+        )
+
+    def split(self, *lengths: int) -> tuple["ImageSet", ...]:
+        """Cut the set into consecutive parts of the given lengths, and the rest: ``train, test = data.split(4000)``.
+
+        The sets of this module are shuffled already, so that the same call gives the same split everywhere.
+
+        Raises:
+            ValueError: if the parts are not positive or leave no rest.
+        """
+        if not lengths or min(lengths) < 1 or sum(lengths) >= len(self):
+            raise ValueError(f"lengths is {lengths}; expected positive lengths that sum to less than {len(self)}.")
+        ends = np.cumsum([0, *lengths, len(self) - sum(lengths)]).tolist()
+        return tuple(self[start:end] for start, end in pairwise(ends))
+
+    def to(self, device: torch.device | str) -> "ImageSet":
+        """Return the set on a device."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            masks=None if self.masks is None else self.masks.to(device),
+            attributes={name: values.to(device) for name, values in self.attributes.items()},
+        )

@@ -1,0 +1,79 @@
+"""The gradient of the score with respect to the pixels of copies of each image, a bounded number at once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vislib.explain import Score, check_batch_size, check_logits
+from vislib.memory import largest_activation, positions_in_flight
+from vislib.progress import progress_bar
+
+Forward = Callable[[Tensor], Any]
+Copies = Callable[[slice, int, int], Tensor]
+"""(which images, first copy, last copy + 1) -> these copies of them, (b, d, C, H, W)."""
+
+
+def gradients(
+    forward: Forward,
+    images: Tensor,
+    classes: Tensor,
+    score: Score,
+    n: int,
+    copies: Copies,
+    batch_size: int | None,
+    progress: bool = False,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (which images, gradients (b, d, C, H, W)) until each image has had its copies 0 to n - 1, in order."""
+    batch = in_flight(forward, images, n * len(images), batch_size)
+    together = min(batch, len(images))
+    with progress_bar(n * len(images), "gradients", progress) as bar:
+        for start in range(0, len(images), together):
+            which = slice(start, min(start + together, len(images)))
+            some = max(batch // together, 1)
+            for first in range(0, n, some):
+                block = copies(which, first, min(first + some, n))
+                of = classes[which].repeat_interleave(block.shape[1])
+                yield which, _gradient(forward, block.flatten(0, 1), of, score).reshape(block.shape)
+                bar.update(block.shape[0] * block.shape[1])
+
+
+def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
+    def work(pixels: Tensor) -> Tensor:
+        pixels.requires_grad_()
+        total = scores(forward, pixels.clone(), classes.clone(), score).sum()  # a layer may work in place
+        if not total.requires_grad:
+            raise ValueError("the score has no gradient; expected a model and a score that PyTorch can differentiate.")
+        return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0].contiguous()
+
+    return differentiating(images, work)
+
+
+def differentiating(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return `work` of a copy of the images, in the layout that is faster on their device, with autograd on."""
+    with torch.inference_mode(False), torch.enable_grad():
+        if images.device.type == "cpu" and images.shape[1] > 1:
+            try:
+                return work(images.detach().clone(memory_format=torch.channels_last))
+            except RuntimeError as error:
+                if "view size is not compatible" not in str(error):  # a network that needs the plain layout
+                    raise
+        return work(images.detach().clone(memory_format=torch.contiguous_format))
+
+
+def scores(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
+    """Return the scores (B,), after a check of the logits."""
+    logits = forward(images)
+    check_logits(logits, images, classes)
+    return score(logits, classes)
+
+
+def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | None) -> int:
+    """Return how many copies to compute at once: what was asked for, or by the size of the activations."""
+    check_batch_size(batch_size)
+    if batch_size is not None or copies <= positions_in_flight(2**62):
+        return min(batch_size or copies, copies)
+    with torch.no_grad():
+        largest = largest_activation(forward, images[:1])
+    return min(positions_in_flight(largest), copies)

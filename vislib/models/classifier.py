@@ -1,0 +1,191 @@
+"""A classifier: any network as a map from pixels in [0, 1] to logits."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from vislib.explain import check_eval, check_images, check_logits
+from vislib.models.pixels import pixels
+
+
+class Classifier(nn.Module):
+    """Any network as a map from pixels in [0, 1] to logits: ``network((x - mean) / std)`` and nothing else.
+
+    Args:
+        network: maps normalised images (B, C, H, W) to logits (B, K); also the reader's own.
+        classes: K class names; None names them "0", "1", … (K is then read from the head).
+        mean: what the network expects subtracted: a number, or one per channel, in units of pixels in [0, 1].
+        std: what it expects to be divided by, likewise.
+        input_size: side of the square that `preprocess` cuts out, in pixels.
+        resize: length of the shorter side before the cut, in pixels; None: 256/224 of `input_size`.
+        head: the last ``nn.Linear``, or its name inside `network`; found if not given.
+        name: what to call it in figures.
+
+    Raises:
+        ValueError: if mean, std or classes do not fit, or `head` is not a linear layer of the network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        classes: Sequence[str] | None = None,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        input_size: int = 224,
+        resize: int | None = None,
+        head: nn.Linear | str | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.name = name or type(network).__name__
+        self.input_size = input_size
+        self.resize = round(input_size * 256 / 224) if resize is None else resize
+        like = next((p.detach() for p in network.parameters()), torch.zeros(()))
+        self.register_buffer(
+            "mean", torch.tensor(mean, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1), persistent=False
+        )
+        self.register_buffer(
+            "std", torch.tensor(std, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1), persistent=False
+        )
+        if bool((self.std <= 0).any()):
+            raise ValueError(f"std is {std!r}; expected positive numbers.")
+        channels = self._channels()
+        for label, value in (("mean", self.mean), ("std", self.std)):
+            if value.numel() not in (1, channels):
+                raise ValueError(
+                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {channels} channels."
+                )
+        if self.resize < input_size:
+            raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
+        self._head_name = _head_name(network, head, None if classes is None else len(classes))
+        if classes is None:
+            classes = [str(k) for k in range(self.head.out_features)] if self._head_name is not None else []
+        self.classes = list(classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map pixels (B, C, H, W) in [0, 1] to logits (B, K)."""
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
+
+    @property
+    def head(self) -> nn.Linear:
+        """The last linear layer: features (B, D) -> logits (B, K)."""
+        if self._head_name is None:
+            raise ValueError(
+                f"{self.name} has no nn.Linear layer for its classes; expected a classifier that ends in one."
+            )
+        layer = self.network.get_submodule(self._head_name)
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def preprocess(self, image: Image.Image | np.ndarray[Any, Any] | Tensor) -> Tensor:
+        """Resize the shorter side, cut out the centre, and return pixels (1, C, S, S) in [0, 1] on the model's device.
+
+        Args:
+            image: a PIL image, an array (H, W) or (H, W, C), uint8 or float in [0, 1], or a tensor (C, H, W) or
+                (1, C, H, W) in [0, 1].
+
+        Raises:
+            TypeError, ValueError: if it is none of these.
+        """
+        resized = pixels(image, self.resize, self._channels())
+        height, width = resized.shape[-2:]
+        top, left = round((height - self.input_size) / 2), round((width - self.input_size) / 2)
+        cut = resized[..., top : top + self.input_size, left : left + self.input_size]
+        return cut.to(self.mean)
+
+    @torch.no_grad()
+    def top(self, images: Tensor, k: int = 5) -> list[list[tuple[str, float]]]:
+        """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
+        check_images(self, images)
+        check_eval(self)
+        if k < 1:
+            raise ValueError(f"k is {k}; expected at least 1.")
+        logits = self(images)
+        check_logits(logits, images)
+        names = self.classes or [str(i) for i in range(logits.shape[1])]
+        if len(names) != logits.shape[1]:
+            raise ValueError(
+                f"{len(names)} classes are named, and the network has {logits.shape[1]}; expected the same."
+            )
+        values, indices = logits.softmax(1).topk(min(k, logits.shape[1]))
+        return [
+            [(names[i], p) for i, p in zip(row, probabilities, strict=True)]
+            for row, probabilities in zip(indices.cpu().tolist(), values.cpu().tolist(), strict=True)
+        ]
+
+    def index(self, class_name: str) -> int:
+        """Return the index of a class by its name.
+
+        Raises:
+            ValueError: if there is none of that name, with the closest ones, or more than one.
+        """
+        found = [i for i, name in enumerate(self.classes) if name == class_name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(f"{class_name!r} is the name of the classes {found}; expected a name that is used once.")
+        raise ValueError(f"{self.name} has no class {class_name!r}; {closest(class_name, self.classes)}")
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the input of the head, (B, D): what the network has made of the images before it decides."""
+        check_images(self, images)
+        check_eval(self)
+        caught: list[Tensor] = []
+        hook = self.head.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
+        try:
+            self(images)
+        finally:
+            hook.remove()
+        if not caught:
+            raise ValueError(
+                f"{self.name} answers without its layer {self._head_name!r}; expected the head, see Classifier(head=...)."
+            )
+        return caught[-1]
+
+    def _channels(self) -> int:
+        """How many colour channels the network takes: what its first convolution says, else what the mean says."""
+        first = next((m for m in self.network.modules() if isinstance(m, nn.Conv2d)), None)
+        return first.in_channels if first is not None else max(self.mean.shape[1], self.std.shape[1])
+
+
+def closest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
+
+
+def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | None) -> str | None:
+    """Return the name of the last linear layer, None where there is none; of several, one with as many outputs as classes."""
+    linear: dict[str, nn.Linear] = {
+        name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)
+    }
+    if head is None:
+        fitting = [name for name, module in linear.items() if classes in (None, module.out_features)]
+        if fitting:
+            return fitting[-1]
+        layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
+        if layers and isinstance(layers[-1], nn.Linear):
+            raise ValueError(
+                f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
+            )
+        return None
+    wanted = [name for name, module in linear.items() if head is module or head == name]
+    if not wanted:
+        raise ValueError(
+            f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
+        )
+    if classes is not None and linear[wanted[0]].out_features != classes:
+        raise ValueError(
+            f"head has {linear[wanted[0]].out_features} outputs and there are {classes} classes; expected the same."
+        )
+    return wanted[0]

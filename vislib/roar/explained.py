@@ -1,0 +1,91 @@
+"""The heatmaps of an evaluation: of the methods, of the controls, and of heatmaps that exist already; and what is refused."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vislib import controls as _controls
+from vislib import fills
+from vislib.explain import Explainer, check_logits
+from vislib.roar.removal import FILLS
+
+Maps = tuple[Tensor, Tensor]
+"""Heatmaps that exist already: of the training images (N, H, W), and of the test images."""
+
+_CONTROLS: dict[str, Explainer] = {"random": _controls.chance, "sobel": _controls.sobel, "disc": _controls.disc}
+_BLURRED = "blurred"
+_BATCH = 256  # images that are explained together
+
+
+def explained(
+    explainers: Mapping[str, Any], controls: Sequence[str], model: nn.Module, *sets: Tensor
+) -> Iterator[tuple[str, list[Tensor]]]:
+    """Return the heatmaps of each set, by the name of the explainer; then those of the controls."""
+    targets = [_answers(model, images) for images in sets]
+    everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
+    for name, explainer in everything.items():
+        made = [
+            _heatmap(name, explainer if callable(explainer) else explainer[number], model, images, target)
+            for number, (images, target) in enumerate(zip(sets, targets, strict=True))
+        ]
+        yield name, made
+        if _BLURRED in controls and name in explainers:
+            yield f"{name}, {_BLURRED}", [fills.gaussian(heat[:, None])[:, 0] for heat in made]
+
+
+def _heatmap(name: str, explainer: Explainer | Tensor, model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    if isinstance(explainer, Tensor):
+        found = explainer
+    else:
+        parts = zip(images.split(_BATCH), target.split(_BATCH), strict=True)
+        found = torch.cat([explainer(model, some, classes).detach() for some, classes in parts])
+    expected = (len(images), *images.shape[-2:])
+    if found.shape != expected:
+        raise ValueError(f"the heatmaps of {name!r} have shape {tuple(found.shape)}; expected {expected}.")
+    if found.device != images.device:
+        raise ValueError(
+            f"the heatmaps of {name!r} are on {found.device} and images on {images.device}; expected one device."
+        )
+    if bool(found.isnan().any()):
+        raise ValueError(f"the heatmaps of {name!r} contain NaN; expected a number for every pixel.")
+    return found
+
+
+@torch.no_grad()
+def _answers(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the class that the model names, (N,)."""
+    named = []
+    for some in images.split(_BATCH):
+        check_logits(logits := model(some), some)
+        named.append(logits.argmax(1))
+    return torch.cat(named)
+
+
+def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:
+    if isinstance(controls, str):
+        raise TypeError(f"controls is {controls!r}; expected several names, such as ({controls!r},).")
+    known = (*_CONTROLS, _BLURRED)
+    if unknown := [name for name in controls if name not in known]:
+        raise ValueError(f"there is no control {unknown[0]!r}; expected some of {', '.join(known)}.")
+    if twice := [name for name in explainers if name in controls]:
+        raise ValueError(f"{twice[0]!r} is an explainer and a control; expected another name for one of them.")
+    if not explainers and not controls:
+        raise ValueError("there are no explainers; expected at least one, or a control.")
+    for name, explainer in explainers.items():
+        if not callable(explainer) and not isinstance(explainer, Tensor | tuple):
+            raise TypeError(
+                f"the explainer {name!r} is a {type(explainer).__name__}; expected a function, or heatmaps of the "
+                "training and of the test images."
+            )
+
+
+def check_options(fractions: Sequence[float], fill: str) -> None:
+    shares = list(fractions)
+    if not shares or not all(0 <= share <= 1 for share in shares) or len(set(shares)) < len(shares):
+        raise ValueError(f"fractions is {shares}; expected different shares of removed pixels, each in [0, 1].")
+    if fill not in FILLS:
+        raise ValueError(
+            f"fill is {repr(fill) if isinstance(fill, str) else type(fill).__name__}; expected one of {', '.join(FILLS)}."
+        )

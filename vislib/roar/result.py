@@ -1,0 +1,147 @@
+"""What a sweep of ROAR has found: its table, and what follows from it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vislib.intervals import Floats, interval, verdict
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+@dataclass(frozen=True)
+class RoarResult:
+    """Accuracies of networks that were retrained on images without some of their pixels.
+
+    Args:
+        table: a row per cell, with the columns explainer, fraction (removed), seed, accuracy (in [0, 1]).
+        before: explainer, fraction, accuracy: the base network, not retrained, on the same test images.
+        clean: the accuracy of the base network on whole images.
+        setting: keep, mask_only, fill, and how the networks were trained.
+    """
+
+    table: "DataFrame"
+    before: "DataFrame | None" = None
+    clean: float | None = None
+    setting: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def explainers(self) -> list[str]:
+        """The names, controls included, in the order of the table."""
+        return list(dict.fromkeys(self.table["explainer"]))
+
+    @property
+    def fractions(self) -> list[float]:
+        """The shares of removed pixels, ascending."""
+        return sorted(set(self.table["fraction"]))
+
+    def values(self, explainer: str) -> Floats:
+        """Return the accuracies of one explainer, (seeds, fractions).
+
+        Raises:
+            ValueError: for a name that is not in the table, with those that are.
+        """
+        if explainer not in self.explainers:
+            raise ValueError(f"there is no explainer {explainer!r}; expected one of {', '.join(self.explainers)}.")
+        rows = self.table[self.table["explainer"] == explainer]
+        values: Floats = rows.pivot(index="seed", columns="fraction", values="accuracy").to_numpy(np.float64)
+        return values
+
+    def area(self, explainer: str) -> Floats:
+        """Return the mean height of the curve for each seed, (seeds,): the area under it, over the width of its fractions."""
+        values, fractions = self.values(explainer), np.array(self.fractions)
+        if len(fractions) == 1:
+            return values[:, 0]
+        area: Floats = np.trapezoid(values, fractions, axis=1) / (fractions[-1] - fractions[0])
+        return area
+
+    def intervals(self, *, level: float = 0.95) -> "DataFrame":
+        """Return the mean accuracy over seeds and its bootstrap interval: explainer, fraction, mean, low, high.
+
+        The interval is about other trainings on the same images; with one seed it is unknown, NaN.
+        """
+        return self._frame({name: self.values(name) for name in self.explainers}, level)
+
+    def areas(self, *, level: float = 0.95) -> "DataFrame":
+        """Return the area under each curve: explainer, mean, low, high. Lower is better for ROAR, higher for KAR."""
+        table = self._frame({name: self.area(name)[:, None] for name in self.explainers}, level)
+        return table.drop(columns="fraction")
+
+    def differences(self, against: str = "random", *, level: float = 0.95) -> "DataFrame":
+        """Compare every curve with one of them, seed by seed: explainer, fraction, mean, low, high, verdict.
+
+        A difference is the accuracy of the explainer minus that of `against`, for the same initial weights and the same
+        order of batches. The verdict is "higher" or "lower" where the interval leaves out 0, else "cannot be told".
+        """
+        other = self.values(against)
+        pairs = {name: self.values(name) - other for name in self.explainers if name != against}
+        return _judged(self._frame(pairs, level))
+
+    def area_differences(self, against: str = "random", *, level: float = 0.95) -> "DataFrame":
+        """Compare the areas in the same way: explainer, mean, low, high, verdict."""
+        other = self.area(against)
+        pairs = {name: (self.area(name) - other)[:, None] for name in self.explainers if name != against}
+        return _judged(self._frame(pairs, level).drop(columns="fraction"))
+
+    def save(self, file: Path | str) -> Path:
+        """Write everything as JSON; return the file."""
+        content = asdict(self) | {"table": self.table.to_dict("records")}
+        content["before"] = None if self.before is None else self.before.to_dict("records")
+        file = Path(file)
+        file.write_text(json.dumps(content))
+        return file
+
+    @classmethod
+    def load(cls, file: Path | str) -> "RoarResult":
+        """Read what `save` has written."""
+        import pandas as pd
+
+        content = json.loads(Path(file).read_text())
+        before = None if content["before"] is None else pd.DataFrame(content["before"])
+        return cls(pd.DataFrame(content["table"]), before, content["clean"], content["setting"])
+
+    def _frame(self, values: dict[str, Floats], level: float) -> "DataFrame":
+        import pandas as pd
+
+        rows = []
+        for name, found in values.items():
+            low, high = interval(found, level=level)
+            rows += [
+                {"explainer": name, "fraction": f, "mean": m, "low": a, "high": b}
+                for f, m, a, b in zip(self.fractions, found.mean(0), low, high, strict=False)
+            ]
+        return pd.DataFrame(rows)
+
+
+def _judged(table: "DataFrame") -> "DataFrame":
+    return table.assign(verdict=[verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True)])
+
+
+@dataclass(frozen=True)
+class RoadResult:
+    """Accuracies of one network, not retrained, on test images without some of their pixels.
+
+    Args:
+        table: a row per cell, with the columns explainer, order, fraction (removed), accuracy (in [0, 1]). In the order
+            "most_first" the pixels that are ranked highest go first, and lower is better; in "least_first" they go
+            last, and higher is better.
+    """
+
+    table: "DataFrame"
+
+    def areas(self, order: str = "most_first") -> "Series":
+        """Return the mean height of each curve, by explainer.
+
+        Raises:
+            ValueError: for an order that is not in the table.
+        """
+        orders = list(dict.fromkeys(self.table["order"]))
+        if order not in orders:
+            raise ValueError(f"order is {order!r}; expected one of {', '.join(orders)}.")
+        rows = self.table[self.table["order"] == order].assign(seed=0)
+        result = RoarResult(rows)
+        return result.areas().set_index("explainer")["mean"]

@@ -1,0 +1,211 @@
+"""A sweep of retrained networks: independent cells, run by joblib, each kept on disk as soon as it is finished.
+
+A cell is named by the content that decides its accuracy: the bytes of the images and of the order of their pixels, the
+fresh network's state, and the settings. So an interrupted sweep goes on where it stopped, and a changed one begins anew.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vislib.data import ImageSet
+from vislib.progress import progress_bar
+from vislib.roar.removal import Removal, Removed
+from vislib.training import accuracy, fit
+
+BuildModel = Callable[[int], nn.Module]
+Array = Any  # a NumPy array, which joblib shares between processes, or a tensor on a device
+_ONE_AT_A_TIME = threading.Lock()  # threads of one process share its random state and its number of threads
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained, see :func:`vislib.training.fit`."""
+
+    epochs: int = 4
+    learning_rate: float = 4e-3
+    batch_size: int = 64
+
+
+class Cell(NamedTuple):
+    """One accuracy of the sweep: which network is trained on what."""
+
+    explainer: str
+    how: Removal
+    seed: int
+    key: str
+
+
+def retrain(
+    build_model: BuildModel,
+    seed: int,
+    how: Removal,
+    training: Training,
+    train_images: Array,
+    train_labels: Array,
+    test_images: Array,
+    test_labels: Array,
+    train_ranks: Array,
+    test_ranks: Array,
+) -> float:
+    """Train a fresh network on images without some of their pixels; return its last accuracy on such test images."""
+    given = train_images, train_labels, test_images, test_labels, train_ranks, test_ranks
+    images, labels, unseen, answers, order, order_unseen = tensors(*given)
+    colour = mean_colour(images)
+    with _ONE_AT_A_TIME, one_thread(images.device):
+        model = build_model(seed)
+        fit(model, without(images, labels, order, how, colour), seed=seed, **asdict(training))
+        return accuracy(model, without(unseen, answers, order_unseen, how, colour))
+
+
+def without(images: Tensor, labels: Tensor, ranks: Tensor, how: Removal, colour: Tensor, seed: int = 0) -> ImageSet:
+    """Return a labelled set whose images lose their pixels when they are asked for."""
+    return ImageSet(cast(Tensor, Removed(images, ranks, how, colour, seed=seed)), labels, ())
+
+
+def mean_colour(images: Tensor) -> Tensor:
+    """Return the mean of each channel, (C, 1, 1)."""
+    return images.mean((0, 2, 3))[:, None, None]
+
+
+def tensors(*arrays: Array) -> tuple[Tensor, ...]:
+    """Return tensors, which share the memory of NumPy arrays."""
+    return tuple(torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays)
+
+
+def arrays(*values: Tensor) -> tuple[Array, ...]:
+    """Return what a task is given: NumPy arrays of what is in main memory, and tensors of a device as they are."""
+    return tuple(value.detach().numpy() if value.device.type == "cpu" else value for value in values)
+
+
+@contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Let PyTorch use one thread on the CPU: the same sums in the same order, whatever machine and whoever else runs."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# ---- running ----
+
+
+def run(
+    cells: Sequence[Cell],
+    task: Callable[[Cell], tuple[Any, ...]],
+    *,
+    device: torch.device,
+    folder: Path | None,
+    jobs: int,
+    progress: bool,
+) -> list[float]:
+    """Return the accuracy of each cell; those that `folder` has are not computed again.
+
+    Args:
+        cells: what is asked.
+        task: a cell -> the arguments of `retrain`; it is asked only shortly before they are needed.
+        device: where the images are. On an accelerator the cells run one after another, with the data resident there.
+        folder: where finished cells are kept.
+        jobs: how many processes, of one thread each, as joblib counts; -1: one per core.
+        progress: show a progress bar.
+    """
+    import joblib
+
+    found = {i: value for i, cell in enumerate(cells) if (value := _kept(folder, cell)) is not None}
+    missing = [i for i in range(len(cells)) if i not in found]
+    with progress_bar(len(cells), "retraining", progress) as bar:
+        bar.update(len(found))
+        finished: Iterator[tuple[int, float]]
+        if device.type != "cpu":
+            finished = (_numbered(i, *task(cells[i])) for i in missing)
+        else:
+            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
+            finished = parallel(joblib.delayed(_numbered)(i, *task(cells[i])) for i in missing)
+        for i, value in finished:
+            found[i] = value
+            _keep(folder, cells[i], value)
+            bar.update()
+    return [found[i] for i in range(len(cells))]
+
+
+def _numbered(number: int, *arguments: Any) -> tuple[int, float]:
+    return number, retrain(*arguments)
+
+
+# ---- names by content ----
+
+
+def digest(*parts: Any) -> str:
+    """Return a hash of tensors and arrays by their bytes, and of everything else as JSON."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            part = part.detach().cpu().contiguous().numpy()
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.dtype} {part.shape}".encode())
+            found.update(np.ascontiguousarray(part).data)
+        else:
+            found.update(json.dumps(part, sort_keys=True).encode())
+        found.update(b"\0")
+    return found.hexdigest()
+
+
+def state(model: nn.Module) -> str:
+    """Return a hash of a network: the kinds of its layers, its parameters and its buffers."""
+    kinds = [f"{name} {type(layer).__qualname__}" for name, layer in model.named_modules()]
+    values = sorted((*model.named_parameters(), *model.named_buffers()), key=lambda pair: pair[0])
+    return digest(kinds, *(part for name, value in values for part in (name, value)))
+
+
+# ---- on disk ----
+
+
+def write(file: Path, payload: bytes) -> None:
+    """Write all or nothing, with a hash in the first line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, half = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+    os.replace(half, file)
+
+
+def read(file: Path) -> bytes | None:
+    """Return what `write` has written, None where there is nothing; a broken file is named, and counts as nothing."""
+    try:
+        head, _, payload = file.read_bytes().partition(b"\n")
+    except FileNotFoundError:
+        return None
+    if head != hashlib.sha256(payload).hexdigest().encode():
+        warnings.warn(f"{file} is corrupt; what it held is computed again.", stacklevel=2)
+        return None
+    return payload
+
+
+def _file(folder: Path, cell: Cell) -> Path:
+    return folder / f"{cell.key[:32]}.cell"
+
+
+def _kept(folder: Path | None, cell: Cell) -> float | None:
+    payload = read(_file(folder, cell)) if folder is not None else None
+    return None if payload is None else float(json.loads(payload)["accuracy"])
+
+
+def _keep(folder: Path | None, cell: Cell, value: float) -> None:
+    if folder is not None:
+        facts = {"explainer": cell.explainer, **asdict(cell.how), "seed": cell.seed, "accuracy": value}
+        write(_file(folder, cell), json.dumps(facts).encode())

@@ -1,0 +1,201 @@
+"""Networks with random weights: from the output down, each layer by its own initialiser, and still alive."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vislib.activations import find_layer
+from vislib.explain import check_eval, check_images, check_logits
+
+Order = Literal["output_first", "independent"]
+_ALIVE = 1e-3  # share of the largest logit by which the answers to two different images must differ
+
+
+def randomised(
+    model: nn.Module,
+    images: Tensor,
+    *,
+    order: Order = "output_first",
+    blocks: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Iterator[tuple[str, nn.Module]]:
+    """Yield copies of a network, ever more of it randomised: (block, network), from the output down.
+
+    Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter whose layer has
+    none is shuffled. The statistics of BatchNorm from the lowest random layer on are taken anew from `images`: with
+    statistics merely reset, a deep network answers the same to everything.
+
+    Args:
+        model: maps pixels (B, C, H, W) to logits (B, K); it is copied, not touched.
+        images: the calibration, (N, C, H, W): in one batch.
+        order: "output_first" randomises a block and all after it, "independent" that block alone.
+        blocks: names as in ``model.named_modules()``; they are put into the order in which they run. None: the layers
+            and blocks that the network consists of, each norm with the layer before it. Containers, and modules
+            with more than half of all parameters, count as what is in them.
+        seed: of the random weights, the same on every device.
+
+    Raises:
+        TypeError, ValueError: as in `cascade`.
+    """
+    steps = plan(find_blocks(model, images, blocks), order)
+    twin = draw(model, [step[-1] for step in steps], seed)
+    return ((step[-1].name, randomise(model, twin, step, images)) for step in steps)
+
+
+class Block(NamedTuple):
+    """A name, the layers with parameters that go with it, and the norms that run from the first of them on."""
+
+    name: str
+    layers: list[str]
+    norms: list[str]
+
+
+def plan(blocks: list[Block], order: Order) -> list[list[Block]]:
+    """Return what is random at each step, the lowest block last."""
+    if order not in ("output_first", "independent"):
+        raise ValueError(f"order is {order!r}; expected 'output_first' or 'independent'.")
+    return [blocks[: i + 1] if order == "output_first" else [block] for i, block in enumerate(blocks)]
+
+
+def find_blocks(model: nn.Module, calibration: Tensor, names: Sequence[str] | None) -> list[Block]:
+    """Return the blocks from the output down: those of these names, or all that the network consists of."""
+    check_images(model, calibration)
+    check_eval(model)
+    if isinstance(names, str):
+        raise TypeError(f"blocks is {names!r}; expected several names, such as [{names!r}].")
+    ran = _order_of_execution(model, calibration)
+    found = _parts(model) if names is None else {name: _layers(find_layer(model, name), name) for name in names}
+    for name in [name for name, layers in found.items() if not ran.keys() & layers]:
+        if names is not None:
+            raise ValueError(f"the layer {name!r} has no parameters that the model uses; expected one that has.")
+        del found[name]
+    if not found:
+        raise ValueError("there is nothing to randomise; expected a model, and names of layers, with parameters.")
+    grouped: list[tuple[str, list[str]]] = []
+    for name in sorted(found, key=lambda name: max(ran.get(layer, -1) for layer in found[name])):
+        if names is None and grouped and _is_norm(model, found[name]):
+            grouped[-1][1].extend(found[name])
+        else:
+            grouped.append((name, list(found[name])))
+    norms = [name for name in ran if _has_statistics(model.get_submodule(name))]
+    blocks = []
+    for name, layers in reversed(grouped):
+        first = min(ran[layer] for layer in layers if layer in ran)
+        blocks.append(Block(name, layers, [norm for norm in norms if ran[norm] >= first]))
+    return blocks
+
+
+def _parts(model: nn.Module) -> dict[str, list[str]]:
+    """Return the layers of each part of a network: a part is opened if it is a container or holds most of the parameters."""
+    total = sum(p.numel() for p in model.parameters())
+    parts: dict[str, list[str]] = {}
+
+    def walk(name: str, module: nn.Module) -> None:
+        container = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+        if not container and 2 * sum(p.numel() for p in module.parameters()) <= total:
+            parts[name] = _layers(module, name)
+            return
+        parts[name] = [name] if _own(module) else []
+        for child, inside in module.named_children():
+            walk(f"{name}.{child}".lstrip("."), inside)
+
+    walk("", model)
+    return parts
+
+
+def _layers(module: nn.Module, name: str) -> list[str]:
+    """Return the names of the layers in a module that have parameters of their own."""
+    return [inner for inner, layer in module.named_modules(prefix=name) if _own(layer)]
+
+
+def _own(layer: nn.Module) -> list[nn.Parameter]:
+    return list(layer.parameters(recurse=False))
+
+
+def _is_norm(model: nn.Module, layers: list[str]) -> bool:
+    return all(parameter.ndim <= 1 for layer in layers for parameter in _own(model.get_submodule(layer)))
+
+
+def _has_statistics(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None
+
+
+@torch.no_grad()
+def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
+    """Return when each layer last began to run."""
+    ran: dict[str, int] = {}
+    handles = []
+
+    def note(name: str) -> Callable[[nn.Module, Any], None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            ran.pop(name, None)
+            ran[name] = 0
+
+        return hook
+
+    try:
+        for name, module in model.named_modules():
+            handles.append(module.register_forward_pre_hook(note(name)))
+        check_logits(model(images), images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: i for i, name in enumerate(ran)}
+
+
+@torch.no_grad()
+def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
+    """Return a copy on the CPU, its blocks random: one stream of numbers, so that no two layers get the same."""
+    twin = copy.deepcopy(model).cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        for name in [name for block in blocks for name in block.layers]:
+            layer = twin.get_submodule(name)
+            reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
+            if reset is not None:
+                reset()
+                continue
+            for parameter in _own(layer):
+                parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].view_as(parameter))
+    return twin
+
+
+@torch.no_grad()
+def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibration: Tensor) -> nn.Module:
+    """Return a copy of the model with the twin's weights in these blocks, its norms calibrated, and see that it is alive."""
+    network = copy.deepcopy(model)
+    for name in [name for block in blocks for name in block.layers]:
+        for own, random in zip(_own(network.get_submodule(name)), _own(twin.get_submodule(name)), strict=True):
+            own.copy_(random)
+    _calibrate([network.get_submodule(name) for name in blocks[-1].norms], network, calibration)
+    image = calibration[:1]
+    answers = network(torch.cat([image, (image < 0.5).to(image)]))  # and its negative in black and white
+    if not (answers[0] - answers[1]).abs().max() > _ALIVE * answers.abs().max():
+        raise ValueError(
+            f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "
+            "expected one that still reacts, as networks with BatchNorm do."
+        )
+    return network
+
+
+def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
+    """Replace the statistics of these norms by those of one batch, summed in the plain layout.
+
+    Channels last, PyTorch on a CPU sums in float32: a variance comes out wrong by 1e-5 of it and more, in the plain
+    layout, where it sums in double precision, by 1e-7; and a deep random network magnifies that.
+    """
+
+    def plain(norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(x.contiguous() for x in inputs)
+
+    handles = [norm.register_forward_pre_hook(plain) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.training = 1.0, True
+    if norms:
+        network(images)
+    for norm, handle in zip(norms, handles, strict=True):
+        norm.training = False
+        handle.remove()
