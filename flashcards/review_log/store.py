@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flashcards.schedule import Grade, Review
+from flashcards.scheduler import Grade, Review
 
 ENVIRONMENT = "VISLIB_PROGRESS"
 TIMEOUT = 5.0

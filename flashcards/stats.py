@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from math import ceil, sqrt
 from statistics import NormalDist
 
-from flashcards.deck import Card, Deck
-from flashcards.schedule import LEARNED, Grade, Review, State, is_due, replay
-from flashcards.store import Prediction
+from flashcards.model import Card, Deck
+from flashcards.review_log.store import Prediction
+from flashcards.scheduler import LEARNED, Grade, Review, State, is_due, replay
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from flashcards import progress, store
-from flashcards.progress import Progress
-from flashcards.schedule import Grade, Review
-from flashcards.store import NewerFileError, Prediction, Store
+from flashcards.review_log import buffer, store
+from flashcards.review_log.buffer import ReviewLog
+from flashcards.review_log.store import NewerFileError, Prediction, Store
+from flashcards.scheduler import Grade, Review
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 REVIEW = Review("t.a", NOW, Grade.GOOD)
@@ -49,7 +49,7 @@ def test_it_is_a_rollback_journal(progress_file):
 
 
 def test_reading_creates_nothing(progress_file):
-    log = Progress(Store(progress_file))
+    log = ReviewLog(Store(progress_file))
     assert (log.reviews(), log.predictions(), log.notice) == ([], [], "")
     assert not progress_file.parent.exists()
 
@@ -68,20 +68,20 @@ def test_the_environment_says_where(monkeypatch, tmp_path):
 
 def test_off_keeps_to_memory_for_as_long_as_the_process_lives(monkeypatch):
     monkeypatch.setenv("VISLIB_PROGRESS", "off")
-    progress.current().record(REVIEW)
-    assert progress.current().reviews() == [REVIEW]
-    assert progress.current().notice == ""
+    buffer.current().record(REVIEW)
+    assert buffer.current().reviews() == [REVIEW]
+    assert buffer.current().notice == ""
 
 
 _GRADER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from flashcards.progress import Progress
-from flashcards.schedule import Grade, Review
-from flashcards.store import Store
+from flashcards.review_log.buffer import ReviewLog
+from flashcards.review_log.store import Store
+from flashcards.scheduler import Grade, Review
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-log = Progress(Store(path))
+log = ReviewLog(Store(path))
 for i in range(count):
     began = time.perf_counter()
     log.record(Review(f"{name}.c{i}", datetime.now(UTC), Grade.GOOD))
@@ -135,7 +135,7 @@ def test_a_newer_file_is_refused_and_left_alone(progress_file):
         with pytest.raises(NewerFileError) as error:
             use()
         assert str(error.value) == message
-    log = Progress(Store(progress_file))
+    log = ReviewLog(Store(progress_file))
     log.record(REVIEW)
     assert log.reviews() == [REVIEW]
     assert message.removesuffix(".") in log.notice
@@ -221,7 +221,7 @@ TROUBLE = [below_a_file, read_only_folder, read_only_file, full_disk, not_a_data
 
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_what_cannot_be_written_is_told_and_counts_all_the_same(progress_file, monkeypatch, trouble):
-    log = Progress(Store(trouble(progress_file, monkeypatch)))
+    log = ReviewLog(Store(trouble(progress_file, monkeypatch)))
     many = [Review(f"t.c{i}" + "x" * 200, NOW, Grade.GOOD) for i in range(60)]  # more than fits into a page
     entries = [log.record(review) for review in many]
     assert log.notice.startswith("Not saved (")
@@ -232,7 +232,7 @@ def test_what_cannot_be_written_is_told_and_counts_all_the_same(progress_file, m
 
 
 def test_a_full_disk_says_so(progress_file, monkeypatch):
-    log = Progress(Store(full_disk(progress_file, monkeypatch)))
+    log = ReviewLog(Store(full_disk(progress_file, monkeypatch)))
     for i in range(60):
         log.record(Review(f"t.c{i}" + "x" * 200, NOW, Grade.GOOD))
     assert "database or disk is full" in log.notice
@@ -240,7 +240,7 @@ def test_a_full_disk_says_so(progress_file, monkeypatch):
 
 def test_what_waited_is_saved_in_order_as_soon_as_it_can_be(progress_file):
     progress_file.parent.write_text("in the way")
-    log = Progress(Store(progress_file))
+    log = ReviewLog(Store(progress_file))
     first = log.record(REVIEW)
     log.record(PREDICTION)
     assert log.notice
@@ -255,7 +255,7 @@ def test_what_waited_is_saved_in_order_as_soon_as_it_can_be(progress_file):
 def test_a_locked_file_makes_nobody_wait_for_ever(progress_file, monkeypatch):
     Store(progress_file).write([REVIEW])
     monkeypatch.setattr(store, "TIMEOUT", 0.1)
-    log = Progress(Store(progress_file))
+    log = ReviewLog(Store(progress_file))
     with closing(sqlite3.connect(progress_file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         log.record(REVIEW)
@@ -267,7 +267,7 @@ def test_a_locked_file_makes_nobody_wait_for_ever(progress_file, monkeypatch):
 
 
 def test_a_withdrawn_grade_leaves_no_trace(progress_file):
-    log = Progress(Store(progress_file))
+    log = ReviewLog(Store(progress_file))
     log.record(REVIEW)
     entry = log.record(Review("t.b", NOW, Grade.AGAIN))
     log.withdraw(entry)
