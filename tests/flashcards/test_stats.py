@@ -11,6 +11,7 @@ from flashcards import charts, stats
 from flashcards.collection import load_all
 from flashcards.review_log.store import Prediction, Store
 from flashcards.scheduler import Grade, Review
+from flashcards.stats import Level
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -42,15 +43,9 @@ def test_calibration_counts_first_answers_only(filled, progress_file):
         (81, 263, 0.2553, 0.3662),
     ],
 )
-def test_the_interval_of_a_share_is_wilsons(right, total, low, high):
+def test_the_interval_of_a_level_is_wilsons(right, total, low, high):
     """The values are those of Newcombe 1998 (81 of 263) and of tables."""
-    assert stats.wilson(right, total) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_an_interval_needs_a_case():
-    for right, total in ((0, 0), (3, 2), (-1, 2)):
-        with pytest.raises(ValueError, match="expected at least one case"):
-            stats.wilson(right, total)
+    assert Level(0.9, right, total).interval == pytest.approx((low, high), abs=5e-5)
 
 
 def test_the_interval_of_a_level_holds_its_share_and_stands_in_the_figure():
