@@ -15,8 +15,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flashcards.schedule import Grade, Review, replay
-from flashcards.store import Store
+from flashcards.review_log.store import Store
+from flashcards.scheduler import Grade, Review, replay
 
 _FIRST_CARD = """
 import time

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flashcards.figures import Chart
-    from flashcards.quizzes import Shown
+    from flashcards.charts import Chart
+    from flashcards.display import Display
 
 __all__ = ["calibration", "exam", "learning", "predict", "quiz", "review"]
 
 
-def quiz(deck: str | Path, record: bool = True) -> Shown:
+def quiz(deck: str | Path, record: bool = True) -> Display:
     """The cards of a deck, as a widget in Jupyter and as text anywhere else.
 
     Shows the cards that are new or due; a second run of the cell goes on where the first stopped. With `record=False`
@@ -28,12 +28,12 @@ def quiz(deck: str | Path, record: bool = True) -> Shown:
         ValueError: if there is no such deck.
         DeckError: if the deck has mistakes; all of them are listed.
     """
-    from flashcards.quizzes import Quiz
+    from flashcards.display import QuizDisplay
 
-    return Quiz(deck, record)
+    return QuizDisplay(deck, record)
 
 
-def review(limit: int = 20, before: str | None = None) -> Shown:
+def review(limit: int = 20, before: str | None = None) -> Display:
     """The cards that are due, from all decks or from those of the notebooks before one.
 
     Args:
@@ -43,14 +43,14 @@ def review(limit: int = 20, before: str | None = None) -> Shown:
     Raises:
         ValueError: for an unknown notebook or a limit below 1.
     """
-    from flashcards.quizzes import Due
+    from flashcards.display import ReviewDisplay
 
-    return Due(limit, before)
+    return ReviewDisplay(limit, before)
 
 
 def predict(
     id: str, question: str, options: Sequence[str], answer: str | int, *, explanation: str = "", record: bool = True
-) -> Shown:
+) -> Display:
     """A prompt inside the text: choose, say how sure you are, then see the answer. It never blocks a run.
 
     The first answer is kept under the id, for the calibration in the last notebook. "Ask the room" counts the hands of
@@ -65,12 +65,13 @@ def predict(
     Raises:
         ValueError: for a bad id, fewer than two options or a repeated one, or an answer that is not among them.
     """
-    from flashcards.predictions import Predict
+    from flashcards.display import PredictionDisplay
+    from flashcards.prediction_prompt import PredictionPrompt
 
-    return Predict(id, question, options, answer, explanation, record)
+    return PredictionDisplay(PredictionPrompt(id, question, options, answer, explanation, record))
 
 
-def exam(name: str | Path = "course") -> Shown:
+def exam(name: str | Path = "course") -> Display:
     """An exam: write first, hand in, then mark the answers by their mark scheme. Nothing of it is kept.
 
     Questions with options are marked by the machine. A written answer is marked by whoever wrote it: each criterion of
@@ -85,9 +86,9 @@ def exam(name: str | Path = "course") -> Shown:
         ValueError: if there is no such exam.
         DeckError: if the file has mistakes; all of them are listed.
     """
-    from flashcards.examination import Exam
+    from flashcards.display import ExamDisplay
 
-    return Exam(name)
+    return ExamDisplay(name)
 
 
 def calibration() -> Chart:
@@ -98,13 +99,13 @@ def calibration() -> Chart:
 
     Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference, https://doi.org/10.1080/01621459.1927.10502953
     """
-    from flashcards import figures
+    from flashcards import charts
 
-    return figures.calibration()
+    return charts.calibration()
 
 
 def learning() -> Chart:
     """A figure of what is learned, deck by deck, and of what comes back in the next two weeks."""
-    from flashcards import figures
+    from flashcards import charts
 
-    return figures.learning()
+    return charts.learning()

@@ -98,7 +98,9 @@ def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    assert {"flashcards/decks/04_occlusion.md", "flashcards/static/card.js", "vislib/occlusion.py"} <= set(files)
+    assert {"flashcards/decks/04_occlusion.md", "flashcards/widgets/static/card.js", "vislib/occlusion.py"} <= set(
+        files
+    )
     assert [file for file in files if ignored.match_file(file)] == []
 
 
@@ -182,7 +184,7 @@ def test_arrows_point_down(path: Path) -> None:
         ("models", "from . import plots", "models imports plots, from a layer above it"),
         ("sanity", "import vislib.gradients as g", "sanity imports the method gradients"),
         ("roar", "from .occlusion import occlusion", "roar imports the method occlusion"),
-        ("explore", "from flashcards.deck import load", "explore imports flashcards"),
+        ("explore", "from flashcards.collection import load", "explore imports flashcards"),
     ],
 )
 def test_a_wrong_arrow_is_seen(module: str, source: str, wrong: str) -> None:

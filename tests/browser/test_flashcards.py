@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT, Notebook
 from playwright.sync_api import Locator, expect
 
-from flashcards.deck import load
+from flashcards.collection import load
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from flashcards.store import Store
+from flashcards.review_log.store import Store
 from tests.notebooks import FOLDER, PATHS, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flashcards import deck as decks
-from flashcards import progress as progress_module
-from flashcards.deck import Deck
+from flashcards import collection
+from flashcards.model import Deck
+from flashcards.review_log import buffer
+from flashcards.review_log.store import Prediction, Store
+from flashcards.scheduler import Grade, Review, utc_now
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's progress would be written."""
     path = tmp_path / "progress" / "progress.sqlite"
     monkeypatch.setenv("VISLIB_PROGRESS", str(path))
-    progress_module._progress_at.cache_clear()
+    buffer.log_at.cache_clear()
     return path
 
 
@@ -41,6 +43,29 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def filled(progress_file: Path) -> datetime:
+    """A log with cards that are due and not due, one that is gone, and predictions; returns the time it was written."""
+    now = utc_now()
+
+    def ago(days: float) -> datetime:
+        return now - timedelta(days=days)
+
+    Store(progress_file).write(
+        [
+            Review("occlusion.what", ago(40), Grade.GOOD),
+            Review("start.pixels", ago(20), Grade.AGAIN),
+            Review("start.pixels", ago(15), Grade.EASY),
+            Review("start.grade", ago(1), Grade.EASY),
+            Review("gone.card", ago(1), Grade.EASY),
+            Prediction("t.a", ago(3), "x", 0.9, True),
+            Prediction("t.a", ago(2), "y", 0.5, False),
+            Prediction("t.b", ago(1), "x", 0.9, False),
+        ]
+    )
+    return now
+
+
+@pytest.fixture
 def write_deck(tmp_path: Path) -> Callable[..., Path]:
     """A deck file from the text of its cards, with good front matter unless another is given."""
 
@@ -56,7 +81,7 @@ def write_deck(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def small(write_deck: Callable[..., Path]) -> Deck:
     """A deck with a basic card, a cloze and a choice."""
-    return decks.load(
+    return collection.load(
         write_deck(
             "\n## What is $x_1$? {#t.basic}\n\nThe *first*.\n\nBecause.\n"
             "\n## Cover a {{part}}. {#t.cloze}\n\nOf the picture.\n"

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from flashcards import anki as export_module
-from flashcards import deck
-from flashcards.anki import export
+from flashcards.collection import load, load_all
+from flashcards.render import anki
 
 pytest.importorskip("anki")
 
@@ -38,12 +37,12 @@ def fields(collection: Any, card: str) -> list[str]:
 
 
 def test_the_course_arrives_with_decks_math_and_pictures(collection, tmp_path):
-    decks = deck.load_all()
-    count = export(decks, tmp_path / "out.apkg")
+    decks = load_all()
+    count = anki.export(decks, tmp_path / "out.apkg")
     take_in(collection, tmp_path / "out.apkg")
     assert count == sum(len(loaded.cards) for loaded in decks) == collection.note_count() == collection.card_count()
     names = {item.name for item in collection.decks.all_names_and_ids()}
-    assert {f"{export_module.COURSE}::{loaded.name[:2]} {loaded.title}" for loaded in decks} <= names
+    assert {f"{anki.COURSE}::{loaded.name[:2]} {loaded.title}" for loaded in decks} <= names
     question, answer, _ = fields(collection, "gradients.norm")
     assert "\\(\\lvert\\nabla_x f(x)\\rvert_1\\)" in question
     assert "How strongly" in answer
@@ -58,7 +57,7 @@ def test_the_course_arrives_with_decks_math_and_pictures(collection, tmp_path):
 def test_an_edited_card_is_updated_on_import_and_keeps_its_schedule(collection, write_deck, tmp_path):
     text = "\n## What? {#t.a}\n\nOld text.\n\n## Why? {#t.b}\n\nThe same.\n"
     path = write_deck(text)
-    export([deck.load(path)], tmp_path / "1.apkg", timestamp=1_700_000_000)
+    anki.export([load(path)], tmp_path / "1.apkg", timestamp=1_700_000_000)
     take_in(collection, tmp_path / "1.apkg")
     (known,) = collection.find_cards("Id:t.a")
     card = collection.get_card(known)
@@ -67,7 +66,7 @@ def test_an_edited_card_is_updated_on_import_and_keeps_its_schedule(collection, 
 
     path.unlink()
     edited = write_deck(text.replace("Old text.", "New text, $x<1$."), name="deck.md")
-    export([deck.load(edited)], tmp_path / "2.apkg", timestamp=1_700_000_100)
+    anki.export([load(edited)], tmp_path / "2.apkg", timestamp=1_700_000_100)
     take_in(collection, tmp_path / "2.apkg")
     assert collection.note_count() == 2
     assert "New text, \\(x&lt;1\\)." in fields(collection, "t.a")[1]
@@ -81,15 +80,15 @@ def test_an_edited_card_is_updated_on_import_and_keeps_its_schedule(collection, 
 def test_by_itself_the_timestamp_rises(write_deck, tmp_path, monkeypatch, collection):
     path = write_deck("\n## What? {#t.a}\n\nOld.\n")
     moments = itertools.count(1_700_000_000.0, 50.0)
-    monkeypatch.setattr(export_module.time, "time", lambda: next(moments))
-    export([deck.load(path)], tmp_path / "1.apkg")
+    monkeypatch.setattr(anki.time, "time", lambda: next(moments))
+    anki.export([load(path)], tmp_path / "1.apkg")
     write_deck("\n## What? {#t.a}\n\nBrand new.\n")
-    export([deck.load(path)], tmp_path / "2.apkg")
+    anki.export([load(path)], tmp_path / "2.apkg")
     take_in(collection, tmp_path / "1.apkg")
     take_in(collection, tmp_path / "2.apkg")
     assert "Brand new." in fields(collection, "t.a")[1]
 
 
 def test_the_numbers_that_anki_knows_decks_by_never_change():
-    assert export_module.MODEL_ID == 1_702_358_411
-    assert export_module.deck_id("04_occlusion") == 1_943_800_880
+    assert anki.MODEL_ID == 1_702_358_411
+    assert anki.deck_id("04_occlusion") == 1_943_800_880

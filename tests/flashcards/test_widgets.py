@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
-import ipywidgets
 import pytest
 
 import flashcards
-from flashcards import quizzes
-from flashcards.schedule import Grade
-from flashcards.store import Store
-
-
-class Screen:
-    """What a reader of a card sees and can press."""
-
-    def __init__(self, box: Any) -> None:
-        self.box = box
-
-    def _visible(self, widget: Any = None) -> list[Any]:
-        widget = self.box if widget is None else widget
-        if widget.layout.display == "none":
-            return []
-        return [widget, *(inner for child in getattr(widget, "children", ()) for inner in self._visible(child))]
-
-    @property
-    def html(self) -> str:
-        return " ".join(w.value for w in self._visible() if isinstance(w, ipywidgets.HTML | ipywidgets.HTMLMath))
-
-    @property
-    def text(self) -> str:
-        return " ".join(re.sub("<[^>]*>", " ", self.html).split())
-
-    @property
-    def buttons(self) -> dict[str, Any]:
-        return {w.description: w for w in self._visible() if isinstance(w, ipywidgets.Button)}
-
-    def press(self, start: str) -> None:
-        next(button for name, button in self.buttons.items() if name.startswith(start)).click()
+from flashcards import display
+from flashcards.review_log.store import Store
+from flashcards.scheduler import Grade, Review, utc_now
+from tests.flashcards.screen import Screen
 
 
 def quiz(deck, **options) -> Screen:
@@ -136,10 +109,6 @@ def test_trouble_with_the_file_is_said_on_the_card_once_and_the_quiz_goes_on(sma
 
 
 def test_a_review_shows_what_is_due_from_earlier_notebooks(monkeypatch, progress_file):
-    from datetime import timedelta
-
-    from flashcards.schedule import Review, utc_now
-
     old = utc_now() - timedelta(days=30)
     Store(progress_file).write([Review(name, old, Grade.GOOD) for name in ("start.control", "occlusion.what")])
     assert "Card 1 of 2" in Screen(flashcards.review().widget()).text
@@ -204,7 +173,7 @@ def test_a_room_is_counted_and_nothing_is_kept(progress_file):
 
 @pytest.mark.parametrize("options", [["yes", "no"], ["none", "one", "two", "three"]])
 def test_who_guesses_is_as_sure_as_chance(options):
-    assert flashcards.predict("t.sure", "What?", options, 0).levels[0] == ("guessing", 1 / len(options))
+    assert flashcards.predict("t.sure", "What?", options, 0).prompt.levels[0] == ("guessing", 1 / len(options))
 
 
 def test_a_prediction_without_record_keeps_nothing(progress_file):
@@ -247,7 +216,7 @@ def test_what_is_shown_without_a_kernel_never_changes(small, progress_file, monk
 
 
 def test_in_jupyter_the_widget_comes_on_top(small, monkeypatch):
-    monkeypatch.setattr(quizzes, "in_jupyter", lambda: True)
+    monkeypatch.setattr(display, "in_jupyter", lambda: True)
     bundle = flashcards.quiz(small.path)._repr_mimebundle_()
     assert bundle.keys() == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
     assert bundle["text/plain"].startswith("Quiz: T (3 cards)")

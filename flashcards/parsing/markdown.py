@@ -1,7 +1,7 @@
 """The Markdown of the decks: CommonMark with dollar math, no raw HTML, and `{{clozes}}` in headings.
 
 The HTML made here is the same for every use: math stands as `\\(…\\)`, which JupyterLab, exported pages and Anki all
-typeset, and pictures keep their relative address until `with_images` puts another one in its place.
+typeset, and pictures keep their relative address.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from flashcards.model import Report
+
 HIDDEN = '<span class="fc-gap" aria-label="blank">[…]</span>'
-_IMAGE = re.compile(r'(<img src=")([^"]*)(")')
 
 
 def _math(opening: str, closing: str) -> Callable[..., str]:
@@ -149,6 +150,25 @@ def clozes(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
     return (hidden, shown) if found else None
 
 
-def with_images(html: str, address: Callable[[str], str]) -> str:
-    """The HTML with the address of every picture replaced by `address(relative path)`."""
-    return _IMAGE.sub(lambda match: match[1] + escapeHtml(address(match[2])) + match[3], html)
+def check_math(tokens: Sequence[Token], line: int, problem: Report) -> None:
+    """Tell every lone dollar and unbalanced formula in the inline tokens that begin at `line`."""
+    for token in tokens:
+        if token.type in ("softbreak", "hardbreak"):
+            line += 1
+        elif token.type == "text" and "$" in token.content:
+            problem(
+                line, f"unbalanced math: a lone '$' in {token.content.strip()!r}; expected '$…$', or '\\$' for a dollar"
+            )
+        elif token.type.startswith("math"):
+            check_braces(token.content, line, problem)
+            line += token.content.count("\n")
+
+
+def check_braces(latex: str, line: int, problem: Report) -> None:
+    """Tell where a formula opens and closes braces, or `\\left` and `\\right`, unequally often."""
+    bare = re.sub(r"\\.", "", latex, flags=re.DOTALL)
+    if (opened := bare.count("{")) != (closed := bare.count("}")):
+        problem(line, f"unbalanced math: {opened} '{{' but {closed} '}}' in {latex.strip()!r}")
+    left, right = len(re.findall(r"\\left\b", latex)), len(re.findall(r"\\right\b", latex))
+    if left != right:
+        problem(line, f"unbalanced math: {left} '\\left' but {right} '\\right' in {latex.strip()!r}")

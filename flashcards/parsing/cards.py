@@ -1,23 +1,24 @@
-"""From the body of a deck to its cards; every mistake is told to `problem(line, message)` and reading goes on."""
+"""From a file to its cards, one under every second-level heading.
+
+Every mistake is told to `problem(line, message)` and reading goes on. How a deck is written stands in the decks' README.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from markdown_it.token import Token
 
-from flashcards import markdown
-from flashcards.deck import Card, Kind, Option
+from flashcards.model import LETTERS, Card, Deck, Kind, Option, Problem, Report, wrong_id
+from flashcards.parsing import markdown
+from flashcards.parsing.front_matter import read_front_matter
 
-#: One key each, 1 to 9.
-MOST_OPTIONS = 9
-Report = Callable[[int, str], None]
 _ID = re.compile(r"\s*\{#([^{}]*)\}\s*$")
-_GOOD_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+# Not mdit_py_plugins.tasklists: it turns the box into HTML, from which the state would have to be read again, does not
+# know an empty option, and would put check boxes into ordinary answers.
 _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
 _YES_NO = re.compile(
     r"(?:am|are|is|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
@@ -34,6 +35,30 @@ class _Section:
     line: int
     source: str
     body: list[Token]
+
+
+def read_deck(path: Path) -> tuple[Deck, list[Problem]]:
+    """The deck in a file, as far as it can be read, and every mistake found on the way."""
+    problems: list[Problem] = []
+
+    def problem(line: int, message: str) -> None:
+        problems.append(Problem(path.name, line, message))
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        problem(1, f"the file is not UTF-8 text: {error.reason} at byte {error.start}")
+        text = ""
+    meta, skipped = read_front_matter(text, problem) if text or not problems else ({}, 0)
+    # Blank lines in place of the front matter keep every line number true.
+    body = "\n" * skipped + "\n".join(text.split("\n")[skipped:])
+    cards = read_cards(body, path.parent, problem)
+    if not cards and not problems:
+        problem(1, "the deck has no cards; expected headings '## question {#id}'")
+    deck = Deck(
+        path.stem, meta.get("title", path.stem), meta.get("notebook", ""), tuple(meta.get("tags", ())), cards, path
+    )
+    return deck, sorted(problems)
 
 
 def read_cards(text: str, folder: Path, problem: Report) -> tuple[Card, ...]:
@@ -78,12 +103,12 @@ def _sections(tokens: list[Token], problem: Report) -> list[_Section]:
 def _card(section: _Section, folder: Path, problem: Report) -> Card | None:
     identity, source = _identity(section, problem)
     heading = markdown.inline(source)
-    _check_math(heading, section.line, problem)
+    markdown.check_math(heading, section.line, problem)
     for token in section.body:
         if token.type == "inline" and token.map:
-            _check_math(token.children or [], token.map[0] + 1, problem)
+            markdown.check_math(token.children or [], token.map[0] + 1, problem)
         elif token.type == "math_block" and token.map:
-            _check_braces(token.content, token.map[0] + 1, problem)
+            markdown.check_braces(token.content, token.map[0] + 1, problem)
     pictures = [_image(token, line, folder, problem) for line, token in _images(heading, section)]
     hidden = shown = heading
     kind: Kind = "basic"
@@ -134,12 +159,9 @@ def _identity(section: _Section, problem: Report) -> tuple[str | None, str]:
     if match is None:
         problem(section.line, "the card has no id; expected '{#topic.name}' at the end of its heading")
         return None, section.source
-    if not _GOOD_ID.fullmatch(match[1]):
-        problem(
-            section.line, f"bad id {match[1]!r}; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'"
-        )
-        return None, section.source[: match.start()]
-    return match[1], section.source[: match.start()]
+    if wrong := wrong_id(match[1]):
+        problem(section.line, wrong)
+    return None if wrong else match[1], section.source[: match.start()]
 
 
 def _split(section: _Section, problem: Report) -> tuple[list[Token], tuple[Option, ...], list[Token]]:
@@ -165,8 +187,8 @@ def _split(section: _Section, problem: Report) -> tuple[list[Token], tuple[Optio
         problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
     if len(options) < 2:
         problem(line, "a single option; expected at least two")
-    if len(options) > MOST_OPTIONS:
-        problem(line, f"{len(options)} options; expected at most {MOST_OPTIONS}")
+    if len(options) > len(LETTERS):
+        problem(line, f"{len(options)} options; expected at most {len(LETTERS)}")
     return body[:start], options, body[end + 1 :]
 
 
@@ -235,28 +257,6 @@ def _image(token: Token, line: int, folder: Path, problem: Report) -> str | None
         problem(line, f"the picture {source!r} does not exist")
         return None
     return source
-
-
-def _check_math(children: list[Token], line: int, problem: Report) -> None:
-    for token in children:
-        if token.type in ("softbreak", "hardbreak"):
-            line += 1
-        elif token.type == "text" and "$" in token.content:
-            problem(
-                line, f"unbalanced math: a lone '$' in {token.content.strip()!r}; expected '$…$', or '\\$' for a dollar"
-            )
-        elif token.type.startswith("math"):
-            _check_braces(token.content, line, problem)
-            line += token.content.count("\n")
-
-
-def _check_braces(latex: str, line: int, problem: Report) -> None:
-    bare = re.sub(r"\\.", "", latex, flags=re.DOTALL)
-    if (opened := bare.count("{")) != (closed := bare.count("}")):
-        problem(line, f"unbalanced math: {opened} '{{' but {closed} '}}' in {latex.strip()!r}")
-    left, right = len(re.findall(r"\\left\b", latex)), len(re.findall(r"\\right\b", latex))
-    if left != right:
-        problem(line, f"unbalanced math: {left} '\\left' but {right} '\\right' in {latex.strip()!r}")
 
 
 def _check_yes_no(question: str, answer: str, options: tuple[Option, ...], line: int, problem: Report) -> None:

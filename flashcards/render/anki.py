@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flashcards.deck import Card, Deck
-from flashcards.fallback import LETTERS
-from flashcards.markdown import with_images
+from flashcards.model import LETTERS, Card, Deck
+from flashcards.render.html import with_images
 
 PROJECT = "interpreting-vision-models"
 COURSE = "Interpreting Vision Models"

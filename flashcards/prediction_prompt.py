@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any
 
-from flashcards import fallback, markdown, progress
-from flashcards.deck import Option
-from flashcards.quizzes import Shown
-from flashcards.schedule import utc_now
-from flashcards.store import Prediction
+from flashcards.model import LETTERS, Option, wrong_id
+from flashcards.parsing import markdown
+from flashcards.review_log import buffer
+from flashcards.review_log.store import Prediction
+from flashcards.scheduler import utc_now
 
 _LEVELS = (("leaning", 0.6), ("fairly sure", 0.75), ("sure", 0.9), ("certain", 0.99))
 
 
-class Predict(Shown):
+class PredictionPrompt:
     """A prediction asked of the reader; the first answer is the one that counts."""
 
     def __init__(
         self, id: str, question: str, options: Sequence[str], answer: str | int, explanation: str, record: bool
     ) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", id):
-            raise ValueError(f"bad id {id!r}; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'")
-        most = len(fallback.LETTERS)
+        if wrong := wrong_id(id):
+            raise ValueError(wrong)
+        most = len(LETTERS)
         if not 2 <= len(options) <= most or len(set(options)) < len(options):
             raise ValueError(f"the options are {list(options)!r}; expected 2 to {most} different texts")
         right = answer if isinstance(answer, int) else options.index(answer) if answer in options else -1
@@ -47,26 +45,10 @@ class Predict(Shown):
 
     def earlier(self) -> Prediction | None:
         """The first answer that was given, in this or an earlier run."""
-        return next((p for p in progress.current().predictions() if p.prediction == self.id), None)
+        return next((p for p in buffer.current().predictions() if p.prediction == self.id), None)
 
     def commit(self, picked: int, confidence: float) -> None:
         """Keep an answer, unless there is one already: after the answer was seen, another would prove nothing."""
         if self.record and self.earlier() is None:
             option = self.options[picked]
-            progress.current().record(Prediction(self.id, utc_now(), option.text, confidence, option.right))
-
-    def text(self) -> str:
-        lines = [f"Predict: {self.question_text}"]
-        lines += [f"   {letter}) {option.text}" for letter, option in zip(fallback.LETTERS, self.options, strict=False)]
-        return "\n".join(lines)
-
-    def html(self) -> str:
-        right = self.options[self.right]
-        solution = f"<p><strong>{fallback.LETTERS[self.right]}: {right.html}</strong></p>\n{self.explanation}"
-        content = f"{self.question}\n{fallback.lettered(self.options)}\n{fallback.details('Answer', solution)}"
-        return fallback.page("Predict", "Commit to an answer before you open it.", content)
-
-    def widget(self) -> Any:
-        from flashcards.prediction_widget import PredictCard
-
-        return PredictCard(self).box
+            buffer.current().record(Prediction(self.id, utc_now(), option.text, confidence, option.right))

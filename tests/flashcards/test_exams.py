@@ -1,18 +1,16 @@
-"""The exam: what counts as a question, one sitting, the card on screen, and what a page without a kernel shows."""
+"""The exam: what counts as a question, one attempt at it, the card on screen, and what a page without a kernel shows."""
 
 from __future__ import annotations
 
 import re
 
-import ipywidgets
 import pytest
 
 import flashcards
-from flashcards import deck, examination
-from flashcards.__main__ import main
-from flashcards.deck import DeckError
-from flashcards.examination import Mark, Sitting
-from tests.flashcards.test_widgets import Screen
+from flashcards import collection
+from flashcards.cli import main
+from flashcards.exam_attempt import Attempt, Mark
+from tests.flashcards.screen import Screen
 
 PAPER = """
 ## Which is right? {#occlusion.exam_one}
@@ -35,24 +33,24 @@ def paper(write_deck):
 
 
 @pytest.fixture
-def sitting(paper):
-    return Sitting(examination.load(paper)[1])
+def attempt(paper):
+    return Attempt(collection.load_exam(paper)[1])
 
 
 def test_the_exam_of_the_course_has_no_mistakes_and_asks_about_every_chapter():
-    assert examination.check() == []
-    _, questions = examination.load("course")
-    asked = {examination.notebooks().get(question.topic) for question in questions}
-    assert asked == {loaded.notebook for loaded in deck.load_all()} - {"00_start_here"}
+    assert collection.lint_exams() == []
+    _, questions = collection.load_exam("course")
+    asked = {collection.topics().get(question.card.topic) for question in questions}
+    assert asked == {loaded.notebook for loaded in collection.load_all()} - {"00_start_here"}
     assert sum(bool(question.scheme) for question in questions) >= 6
     assert sum(bool(question.card.options) for question in questions) >= 4
 
 
-def test_a_question_is_worth_its_scheme_or_one_point(sitting):
-    one, two = sitting.questions
-    assert (one.points, one.scheme, one.topic) == (1, (), "occlusion")
+def test_a_question_is_worth_its_scheme_or_one_point(attempt):
+    one, two = attempt.questions
+    assert (one.points, one.scheme, one.card.topic) == (1, (), "occlusion")
     assert [(c.points, c.html) for c in two.scheme] == [(2, "says <em>this</em>"), (1, "says \\(x_2\\)")]
-    assert (two.points, two.topic) == (3, "gradients")
+    assert (two.points, two.card.topic) == (3, "gradients")
 
 
 @pytest.mark.parametrize(
@@ -67,82 +65,55 @@ def test_a_question_is_worth_its_scheme_or_one_point(sitting):
     ],
 )
 def test_mistakes_are_told_with_file_and_line(cards, message, write_deck):
-    [problem] = examination.check([write_deck(cards, name="paper.md")])
+    [problem] = collection.lint_exams([write_deck(cards, name="paper.md")])
     assert re.match(r"paper\.md:\d+: ", str(problem))
     assert message in str(problem)
 
 
-def test_a_faulty_or_unknown_exam_is_refused(write_deck):
-    with pytest.raises(DeckError, match="neither options"):
-        flashcards.exam(write_deck("## Why? {#t.one}\n\nText.\n"))
-    with pytest.raises(ValueError, match="no exam named 'corse'; expected one of course"):
-        flashcards.exam("corse")
+def test_an_attempt_marks_options_itself_and_the_rest_by_ticks(attempt):
+    assert attempt.open == 2
+    attempt.answer(0)
+    attempt.answer(1)  # the later answer counts
+    attempt.go(1)
+    attempt.answer("this")
+    assert attempt.open == 0
+    attempt.hand_in()
+    assert attempt.question is attempt.questions[0]
+    attempt.go(1)
+    attempt.tick(0, True)
+    attempt.tick(1, True)
+    attempt.tick(1, False)
+    assert [attempt.mark(i) for i in range(2)] == [Mark(1, 1), Mark(2, 3)]
+    assert attempt.total() == Mark(3, 4)
+    assert attempt.topics() == {"occlusion": Mark(1, 1), "gradients": Mark(2, 3)}
 
 
-def test_the_check_command_looks_at_exams_too(capsys, monkeypatch, write_deck):
-    path = write_deck("## Why? {#t.one}\n\nText.\n", name="paper.md")
-    monkeypatch.setattr(examination, "EXAMS", path.parent)
-    monkeypatch.setattr(examination, "files", lambda: [path])
-    assert main(["check"]) == 1
-    assert "paper.md:6: the question has neither" in capsys.readouterr().err
+def test_a_wrong_or_missing_choice_earns_nothing(attempt):
+    assert attempt.mark(0) == Mark(0, 1)
+    attempt.answer(0)
+    assert attempt.mark(0) == Mark(0, 1)
 
 
-def test_a_sitting_marks_options_itself_and_the_rest_by_ticks(sitting):
-    assert sitting.open == 2
-    sitting.answer(0)
-    sitting.answer(1)  # the later answer counts
-    sitting.go(1)
-    sitting.answer("this")
-    assert sitting.open == 0
-    sitting.hand_in()
-    assert sitting.question is sitting.questions[0]
-    sitting.go(1)
-    sitting.tick(0, True)
-    sitting.tick(1, True)
-    sitting.tick(1, False)
-    assert [sitting.mark(i) for i in range(2)] == [Mark(1, 1), Mark(2, 3)]
-    assert sitting.total() == Mark(3, 4)
-    assert sitting.topics() == {"occlusion": Mark(1, 1), "gradients": Mark(2, 3)}
-
-
-def test_a_wrong_or_missing_choice_earns_nothing(sitting):
-    assert sitting.mark(0) == Mark(0, 1)
-    sitting.answer(0)
-    assert sitting.mark(0) == Mark(0, 1)
-
-
-def test_a_sitting_refuses_what_does_not_fit(sitting):
+def test_an_attempt_refuses_what_does_not_fit(attempt):
     with pytest.raises(ValueError, match="option 2 of 2"):
-        sitting.answer(2)
+        attempt.answer(2)
     with pytest.raises(ValueError, match="expected the index of an option"):
-        sitting.answer("right")
+        attempt.answer("right")
     with pytest.raises(RuntimeError, match="before the paper was handed in"):
-        sitting.tick(0, True)
-    sitting.hand_in()
+        attempt.tick(0, True)
+    attempt.hand_in()
     with pytest.raises(RuntimeError, match="can no longer change"):
-        sitting.answer(1)
+        attempt.answer(1)
     with pytest.raises(ValueError, match="criterion 0 of 0"):
-        sitting.tick(0, True)
-    sitting.go(5)
+        attempt.tick(0, True)
+    attempt.go(5)
     with pytest.raises(RuntimeError, match="no question left"):
-        sitting.tick(0, True)
-
-
-class Desk(Screen):
-    """A screen with paper and boxes."""
-
-    @property
-    def paper(self):
-        return next((w for w in self._visible() if isinstance(w, ipywidgets.Textarea)), None)
-
-    @property
-    def boxes(self):
-        return [w for w in self._visible() if isinstance(w, ipywidgets.Checkbox)]
+        attempt.tick(0, True)
 
 
 @pytest.fixture
 def desk(paper):
-    return Desk(flashcards.exam(paper).widget())
+    return Screen(flashcards.exam(paper).widget())
 
 
 def test_writing_shows_no_answer(desk):

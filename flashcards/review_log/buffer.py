@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from flashcards import store
-from flashcards.schedule import Review
-from flashcards.store import NewerFileError, Prediction, Store
+from flashcards.review_log.store import NewerFileError, Prediction, Store, default_path
+from flashcards.scheduler import Review
 
 _FAILURES = (sqlite3.Error, OSError, NewerFileError, ValueError)
 
@@ -26,7 +25,7 @@ class Entry:
     row: int | None = None
 
 
-class Progress:
+class ReviewLog:
     """The log of a learner: a file and what waits for it, or memory alone."""
 
     def __init__(self, store: Store | None = None) -> None:
@@ -94,10 +93,11 @@ class Progress:
 
 
 @cache
-def _progress_at(path: Path | None) -> Progress:
-    return Progress(Store(path) if path else None)
+def log_at(path: Path | None) -> ReviewLog:
+    """The log in a file, or in memory alone: one per process and file, so that all cards of a kernel share what waits."""
+    return ReviewLog(Store(path) if path else None)
 
 
-def current() -> Progress:
-    """The progress of this learner: one per process and file, so that all cards of a kernel share what waits."""
-    return _progress_at(store.default_path())
+def current() -> ReviewLog:
+    """The log of this learner."""
+    return log_at(default_path())

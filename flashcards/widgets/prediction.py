@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flashcards import progress
-from flashcards.fallback import LETTERS
-from flashcards.widget import Frame, button, choice_list, row, visible
-
-if TYPE_CHECKING:
-    from flashcards.predictions import Predict
+from flashcards.model import LETTERS
+from flashcards.prediction_prompt import PredictionPrompt
+from flashcards.review_log import buffer
+from flashcards.widgets.components import Frame, button, choice_list, row, visible
 
 
-class PredictCard:
+class PredictionCard:
     """Three views of one question: answering, answered, and the tally of a room."""
 
-    def __init__(self, asked: Predict) -> None:
+    def __init__(self, asked: PredictionPrompt) -> None:
         self.asked = asked
         self.picked: int | None = None
         self.confidence: float | None = None
@@ -102,7 +100,7 @@ class PredictCard:
         elif picked is not None and not revealed:
             front += f"<p><strong>{LETTERS[picked]}.</strong> How sure are you?</p>"
         self.frame.show(
-            front, self._back(), position=self._position(), hint=self._hint(), notice=progress.current().notice
+            front, self._back(), position=self._position(), hint=self._hint(), notice=buffer.current().notice
         )
 
     def _back(self) -> str:

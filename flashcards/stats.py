@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, sqrt
-from statistics import NormalDist
+from math import ceil
 
-from flashcards.deck import Card, Deck
-from flashcards.schedule import LEARNED, Grade, Review, State, is_due, replay
-from flashcards.store import Prediction
+from flashcards.model import Card, Deck
+from flashcards.review_log.store import Prediction
+from flashcards.scheduler import LEARNED, Grade, Review, State, is_due, replay
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,10 @@ class Level:
     @property
     def interval(self) -> tuple[float, float]:
         """Within which shares the true one lies, with 95 % confidence (Wilson's interval)."""
-        return wilson(self.right, self.total)
+        from scipy.stats import binomtest
+
+        low, high = binomtest(self.right, self.total).proportion_ci(method="wilson")
+        return float(low), float(high)
 
 
 def deck_states(decks: Sequence[Deck], reviews: Iterable[Review], now: datetime) -> list[DeckState]:
@@ -98,17 +100,6 @@ def calibration(predictions: Iterable[Prediction]) -> list[Level]:
     for prediction in first_predictions(predictions):
         counts.setdefault(round(prediction.confidence, 2), []).append(prediction.correct)
     return [Level(level, sum(right), len(right)) for level, right in sorted(counts.items())]
-
-
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share after `right` of `total`, within [0, 1]; also for very few cases, and for none right."""
-    if not 0 <= right <= total or total < 1:
-        raise ValueError(f"{right} of {total}; expected at least one case, and no more right ones than cases")
-    z = NormalDist().inv_cdf(0.975)
-    share, extra = right / total, z**2 / total
-    middle = (share + extra / 2) / (1 + extra)
-    half = z / (1 + extra) * sqrt(share * (1 - share) / total + extra / (4 * total))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def brier(predictions: Iterable[Prediction]) -> float | None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flashcards import deck, progress, statistics
-from flashcards.schedule import Review, utc_now
-from flashcards.store import Prediction
+from flashcards import collection, stats
+from flashcards.review_log import buffer
+from flashcards.review_log.store import Prediction
+from flashcards.scheduler import Review, utc_now
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,8 +37,8 @@ class Chart:
 
 def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
     """How sure you were, and how often you were right, with 95 % intervals; from the log unless `predictions` are given."""
-    predictions = progress.current().predictions() if predictions is None else predictions
-    levels = statistics.calibration(predictions)
+    predictions = buffer.current().predictions() if predictions is None else predictions
+    levels = stats.calibration(predictions)
     figure = _figure(5.2, 4.6)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", zorder=1)
@@ -63,7 +64,7 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
             textcoords="offset points",
             fontsize=9,
         )
-    score = statistics.brier(predictions)
+    score = stats.brier(predictions)
     axes.set_title(f"{right} of {total} predictions right; Brier score {score:.2f} (lower is better)", fontsize=10)
     said = ", ".join(
         f"{level.right} of {level.total} right at {level.confidence:.0%} (95 % interval {low:.0%} to {high:.0%})"
@@ -74,11 +75,11 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
 
 def learning(reviews: Sequence[Review] | None = None, now: datetime | None = None) -> Chart:
     """What is learned, deck by deck, and what comes back in the next two weeks; from the log unless given."""
-    reviews = progress.current().reviews() if reviews is None else reviews
+    reviews = buffer.current().reviews() if reviews is None else reviews
     now = now or utc_now()
-    decks = deck.load_all()
-    states = statistics.deck_states(decks, reviews, now)
-    waits = statistics.coming(decks, reviews, now)
+    decks = collection.load_all()
+    states = stats.deck_states(decks, reviews, now)
+    waits = stats.coming(decks, reviews, now)
     figure = _figure(10.5, 0.34 * len(states) + 1.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     names = [state.title for state in states]

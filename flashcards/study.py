@@ -1,4 +1,4 @@
-"""One sitting: which card shows, what has been graded, and what came of it. Knows nothing of widgets."""
+"""One sitting with cards: which one shows, what has been graded, and what came of it. Knows nothing of widgets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flashcards.deck import Card
-from flashcards.progress import Entry, Progress
-from flashcards.schedule import Grade, Review, State, in_words, intervals, is_due, replay, utc_now
+from flashcards.model import Card
+from flashcards.review_log.buffer import Entry, ReviewLog
+from flashcards.scheduler import Grade, Review, State, in_words, intervals, is_due, replay, utc_now
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Summary:
     longest: tuple[Card, int] | None  # the card remembered for longest, and the days
 
 
-class Session:
+class StudySession:
     """Cards in a queue. A card graded *Again* goes to its end, so the queue empties when all were remembered."""
 
     def __init__(
-        self, cards: Sequence[Card], queue: Sequence[Card], progress: Progress, clock: Callable[[], datetime] = utc_now
+        self, cards: Sequence[Card], queue: Sequence[Card], log: ReviewLog, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self.cards = tuple(cards)
-        self.progress = progress
+        self.log = log
         self.revealed = False
         self.picked: int | None = None
         self.steps: list[Step] = []
@@ -48,28 +48,28 @@ class Session:
         self._clock = clock
 
     @classmethod
-    def of_deck(cls, cards: Sequence[Card], progress: Progress, clock: Callable[[], datetime] = utc_now) -> Session:
+    def of_deck(cls, cards: Sequence[Card], log: ReviewLog, clock: Callable[[], datetime] = utc_now) -> StudySession:
         """The cards of a deck that are new, due or missed in this sitting: so a sitting goes on after a restart."""
-        states = replay(progress.reviews())
+        states = replay(log.reviews())
         now = clock()
         known = {card.id: states.get(card.id) for card in cards}
         fresh = [card for card in cards if (state := known[card.id]) is None or not _missed(state, now)]
         queue = [card for card in fresh if (state := known[card.id]) is None or is_due(state, now)]
         missed = [card for card in cards if (state := known[card.id]) is not None and _missed(state, now)]
-        return cls(cards, queue + missed, progress, clock)
+        return cls(cards, queue + missed, log, clock)
 
     @classmethod
     def of_due(
-        cls, cards: Sequence[Card], limit: int, progress: Progress, clock: Callable[[], datetime] = utc_now
-    ) -> Session:
+        cls, cards: Sequence[Card], limit: int, log: ReviewLog, clock: Callable[[], datetime] = utc_now
+    ) -> StudySession:
         """At most `limit` cards that were seen before and are due, the longest overdue first."""
-        states = replay(progress.reviews())
+        states = replay(log.reviews())
         now = clock()
         due = sorted(
             (card for card in cards if card.id in states and is_due(states[card.id], now)),
             key=lambda card: (_missed(states[card.id], now), states[card.id].due),
         )[:limit]
-        return cls(due, due, progress, clock)
+        return cls(due, due, log, clock)
 
     @property
     def card(self) -> Card | None:
@@ -103,7 +103,7 @@ class Session:
         card = self._present()
         if not self.revealed:
             raise RuntimeError("a card was graded before its answer was shown; expected reveal() first")
-        entry = self.progress.record(Review(card.id, self._clock(), grade))
+        entry = self.log.record(Review(card.id, self._clock(), grade))
         self.steps.append(Step(card, grade, entry, self._queue))
         self._show(self._queue[1:] + ((card,) if grade == Grade.AGAIN else ()))
 
@@ -111,7 +111,7 @@ class Session:
         """Take the last grade of this sitting back and show its card again."""
         if self.steps:
             step = self.steps.pop()
-            self.progress.withdraw(step.entry)
+            self.log.withdraw(step.entry)
             self._show(step.queue)
 
     def summary(self) -> Summary:
@@ -142,14 +142,14 @@ class Session:
         return self.card
 
     def _states(self) -> dict[str, State]:
-        return replay(review for review in self.progress.reviews() if review.card in {card.id for card in self.cards})
+        return replay(review for review in self.log.reviews() if review.card in {card.id for card in self.cards})
 
 
 def _missed(state: State, now: datetime) -> bool:
     return state.last.grade == Grade.AGAIN and is_due(state, now) and state.due > now
 
 
-class Walk:
+class LectureWalk:
     """A deck in its order, forwards and back, for a lecture: nothing is graded, read or written."""
 
     def __init__(self, cards: Sequence[Card]) -> None:

@@ -8,18 +8,20 @@ from typing import Any
 
 import ipywidgets
 
-from flashcards.deck import Option
-from flashcards.examination import Mark, Question, Sitting, notebooks, points
-from flashcards.fallback import LETTERS, embedded
-from flashcards.widget import Frame, button, choice_list, row, visible
+from flashcards import collection
+from flashcards.exam_attempt import Attempt, Mark
+from flashcards.model import LETTERS, ExamQuestion, Option
+from flashcards.render.html import embedded
+from flashcards.render.text import points
+from flashcards.widgets.components import Frame, button, choice_list, row, visible
 
 
 class ExamCard:
-    """One sitting of an exam; nothing of it is saved."""
+    """One attempt at an exam; nothing of it is saved."""
 
-    def __init__(self, title: str, sitting: Sitting) -> None:
-        self.sitting = sitting
-        most = max((len(question.card.options) for question in sitting.questions), default=0)
+    def __init__(self, title: str, attempt: Attempt) -> None:
+        self.attempt = attempt
+        most = max((len(question.card.options) for question in attempt.questions), default=0)
         self.letters = [
             button(letter, partial(self._pick, i), "fc-number", hint=f"Option {letter} (key {i + 1})")
             for i, letter in enumerate(LETTERS[:most])
@@ -43,31 +45,31 @@ class ExamCard:
         return self.frame.box
 
     def _pick(self, option: int) -> None:
-        question = self.sitting.question
-        if not self.sitting.handed_in and question and option < len(question.card.options):
-            self.sitting.answer(option)
+        question = self.attempt.question
+        if not self.attempt.handed_in and question and option < len(question.card.options):
+            self.attempt.answer(option)
             self._show()
 
     def _write(self, change: Any) -> None:
-        if not self.sitting.handed_in and self.sitting.question and self.sitting.question.scheme:
-            self.sitting.answer(change["new"])
+        if not self.attempt.handed_in and self.attempt.question and self.attempt.question.scheme:
+            self.attempt.answer(change["new"])
 
     def _tick(self, criterion: int, change: Any) -> None:
-        self.sitting.tick(criterion, bool(change["new"]))
+        self.attempt.tick(criterion, bool(change["new"]))
         self.frame.place(self._position(), self._share())
 
     def _go(self, by: int) -> None:
-        self.sitting.go(by)
+        self.attempt.go(by)
         self._show()
 
     def _hand_in(self) -> None:
-        if not self.sitting.handed_in:
-            self.sitting.hand_in()
+        if not self.attempt.handed_in:
+            self.attempt.hand_in()
             self._show()
 
     def _show(self) -> None:
-        sitting, question = self.sitting, self.sitting.question
-        writing = not sitting.handed_in
+        attempt, question = self.attempt, self.attempt.question
+        writing = not attempt.handed_in
         options = len(question.card.options) if question else 0
         for i, letter in enumerate(self.letters):
             visible(letter, i < options)
@@ -75,22 +77,22 @@ class ExamCard:
         written = bool(question and question.scheme)
         visible(self.paper, writing and written)
         if writing and written:
-            self.paper.value = sitting.written[sitting.at]
+            self.paper.value = attempt.written[attempt.at]
         self.boxes.children = self._criteria(question) if question and not writing else ()
         visible(self.boxes, bool(self.boxes.children))
         visible(self.next, question is not None)
         visible(self.hand_in, writing and question is None)
         visible(self.next_row, question is not None or writing)
-        visible(self.back, sitting.at > 0)
+        visible(self.back, attempt.at > 0)
         front, back, hint = self._content(question)
         self.frame.show(front, back, position=self._position(), share=self._share(), hint=hint)
 
-    def _criteria(self, question: Question) -> tuple[Any, ...]:
+    def _criteria(self, question: ExamQuestion) -> tuple[Any, ...]:
         """A box to tick and a line of text for each criterion."""
         rows = []
         for i, criterion in enumerate(question.scheme):
             box = ipywidgets.Checkbox(
-                value=i in self.sitting.ticked[self.sitting.at],
+                value=i in self.attempt.ticked[self.attempt.at],
                 description=points(criterion.points),
                 tooltip=criterion.text,
                 indent=False,
@@ -99,13 +101,13 @@ class ExamCard:
             rows.append(row(box, ipywidgets.HTMLMath(criterion.html), name="fc-criterion"))
         return tuple(rows)
 
-    def _content(self, question: Question | None) -> tuple[str, str, str]:
-        sitting = self.sitting
+    def _content(self, question: ExamQuestion | None) -> tuple[str, str, str]:
+        attempt = self.attempt
         if question is None:
-            return (self._result() if sitting.handed_in else self._last_page()), "", ""
-        card, picked = question.card, sitting.picked[sitting.at]
+            return (self._result() if attempt.handed_in else self._last_page()), "", ""
+        card, picked = question.card, attempt.picked[attempt.at]
         asked = embedded(card, card.question)
-        if not sitting.handed_in:
+        if not attempt.handed_in:
             front = asked + (_chosen(card.options, picked) if card.options else "")
             keys = "<kbd>Space</kbd> goes on · <kbd>←</kbd> goes back"
             return front, "", keys if card.options else f"outside of your text: {keys}"
@@ -115,26 +117,26 @@ class ExamCard:
                 f'<div class="fc-note">{embedded(card, card.answer)}</div>',
                 "",
             )
-        own = escape(sitting.written[sitting.at].strip()) or "<em>no answer</em>"
+        own = escape(attempt.written[attempt.at].strip()) or "<em>no answer</em>"
         front = f'{asked}<blockquote class="fc-own">{own}</blockquote><p>Tick what your answer says.</p>'
         return front, "", "a tick only for what stands there, not for what was meant"
 
     def _share(self) -> float:
-        return self.sitting.at / max(len(self.sitting.questions), 1)
+        return self.attempt.at / max(len(self.attempt.questions), 1)
 
     def _position(self) -> str:
-        sitting = self.sitting
-        if (question := sitting.question) is None:
+        attempt = self.attempt
+        if (question := attempt.question) is None:
             return "nothing is saved"
-        place = f"Question {sitting.at + 1} of {len(sitting.questions)}"
-        if not sitting.handed_in:
+        place = f"Question {attempt.at + 1} of {len(attempt.questions)}"
+        if not attempt.handed_in:
             return f"{place} · {points(question.points)}"
-        return f"{place} · {_of(sitting.mark(sitting.at))}"
+        return f"{place} · {_of(attempt.mark(attempt.at))}"
 
     def _last_page(self) -> str:
-        left = self.sitting.open
+        left = self.attempt.open
         missing = (
-            f"{left} of {len(self.sitting.questions)} questions have no answer yet." if left else "All are answered."
+            f"{left} of {len(self.attempt.questions)} questions have no answer yet." if left else "All are answered."
         )
         return (
             '<div class="fc-end"><h3>That was the last question.</h3>'
@@ -142,11 +144,11 @@ class ExamCard:
         )
 
     def _result(self) -> str:
-        total, where = self.sitting.total(), notebooks()
+        total, where = self.attempt.total(), collection.topics()
         share = total.got / total.points if total.points else 0.0
         rows = "".join(
             f"<tr><td>{escape(where.get(topic, topic))}</td><td>{_of(mark)}</td></tr>"
-            for topic, mark in self.sitting.topics().items()
+            for topic, mark in self.attempt.topics().items()
         )
         return (
             f'<div class="fc-end"><h3>{_of(total)} ({share:.0%})</h3>'

@@ -1,4 +1,4 @@
-"""The learner's progress: one SQLite file that holds a log and nothing else.
+"""The log on the disk: one SQLite file that holds reviews and predictions and nothing else.
 
 A rollback journal, since WAL breaks on network home folders; a connection per operation; every grade is on the disk
 before the next card shows. Reading never creates the file.
@@ -16,19 +16,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flashcards.schedule import Grade, Review
+from flashcards.scheduler import Grade, Review
 
 ENVIRONMENT = "VISLIB_PROGRESS"
 TIMEOUT = 5.0
-#: Statement n brings a file from version n to n + 1.
-MIGRATIONS: tuple[str, ...] = (
+VERSION = 1
+_TABLES = (
     """
     CREATE TABLE reviews (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         card TEXT NOT NULL,
         time TEXT NOT NULL,
         grade INTEGER NOT NULL CHECK (grade BETWEEN 1 AND 4)
-    );
+    )
+    """,
+    """
     CREATE TABLE predictions (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         prediction TEXT NOT NULL,
@@ -36,7 +38,7 @@ MIGRATIONS: tuple[str, ...] = (
         choice TEXT NOT NULL,
         confidence REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),
         correct INTEGER NOT NULL CHECK (correct IN (0, 1))
-    );
+    )
     """,
 )
 
@@ -97,14 +99,14 @@ class Store:
         except FileExistsError as error:
             raise NotADirectoryError(errno.ENOTDIR, "not a folder", error.filename) from None
         with self._open("rwc") as db, _transaction(db):
-            self._upgrade(db)
+            if self._version(db) == 0:
+                _create(db)
             db.executemany("DELETE FROM reviews WHERE id = ?", [(row,) for row in remove])
             return [_insert(db, item) for item in add]
 
     def forget(self) -> list[Path]:
-        """Delete the file and its copies; the paths that are gone."""
-        gone = [self.path, *sorted(self.path.parent.glob(f"{self.path.name}.*")), Path(f"{self.path}-journal")]
-        gone = [path for path in gone if path.exists()]
+        """Delete the file and its journal; the paths that are gone."""
+        gone = [path for path in (self.path, Path(f"{self.path}-journal")) if path.exists()]
         for path in gone:
             path.unlink()
         return gone
@@ -114,13 +116,7 @@ class Store:
             return []
         # Not mode=ro: after a crash the first reader has to roll the journal back.
         with self._open("rw") as db:
-            version = self._version(db)
-            if version == 0:
-                return []
-            if version < len(MIGRATIONS):
-                with _transaction(db):
-                    self._upgrade(db)
-            return db.execute(query).fetchall()
+            return db.execute(query).fetchall() if self._version(db) else []
 
     @contextmanager
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
@@ -129,26 +125,13 @@ class Store:
             yield db
 
     def _version(self, db: sqlite3.Connection) -> int:
+        """The version of the file, 0 before its tables are made."""
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(MIGRATIONS):
+        if version > VERSION:
             raise NewerFileError(
-                f"{self.path} has version {version}, this course knows up to {len(MIGRATIONS)}; update the course"
+                f"{self.path} has version {version}, this course knows up to {VERSION}; update the course"
             )
         return version
-
-    def _upgrade(self, db: sqlite3.Connection) -> None:
-        """Bring the file to the present version, after a copy; call inside a transaction."""
-        version = self._version(db)
-        if 0 < version < len(MIGRATIONS):
-            self._copy(version)
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            for statement in filter(str.strip, script.split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number}")
-
-    def _copy(self, version: int) -> None:
-        with self._open("ro") as db, closing(sqlite3.connect(f"{self.path}.version{version}")) as copy:
-            db.backup(copy)
 
 
 @contextmanager
@@ -161,6 +144,12 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _create(db: sqlite3.Connection) -> None:
+    for table in _TABLES:
+        db.execute(table)
+    db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _insert(db: sqlite3.Connection, item: Review | Prediction) -> int:

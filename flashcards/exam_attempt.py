@@ -1,0 +1,100 @@
+"""One attempt at an exam: first all answers, then all marks. Nothing of it is kept, and it knows nothing of widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flashcards.model import ExamQuestion
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one question, one topic or the whole exam came to."""
+
+    got: int
+    points: int
+
+
+class Attempt:
+    """What was answered and how it was marked; no mark before the paper is handed in, no answer after."""
+
+    def __init__(self, questions: Sequence[ExamQuestion]) -> None:
+        self.questions = tuple(questions)
+        self.at = 0
+        self.handed_in = False
+        self.picked: list[int | None] = [None] * len(self.questions)
+        self.written = [""] * len(self.questions)
+        self.ticked: list[set[int]] = [set() for _ in self.questions]
+
+    @property
+    def question(self) -> ExamQuestion | None:
+        """The question that shows; None after the last."""
+        return self.questions[self.at] if self.at < len(self.questions) else None
+
+    @property
+    def open(self) -> int:
+        """How many questions have no answer yet."""
+        return sum(
+            picked is None and not written.strip() for picked, written in zip(self.picked, self.written, strict=True)
+        )
+
+    def answer(self, given: int | str) -> None:
+        """Answer the question that shows: the index of an option, or a text. A later answer replaces an earlier one."""
+        question = self._present()
+        if self.handed_in:
+            raise RuntimeError("the paper is handed in; an answer can no longer change")
+        if isinstance(given, str) and not question.scheme:
+            raise ValueError(f"the answer is {given!r}; expected the index of an option")
+        if isinstance(given, int) and not 0 <= given < len(question.card.options):
+            raise ValueError(f"the answer is option {given} of {len(question.card.options)}; expected one that exists")
+        if isinstance(given, str):
+            self.written[self.at] = given
+        else:
+            self.picked[self.at] = given
+
+    def hand_in(self) -> None:
+        """End the writing and begin the marking, at the first question."""
+        self.at, self.handed_in = 0, True
+
+    def tick(self, criterion: int, met: bool) -> None:
+        """Say whether the written answer that shows meets a criterion of its scheme."""
+        if not self.handed_in:
+            raise RuntimeError("marks were given before the paper was handed in; expected hand_in() first")
+        if not 0 <= criterion < len(self._present().scheme):
+            raise ValueError(f"criterion {criterion} of {len(self._present().scheme)}; expected one that exists")
+        (self.ticked[self.at].add if met else self.ticked[self.at].discard)(criterion)
+
+    def go(self, by: int) -> None:
+        """To the next question (1) or the one before (-1)."""
+        self.at = min(max(self.at + by, 0), len(self.questions))
+
+    def mark(self, number: int) -> Mark:
+        """What a question came to."""
+        question = self.questions[number]
+        if question.scheme:
+            return Mark(sum(question.scheme[i].points for i in self.ticked[number]), question.points)
+        picked = self.picked[number]
+        return Mark(int(picked is not None and question.card.options[picked].right), question.points)
+
+    def total(self) -> Mark:
+        """What the whole exam came to."""
+        return _sum(self.mark(i) for i in range(len(self.questions)))
+
+    def topics(self) -> dict[str, Mark]:
+        """What each topic came to, in the order of the questions."""
+        names = dict.fromkeys(question.card.topic for question in self.questions)
+        return {
+            name: _sum(self.mark(i) for i, question in enumerate(self.questions) if question.card.topic == name)
+            for name in names
+        }
+
+    def _present(self) -> ExamQuestion:
+        if self.question is None:
+            raise RuntimeError("there is no question left in this exam")
+        return self.question
+
+
+def _sum(marks: Iterable[Mark]) -> Mark:
+    marks = list(marks)
+    return Mark(sum(mark.got for mark in marks), sum(mark.points for mark in marks))

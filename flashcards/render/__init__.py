@@ -1,0 +1,1 @@
+"""Cards on everything that is not a live notebook: pages, plain text, paper, and Anki."""

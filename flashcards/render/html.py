@@ -1,0 +1,113 @@
+"""Cards on a page without a kernel: HTML that opens and closes by itself, with no script at all.
+
+The same for every reader on every day: no progress, no dates, no shuffled order. It is what a notebook holds when it is
+read on a web page, and what strict comparisons of outputs see.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+
+from markdown_it.common.utils import escapeHtml
+
+from flashcards.model import LETTERS, Card, Deck, ExamQuestion, Option
+from flashcards.prediction_prompt import PredictionPrompt
+from flashcards.render.text import points, total
+
+_IMAGE = re.compile(r'(<img src=")([^"]*)(")')
+
+
+def quiz(deck: Deck) -> str:
+    """A deck as a list of cards that open on a click."""
+    cards = "\n".join(_card(number, card) for number, card in enumerate(deck.cards, 1))
+    return _page(f"Quiz: {deck.title}", f"{len(deck.cards)} cards. Answer first, then open the card.", cards)
+
+
+def review(limit: int) -> str:
+    """What a review will show: which cards are due is not known without a kernel."""
+    return _page("Review", f"Up to {limit} cards whose day has come.")
+
+
+def prediction(prompt: PredictionPrompt) -> str:
+    """A question inside the text, with its answer folded."""
+    solution = f"{_right(prompt.options)}\n{prompt.explanation}"
+    content = f"{prompt.question}\n{_lettered(prompt.options)}\n{_details('Answer', solution)}"
+    return _page("Predict", "Commit to an answer before you open it.", content)
+
+
+def exam(title: str, questions: Sequence[ExamQuestion]) -> str:
+    """An exam to be answered on paper, with its marks folded."""
+    content = "\n".join(_question(number, question) for number, question in enumerate(questions, 1))
+    hint = f"{len(questions)} questions, {total(questions)} points. Answer on paper, then open the mark schemes."
+    return _page(f"Exam: {title}", hint, content)
+
+
+def embedded(card: Card, html: str) -> str:
+    """A piece of a card's HTML with its pictures inside, so that it needs no file beside it."""
+    return with_images(html, lambda relative: _data_address(card.folder, relative))
+
+
+def with_images(html: str, address: Callable[[str], str]) -> str:
+    """The HTML with the address of every picture replaced by `address(relative path)`."""
+    return _IMAGE.sub(lambda match: match[1] + escapeHtml(address(match[2])) + match[3], html)
+
+
+def _data_address(folder: Path, relative: str) -> str:
+    content = base64.b64encode((folder / relative).read_bytes()).decode("ascii")
+    return f"data:image/{Path(relative).suffix.lstrip('.').replace('jpg', 'jpeg')};base64,{content}"
+
+
+def _page(title: str, hint: str, content: str = "") -> str:
+    return (
+        '<section class="flashcards" style="max-width: 46rem">\n'
+        f"<p><strong>{escape(title)}</strong><br><em>{escape(hint)} Run this cell to start the live version.</em></p>\n"
+        f"{content}\n</section>"
+    )
+
+
+def _details(summary: str, content: str) -> str:
+    return (
+        f'<details style="margin: 0.4rem 0; padding: 0.3rem 0.8rem; border-left: 3px solid #8aa">\n'
+        f"<summary>{summary}</summary>\n{content}\n</details>"
+    )
+
+
+def _lettered(options: Sequence[Option]) -> str:
+    """Options with letters of their own: a page that is not trusted turns lettered lists into numbered ones."""
+    lines = "<br>\n".join(f"{letter}) {option.html}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"<p>{lines}</p>" if options else ""
+
+
+def _right(options: Sequence[Option]) -> str:
+    letter, option = next(pair for pair in zip(LETTERS, options, strict=False) if pair[1].right)
+    return f"<p><strong>{letter}: {option.html}</strong></p>"
+
+
+def _card(number: int, card: Card) -> str:
+    short = ""  # the answer to a cloze or a choice, before its explanation
+    if card.kind == "choice":
+        short = _right(card.options) + "\n"
+    elif card.kind == "cloze":
+        short = card.solved + "\n"
+    # The question stands outside of the fold where it needs room for a picture or for options.
+    if card.options or "<img" in card.question:
+        question = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
+        return embedded(card, f"{question}\n{_lettered(card.options)}\n{_details('Answer', short + card.answer)}")
+    question = card.question.removeprefix('<p class="fc-question">').removesuffix("</p>")
+    return embedded(card, _details(f"{number}. {question}", short + card.answer))
+
+
+def _question(number: int, question: ExamQuestion) -> str:
+    card = question.card
+    asked = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
+    asked = asked.replace("</p>", f" <em>({points(question.points)})</em></p>", 1)
+    if question.scheme:
+        items = "".join(f"<li>{c.html} <em>({points(c.points)})</em></li>" for c in question.scheme)
+        marks = f"<ul>{items}</ul>"
+    else:
+        marks = f"{_right(card.options)}\n{card.answer}"
+    return embedded(card, f"{asked}\n{_lettered(card.options)}\n{_details('Marks', marks)}")

@@ -1,0 +1,1 @@
+"""The log of everything the learner has said: grades and predictions, and nothing else."""

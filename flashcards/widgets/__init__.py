@@ -1,0 +1,1 @@
+"""The live cards in a notebook."""

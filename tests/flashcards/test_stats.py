@@ -1,0 +1,74 @@
+"""What the log says about the learner, in numbers and in figures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import flashcards
+from flashcards import charts, stats
+from flashcards.collection import load_all
+from flashcards.review_log.store import Prediction, Store
+from flashcards.scheduler import Grade, Review
+from flashcards.stats import Level
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def test_retention_counts_reviews_of_a_later_day_only():
+    days = [(0, Grade.GOOD), (0.1, Grade.GOOD), (2, Grade.AGAIN), (2.1, Grade.GOOD), (9, Grade.EASY)]
+    assert stats.retention(Review("t.a", NOW + timedelta(days=d), grade) for d, grade in days) == (1, 2)
+
+
+def test_calibration_counts_first_answers_only(filled, progress_file):
+    levels = stats.calibration(Store(progress_file).predictions())
+    assert [(level.confidence, level.right, level.total) for level in levels] == [(0.9, 1, 2)]
+    chart = flashcards.calibration()
+    assert chart.alt == (
+        "Calibration of 2 predictions: 1 of 2 right at 90% (95 % interval 9% to 91%). Brier score 0.41, lower is better."
+    )
+    data, metadata = chart._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == data["text/plain"] == chart.alt
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        (5, 10, 0.2366, 0.7634),
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (1, 1, 0.2065, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
+)
+def test_the_interval_of_a_level_is_wilsons(right, total, low, high):
+    """The values are those of Newcombe 1998 (81 of 263) and of tables."""
+    assert Level(0.9, right, total).interval == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_interval_of_a_level_holds_its_share_and_stands_in_the_figure():
+    predictions = [Prediction(f"t.p{i}", NOW, "x", 0.75, i < 6) for i in range(8)]
+    [level] = stats.calibration(predictions)
+    low, high = level.interval
+    assert low < 6 / 8 < high
+    [lines] = [c for c in charts.calibration(predictions).figure.axes[0].collections if hasattr(c, "get_segments")]
+    assert lines.get_segments()[0][:, 1].tolist() == [low, high]
+
+
+def test_coming_and_learning(progress_file):
+    reviews = [Review("occlusion.what", NOW, Grade.GOOD), Review("start.grade", NOW, Grade.EASY)]
+    waits = stats.coming(load_all(), reviews, NOW)
+    assert {day: count for day, count in enumerate(waits) if count} == {2: 1, 8: 1}
+    chart = charts.learning(reviews, NOW)
+    total = sum(len(loaded.cards) for loaded in load_all())
+    assert chart.alt == (
+        f"Of {total} cards 0 are learned and 2 are being learned; 0 are due now and 2 in the next 14 days."
+    )
+
+
+def test_figures_of_an_empty_log_say_so(progress_file):
+    assert "no predictions yet" in flashcards.calibration().alt
+    assert flashcards.learning()._repr_mimebundle_()[0]["image/png"]
+    assert not progress_file.exists()
