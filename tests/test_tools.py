@@ -1,10 +1,11 @@
-"""The tools behind slides and site: what a page loads, where it leads, and what is unpacked. Nothing is fetched or built."""
+"""The tools behind slides and site: what a page loads, where it leads, and what is left out. Nothing is fetched or built."""
 
-import hashlib
-import io
-import tarfile
-from base64 import b64encode
+import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -56,6 +57,17 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
     assert pages.broken(tmp_path) == [f"page.html: {address}" for address in [*wrong, "gone.png"]]
 
 
+def test_a_link_to_a_page_that_is_built_later_is_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        '<a href="next.html">x</a><a href="gone.html">x</a><img src="//a.example/b.png">'
+    )
+    assert pages.problems(tmp_path, later=("next.html",)) == [
+        "loads from elsewhere: page.html: //a.example/b.png",
+        "leads nowhere: page.html: gone.html",
+        "has no alt text: page.html: //a.example/b.png",
+    ]
+
+
 def test_pictures_without_alt_text_are_found(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text('<img src="a.png"><img alt=" " src="b.png"><img alt="c" src="c.png">')
     assert pages.without_alt(tmp_path) == ["page.html: a.png", "page.html: b.png"]
@@ -64,39 +76,59 @@ def test_pictures_without_alt_text_are_found(tmp_path: Path) -> None:
 # ---- packages ----
 
 
-def _archive(*names: str) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name in names:
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(name)
-            archive.addfile(member, io.BytesIO(name.encode()))
-    return content.getvalue()
+def test_the_lock_holds_a_hash_of_each_package_and_no_address() -> None:
+    wanted = json.loads((vendor.TOOLS / "package.json").read_text())["dependencies"]
+    lock = (vendor.TOOLS / "package-lock.json").read_text()
+    packages = json.loads(lock)["packages"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert {name.removeprefix("node_modules/"): package["version"] for name, package in packages.items()} == wanted
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert "://" not in lock
+    assert vendor.WANTED.keys() == wanted.keys()
 
 
-def test_only_the_wanted_files_are_unpacked(tmp_path: Path) -> None:
-    package = vendor.Package("some", "1.0.0", "", ("LICENSE", "dist/fonts"))
-    vendor.unpack(package, tmp_path, _archive("LICENSE", "LICENSE.md", "dist/fonts/a.woff", "dist/x.js", "../up"))
-    assert [file.relative_to(tmp_path).as_posix() for file in sorted(tmp_path.rglob("*")) if file.is_file()] == [
-        "LICENSE",
-        "dist/fonts/a.woff",
-    ]
+def test_packages_are_fetched_once_for_each_lock_and_run_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
 
+    def run(command: list[str], cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        assert (cwd / "package.json").read_text() == "package.json"
+        return subprocess.CompletedProcess(command, (cwd / "package-lock.json").read_text() == "down")
 
-def test_a_package_with_another_hash_is_refused(tmp_path: Path) -> None:
-    content = _archive("LICENSE")
-    (tmp_path / "some-1.0.0.tgz").write_bytes(content)
-    right = b64encode(hashlib.sha512(content).digest()).decode()
-    assert vendor.fetched(vendor.Package("some", "1.0.0", right, ()), tmp_path) == content
-    with pytest.raises(SystemExit, match=r"some-1.0.0.tgz has another hash"):
-        vendor.fetched(vendor.Package("some", "1.0.0", "other", ()), tmp_path)
-    assert not (tmp_path / "some-1.0.0.tgz").exists()
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", run)
+    (tmp_path / "package.json").write_text("package.json")
+    lock = tmp_path / "package-lock.json"
+    lock.write_text("first")
+    assert vendor.fetched(lock, tmp_path / "npm") == vendor.fetched(lock, tmp_path / "npm")
+    assert [call[:3] for call in calls] == [["npm", "ci", "--ignore-scripts"]]
+    lock.write_text("down")
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=r"npm could not fetch what package-lock\.json names"):
+            vendor.fetched(lock, tmp_path / "npm")
+    assert len(calls) == 3
 
 
 def test_without_npm_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match="npm is not installed; install Node"):
-        vendor.fetched(vendor.REVEAL, tmp_path)
+        vendor.fetched(folder=tmp_path)
+
+
+def test_only_the_wanted_files_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "modules" / "some"
+    for name in ("LICENSE", "LICENSE.md", "dist/fonts/a.woff", "dist/x.js"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    monkeypatch.setattr(vendor, "fetched", lambda: tmp_path / "modules")
+    monkeypatch.setattr(vendor, "WANTED", {"some": ("LICENSE", "dist/fonts")})
+    vendor.copy("some", tmp_path / "out")
+    written = [
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    ]
+    assert sorted(written) == ["LICENSE", "dist/fonts/a.woff"]
 
 
 # ---- slides ----
@@ -151,12 +183,11 @@ def test_the_code_on_a_slide_does_not_say_the_caption_again() -> None:
     assert cell.source == "plots.show(\n    plots.maps(heat),\n)\nshow(maps,)"
 
 
-def test_everything_that_a_page_of_slides_loads_is_unpacked() -> None:
+def test_everything_that_a_page_of_slides_loads_is_copied() -> None:
     loads = [
         address for address in pages.Page(slides.rendered(_notebook(), "x")).loads if not address.startswith("data:")
     ]
-    wanted = [f"vendor/reveal/{path}" for path in vendor.REVEAL.wanted]
-    wanted += [f"vendor/mathjax/{path}" for path in vendor.MATHJAX.wanted]
+    wanted = [f"vendor/{package}/{path}" for package, paths in vendor.WANTED.items() for path in paths]
     assert set(loads) <= set(wanted)
     assert len(loads) >= 5
 
@@ -185,27 +216,32 @@ def test_binder_is_offered_where_the_repository_is_known() -> None:
 
 
 def test_a_handout_has_no_solutions_no_notes_and_no_outputs() -> None:
-    solution = "<details>\n<summary>Solution</summary>\n\nIt is 42.\n\n</details>"
-    more = "<details>\n<summary>On a cluster</summary>\n\nAsk for ten.\n\n</details>"
+    folded = "<details>\n<summary>{}</summary>\n\nIt is 42.\n\n</details>"
+    more = folded.format("On a cluster")
+    solutions = ["Solution", "Solution of the other exercise", "How to solve it"]
     notebook = _notebook()
-    notebook.cells += [
-        new_markdown_cell(f"Count.\n\n{solution}\n\nGo on."),
-        new_markdown_cell(solution),
-        new_markdown_cell(solution.replace("Solution", "Solution of the other exercise")),
-        new_markdown_cell(more),
-    ]
+    notebook.cells += [new_markdown_cell(folded.format(words)) for words in solutions]
+    notebook.cells += [new_markdown_cell(f"{more}\n\n{folded.format('Solution')}"), new_markdown_cell(more)]
     given = handout.for_students(notebook)
     texts = [cell.source for cell in given.cells if cell.cell_type == "markdown"]
-    assert texts[1:] == ["left out", "[next](05_gradients.ipynb)", "Count.\n\nGo on.", more]
-    assert not any(cell.outputs for cell in given.cells if cell.cell_type == "code")
+    assert texts[1:] == ["left out", "[next](05_gradients.ipynb)", more]
+    assert [cell.outputs for cell in given.cells if cell.cell_type == "code"] == [[], []]
 
 
-def test_no_solution_of_the_course_is_handed_out(tmp_path: Path) -> None:
-    originals = [path.read_text(encoding="utf-8") for path in sorted(run_notebooks.FOLDER.glob("0[1-8]*.ipynb"))]
-    assert all("<summary>Solution" in text for text in originals)
+def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_path: Path) -> None:
+    """A solution is a cell of its own, and what stays folded is known: a new word on a fold fails here."""
+    folds = re.compile(r"<details>\n<summary>(.*?)</summary>.*?</details>", re.DOTALL)
     written = handout.build([], tmp_path / "handout")
     assert len(written) == 10
-    assert not any("<summary>Solution" in path.read_text(encoding="utf-8") for path in written)
+    kept = ""
+    for path in written:
+        cells = nbformat.read(run_notebooks.FOLDER / path.name, as_version=4).cells
+        solutions = "\n".join(cell.source for cell in cells if handout.is_solution(cell))
+        assert bool(solutions) == (path.stem != "00_start_here")
+        assert folds.sub("", solutions).strip() == ""
+        assert all(words.startswith(("Solution", "How to solve it")) for words in folds.findall(solutions))
+        kept += "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    assert re.findall("<summary.*", kept) == ["<summary>From a laptop to a cluster</summary>"]
     assert (tmp_path / "handout" / "map" / "08.svg").exists()
 
 
@@ -220,3 +256,12 @@ def test_what_belongs_to_one_run_is_stripped() -> None:
     assert "execution" not in cell.metadata
     assert cell.id == "cell-00"
     assert [output.get("text") or list(output.data) for output in cell.outputs] == [["text/html"], "ab"]
+
+
+# ---- pictures of the cards ----
+
+
+def test_every_picture_of_a_card_can_be_made_again() -> None:
+    from tools import make_card_pictures
+
+    assert {path.stem for path in make_card_pictures.OUT.glob("*.png")} == make_card_pictures.PICTURES.keys()

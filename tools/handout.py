@@ -4,7 +4,6 @@ The copies lie in ``build/handout``, numbered like the originals; put them in th
 exercises are graded.
 """
 
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,28 +14,31 @@ import nbformat
 from tools.run_notebooks import FOLDER, is_note
 
 OUT = FOLDER.parent / "build" / "handout"
-_SOLUTION = re.compile(r"\s*<details>\s*<summary>(?:Solution|How to solve it)\b.*?</details>\s*", re.DOTALL)
 
 
 def for_students(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the notebook without folded solutions, notes and outputs, ready to be worked through."""
-    kept = []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _SOLUTION.sub("\n\n", cell.source).strip()
-        elif cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        if cell.source and not is_note(cell):
-            kept.append(cell)
-    notebook.cells = kept
-    return notebook
+    """Return the notebook without solutions, notes and outputs, ready to be worked through."""
+    from nbconvert.preprocessors import ClearOutputPreprocessor
+
+    notebook.cells = [cell for cell in notebook.cells if not is_note(cell) and not is_solution(cell)]
+    return ClearOutputPreprocessor().preprocess(notebook, {})[0]
+
+
+def is_solution(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell folds a solution away; the whole cell is then no student's.
+
+    By what the reader sees, not by a tag for nbconvert: a tag that was forgotten would hand the solution out.
+    """
+    return cell.cell_type == "markdown" and any(
+        f"<summary>{word}" in cell.source for word in ("Solution", "How to solve it")
+    )
 
 
 def build(names: Sequence[str], out: Path = OUT) -> list[Path]:
     """Write the copies of the named notebooks, or of all, and the pictures that they show."""
     paths = [FOLDER / f"{name.removesuffix('.ipynb')}.ipynb" for name in names] or sorted(FOLDER.glob("*.ipynb"))
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(FOLDER, out, ignore=lambda _, files: [name for name in files if name.endswith(".ipynb")])
+    shutil.copytree(FOLDER, out, ignore=shutil.ignore_patterns("*.ipynb"))
     for path in paths:
         nbformat.write(for_students(nbformat.read(path, as_version=4)), out / path.name)
     return [out / path.name for path in paths]

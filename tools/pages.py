@@ -70,6 +70,15 @@ def css(text: str) -> list[str]:
     return [(address or other).strip() for address, other in IN_CSS.findall(text)]
 
 
+def problems(folder: Path, later: tuple[str, ...] = ()) -> list[str]:
+    """Return what is wrong with a folder's pages, a line each; links to pages named in `later` need not lead anywhere yet."""
+    return [
+        *(f"loads from elsewhere: {line}" for line in remote(folder)),
+        *(f"leads nowhere: {line}" for line in broken(folder) if not line.endswith(later)),
+        *(f"has no alt text: {line}" for line in without_alt(folder)),
+    ]
+
+
 def is_remote(address: str) -> bool:
     """Whether an address lies on another machine."""
     return address.strip().lower().startswith(("http:", "https:", "//", "ftp:"))
@@ -86,6 +95,8 @@ def remote(folder: Path) -> list[str]:
     return found
 
 
+# By hand: a link checker (LinkChecker, lychee, hyperlink) would spare this function, and bring a web crawler, while what
+# a page loads and its alt texts would still need the parser above.
 def broken(folder: Path) -> list[str]:
     """Return "file: address" for every local link or resource of a folder's pages that leads nowhere."""
     pages = {file: Page(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.html"))}

@@ -4,7 +4,6 @@ Nothing is executed, and nothing is loaded from another machine: it can be read 
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import nbformat
 
 from tools import pages, vendor
+from tools.run_notebooks import is_note
 from tools.slides import NOTEBOOKS, title_of
 
 TEMPLATES = Path(__file__).resolve().parent / "templates" / "site"
@@ -24,7 +24,7 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a notebook for readers: without the lecturer's notes, and with each figure's alt text where Sphinx looks."""
     kept = []
     for cell in notebook.cells:
-        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
+        if is_note(cell):
             continue
         alts = [
             values["alt"]
@@ -62,9 +62,9 @@ def index(titles: dict[str, str], repository: str = "") -> str:
 def prepare(source: Path = SOURCE) -> None:
     """Write what Sphinx reads."""
     shutil.rmtree(source, ignore_errors=True)
-    (source / "notebooks").mkdir(parents=True)
+    shutil.copytree(NOTEBOOKS / "map", source / "notebooks" / "map")  # the pictures that the notebooks link to
     shutil.copy(TEMPLATES / "conf.py", source)
-    vendor.unpack(vendor.MATHJAX, source / "_static" / "mathjax")
+    vendor.copy("mathjax", source / "_static" / "mathjax")
     for name in ("course.css", "binder.svg"):
         shutil.copy(TEMPLATES / name, source / "_static")
     titles = {}
@@ -72,24 +72,7 @@ def prepare(source: Path = SOURCE) -> None:
         notebook = readable(nbformat.read(path, as_version=4))
         titles[path.stem] = title_of(notebook)
         nbformat.write(notebook, source / "notebooks" / path.name)
-    for picture in {address for path in NOTEBOOKS.glob("*.ipynb") for address in _pictures(path)}:
-        target = (source / "notebooks" / picture).resolve()
-        if target.is_relative_to(source.resolve()):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(NOTEBOOKS / picture, target)
     (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
-
-
-def _pictures(path: Path) -> list[str]:
-    """Return the files that a notebook's Markdown shows."""
-    cells = nbformat.read(path, as_version=4).cells
-    found = [
-        a for cell in cells if cell.cell_type == "markdown" for a in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", cell.source)
-    ]
-    found += [
-        a for cell in cells if cell.cell_type == "markdown" for a in re.findall(r'<img[^>]+src="([^"]+)"', cell.source)
-    ]
-    return [address for address in found if (path.parent / address).is_file()]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -101,9 +84,7 @@ def main(arguments: Sequence[str]) -> int:
         return code
     for template in (OUT / "_static").glob("*macros.html"):  # of the theme's makers, no page of ours
         template.unlink()
-    problems = [f"loads from elsewhere: {line}" for line in pages.remote(OUT)]
-    problems += [f"leads nowhere: {line}" for line in pages.broken(OUT)]
-    problems += [f"has no alt text: {line}" for line in pages.without_alt(OUT)]
+    problems = pages.problems(OUT)
     print("\n".join(problems) or f"The reading edition: open {(OUT / 'index.html').relative_to(vendor.ROOT)}")
     return 1 if problems else 0
 

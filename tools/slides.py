@@ -37,7 +37,7 @@ def rendered(notebook: nbformat.NotebookNode, title: str) -> str:
         SlidesExporter={
             "template_name": "slides",
             "extra_template_basedirs": [str(TEMPLATES)],
-            "reveal_url_prefix": "vendor/reveal",
+            "reveal_url_prefix": "vendor/reveal.js",
             "reveal_theme": "white",
             "exclude_anchor_links": True,
             "exclude_input_prompt": True,
@@ -80,9 +80,9 @@ def build(names: Sequence[str], out: Path = OUT) -> list[Path]:
     """Write the slides of the named notebooks, or of all, with all that they load, and a page that lists them."""
     paths = [NOTEBOOKS / f"{name.removesuffix('.ipynb')}.ipynb" for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
     out.mkdir(parents=True, exist_ok=True)
-    for package, folder in ((vendor.REVEAL, "reveal"), (vendor.MATHJAX, "mathjax")):
-        shutil.rmtree(out / "vendor" / folder, ignore_errors=True)
-        vendor.unpack(package, out / "vendor" / folder)
+    shutil.rmtree(out / "vendor", ignore_errors=True)
+    for package in vendor.WANTED:
+        vendor.copy(package, out / "vendor" / package)
     written, entries = [], []
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
@@ -171,10 +171,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pictures", type=Path, help="with --measure: a folder for a picture of every slide")
     options = parser.parse_args(arguments)
     written = build(options.names)
-    problems = [f"loads from elsewhere: {line}" for line in pages.remote(OUT)]
-    others = tuple(f"{path.stem}.html" for path in NOTEBOOKS.glob("*.ipynb"))  # which may not be built yet
-    problems += [f"leads nowhere: {line}" for line in pages.broken(OUT) if not line.endswith(others)]
-    problems += [f"has no alt text: {line}" for line in pages.without_alt(OUT)]
+    problems = pages.problems(OUT, later=tuple(f"{path.stem}.html" for path in NOTEBOOKS.glob("*.ipynb")))
     print(
         "\n".join(problems)
         or f"{len(written)} notebooks as slides: open {(OUT / 'index.html').relative_to(vendor.ROOT)}"
