@@ -42,7 +42,7 @@ def probability(logits: Tensor, target: Tensor) -> Tensor:
 def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None) -> Tensor:
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
-    The model gets a copy, since some networks change their input.
+    The model gets a copy, since some networks work in place. Gradients flow through it as without the copy.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Explainer, Score, check_batch_size, check_inputs, check_logits, probability
+from vislib.explain import Explainer, Score, answers, check_batch_size, check_inputs, probability
 from vislib.fills import Fill, canvas
 from vislib.memory import pixels_in_flight
 
@@ -153,15 +153,9 @@ def _curve(
         for step in range(steps + 1):
             changed = torch.where(place < round(step / steps * pixels), end, start)
             parts = zip(changed.split(limit), classes.split(limit), strict=True)
-            scores.append(torch.cat([_score(model, some, which, score) for some, which in parts]))
+            scores.append(torch.cat([score(answers(model, some, which), which) for some, which in parts]))
     fractions = torch.linspace(0, 1, steps + 1).to(images)
     return Curve(fractions, torch.stack(scores, 1), LABELS[kind])
-
-
-def _score(model: nn.Module, images: Tensor, target: Tensor, score: Score) -> Tensor:
-    logits = model(images)
-    check_logits(logits, images, target)
-    return score(logits, target)
 
 
 def _ranks(heatmap: Tensor, seed: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib.activations import record
-from vislib.explain import check_eval, check_images, check_inputs, check_logits
+from vislib.explain import answers, check_eval, check_images, check_inputs
 
 
 class SmallCNN(nn.Sequential):
@@ -216,7 +216,7 @@ def patch_evidence(model: nn.Module, images: Tensor, target: int | Tensor) -> Te
     classes = check_inputs(model, images, target)
     name, network = _inside(model, PatchEvidenceNet)
     with record(model, [f"{name}.votes".lstrip(".")]) as seen:
-        check_logits(model(images), images, classes)
+        answers(model, images, classes)
     [votes] = seen.values()
     chosen = votes[torch.arange(len(votes), device=votes.device), classes][:, None] / votes[0, 0].numel()
     even = chosen.new_full((1, 1, network.patch, network.patch), 1 / network.patch**2)
@@ -243,7 +243,7 @@ def learned_mask(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     classes = check_inputs(model, images, target)
     name, _ = _inside(model, SelfExplainingNet)
     with record(model, [f"{name}.mask".lstrip(".")]) as seen:
-        check_logits(model(images), images, classes)
+        answers(model, images, classes)
     [mask] = seen.values()
     return _enlarged(mask[:, 0], images).sigmoid()
 
@@ -259,7 +259,7 @@ def learned_words(model: nn.Module, images: Tensor) -> Tensor:
     check_eval(model)
     name, network = _inside(model, SelfExplainingNet)
     with record(model, [f"{name}.word_heads.{i}".lstrip(".") for i in range(len(network.word_heads))]) as seen:
-        check_logits(model(images), images)
+        answers(model, images)
     return torch.stack([scores.argmax(1) for scores in seen.values()], 1)
 
 

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_inputs, logit
+from vislib.explain import Score, answers, check_inputs, logit
 from vislib.explain import check_count as _check_count
 from vislib.fills import Fill, canvas
 from vislib.gradients.feature_maps import maps
 from vislib.gradients.guided import guided
-from vislib.gradients.sensitivity import Forward, differentiating, gradients, in_flight, scores
+from vislib.gradients.sensitivity import Forward, differentiating, gradients, in_flight, total_score
 
 
 def gradient(
@@ -214,7 +214,8 @@ def completeness_gap(
     Arguments and errors as in `integrated_gradients`. More steps make it smaller.
     """
     classes = check_inputs(model, images, target)
-    difference = scores(model, images, classes, score) - scores(model, canvas(baseline, images), classes, score)
+    whole, nothing = (score(answers(model, x, classes), classes) for x in (images, canvas(baseline, images)))
+    difference = whole - nothing
     return (heat.sum((1, 2)) - difference).abs() / difference.abs()
 
 
@@ -277,7 +278,7 @@ def _cam(model: nn.Module, images: Tensor, classes: Tensor, score: Score, layer:
 
     def work(pixels: Tensor) -> Tensor:
         with maps(model, layer) as found:
-            value = scores(model, pixels, classes.clone(), score).sum()
+            value = total_score(model, pixels, classes, score)
             name, activation = found()
         grads = None
         if value.requires_grad and activation.requires_grad:

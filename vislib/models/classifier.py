@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vislib.explain import check_eval, check_images, check_logits
+from vislib.explain import answers, check_eval, check_images
 from vislib.models.pixels import pixels
 
 
@@ -111,8 +111,7 @@ class Classifier(nn.Module):
         check_eval(self)
         if k < 1:
             raise ValueError(f"k is {k}; expected at least 1.")
-        logits = self(images)
-        check_logits(logits, images)
+        logits = answers(self, images)
         names = self.classes or [str(i) for i in range(logits.shape[1])]
         if len(names) != logits.shape[1]:
             raise ValueError(
@@ -144,7 +143,7 @@ class Classifier(nn.Module):
         caught: list[Tensor] = []
         hook = self.head.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
         try:
-            self(images)
+            self(images.clone())  # recorded is a layer, and the answer itself may be anything
         finally:
             hook.remove()
         if not caught:

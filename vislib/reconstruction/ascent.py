@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from vislib.activations import record
 from vislib.explain import (
     Score,
+    answers,
     check_batch_size,
     check_count,
     check_eval,
     check_images,
-    check_logits,
     check_target,
     logit,
     refuses,
@@ -84,11 +84,15 @@ def reconstruct(
     grey = _grey(model, len(seeds), size)
     targets = check_target(grey, target)
     with torch.no_grad():
-        _check_answer(_answer(model, grey[:1], layer), targets, layer)
-    network = lean(model, grey[:1], layer)
+        if layer is None:
+            answers(model, grey[:1], targets)
+        else:
+            _check_units(_units(model, grey[:1], layer), targets, layer)
+    network = lean(model, grey[:1].clone(), layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
-        return score(_answer(network, pictures, layer), targets[index])
+        found = answers(network, pictures) if layer is None else _units(network, pictures, layer)
+        return score(found, targets[index])
 
     return _climb(
         model,
@@ -143,7 +147,7 @@ def invert(
     check_eval(model)
     with torch.no_grad():
         wanted = _activations(model, images, layer)
-    network = lean(model, images[:1], layer)
+    network = lean(model, images[:1].clone(), layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         goal = wanted[index].flatten(1)
@@ -252,7 +256,7 @@ def _climb(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=learning_rate, foreach=False)
-    at_once = batch_size or positions_in_flight(largest_activation(model, grey[:1]))
+    at_once = batch_size or positions_in_flight(largest_activation(model, grey[:1].clone()))
     index = torch.arange(len(grey), device=grey.device)
 
     def gradient(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -278,34 +282,29 @@ def _climb(
     return way.picture(numbers.detach(), shape)
 
 
-def _answer(model: nn.Module, pictures: Tensor, layer: str | None) -> Tensor:
-    """Return logits (B, K), or the units of a layer (B, units) in the mean over their map."""
-    if layer is None:
-        logits: Tensor = model(pictures)
-        return logits
+def _units(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:
+    """Return the units of a layer (B, units), in the mean over their map."""
     found = _activations(model, pictures, layer)
     return found.flatten(2).mean(2) if found.ndim > 2 else found
 
 
 def _activations(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:
     with record(model, [layer], detach=False) as seen:
-        model(pictures)
+        model(pictures.clone())  # recorded is a layer, and the answer itself may be anything
     if layer not in seen:
         raise ValueError(f"the layer {layer!r} takes no part in the answer; expected one that does.")
     return seen[layer]
 
 
-def _check_answer(answer: Tensor, targets: Tensor, layer: str | None) -> None:
-    if layer is None:
-        check_logits(answer, targets[:1], targets)
-    elif answer.ndim != 2 or len(answer) != 1:
+def _check_units(units: Tensor, targets: Tensor, layer: str) -> None:
+    if units.ndim != 2 or len(units) != 1:
         raise ValueError(
-            f"the layer {layer!r} answers with shape {tuple(answer.shape)}; expected units (B, units, ...)."
+            f"the layer {layer!r} answers with shape {tuple(units.shape)}; expected units (B, units, ...)."
         )
-    elif (highest := int(targets.max())) >= answer.shape[1]:
+    if (highest := int(targets.max())) >= units.shape[1]:
         raise ValueError(
-            f"target contains {highest}, and the layer {layer!r} has {answer.shape[1]} units; "
-            f"expected 0 to {answer.shape[1] - 1}."
+            f"target contains {highest}, and the layer {layer!r} has {units.shape[1]} units; "
+            f"expected 0 to {units.shape[1] - 1}."
         )
 
 
