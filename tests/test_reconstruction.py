@@ -19,7 +19,8 @@ from vislib.course.plots.reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
 from vislib.incremental.lean import lean
 from vislib.reconstruction import History, invert, moved, parametrisation, reconstruct, resized
-from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, move, variation
+from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, variation
+from vislib.reconstruction.transformations import draw_moves, move
 
 STILL: dict[str, Any] = {"shift": 0, "scale": 0, "rotate": 0}
 SMALL: dict[str, Any] = {"size": 16, "steps": 6}
@@ -267,7 +268,7 @@ def test_moved_copies_of_each_image(images: Tensor) -> None:
 
 @pytest.mark.parametrize(("shift", "scale", "rotate"), [(3, 0.0, 0.0), (0, 0.2, 0.0), (0, 0.0, 30.0)])
 def test_moves_stay_within_their_limits(shift: int, scale: float, rotate: float) -> None:
-    draws = torch.stack([parametrisation.draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
+    draws = torch.stack([draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
     largest = (draws - torch.tensor([0.0, 1, 0, 0])).abs().amax(0)
     limits = torch.tensor([math.radians(rotate), scale, shift, shift])
     assert (largest <= limits + 1e-6).all()
@@ -360,7 +361,7 @@ def test_every_row_of_the_tables_has_its_picture() -> None:
 
 def test_a_picture_that_is_not_there() -> None:
     with pytest.raises(
-        FileNotFoundError, match=r"results/reconstruction/nothing.jpg is not there; run: python -m vislib"
+        FileNotFoundError, match=r"tables/reconstruction/nothing\.jpg is not there; run: python -m experiments"
     ):
         results.pictures("reconstruction", ["nothing"])
 

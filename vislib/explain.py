@@ -9,7 +9,9 @@ says what came and what was expected.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
@@ -55,6 +57,41 @@ def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | Non
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     return logits
+
+
+# ---- options ----
+
+
+def takes(options: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a routine that hands its other keywords on to `options`, such as a dataclass that several routines share.
+
+    Its signature shows them with their defaults, as if they were written there, and an unknown one is refused by name.
+    """
+
+    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
+        own = inspect.signature(routine)
+        named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        asked = inspect.signature(options).parameters.values()
+        shared = [p.replace(kind=p.KEYWORD_ONLY) for p in asked if p.name not in own.parameters]
+        known = [p.name for p in (*named, *shared)]
+
+        @functools.wraps(routine)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if strange := [name for name in kwargs if name not in known]:
+                raise TypeError(f"{routine.__name__} has no option {strange[0]!r}; {closest(strange[0], known)}")
+            return routine(*args, **kwargs)
+
+        vars(checked)["__signature__"] = own.replace(parameters=[*named, *shared])
+        return checked
+
+    return decorate
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the names that are close to it, or all that exist."""
+    known = [*filter(None, known)]
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 
 # ---- what is refused ----

@@ -1,7 +1,6 @@
 """A classifier: any network as a map from pixels in [0, 1] to logits."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vislib.explain import answers, check_eval, check_images
+from vislib.explain import answers, check_eval, check_images, closest
 from vislib.models.pixels import pixels
 
 
@@ -156,11 +155,6 @@ class Classifier(nn.Module):
         """How many colour channels the network takes: what its first convolution says, else what the mean says."""
         first = next((m for m in self.network.modules() if isinstance(m, nn.Conv2d)), None)
         return first.in_channels if first is not None else max(self.mean.shape[1], self.std.shape[1])
-
-
-def closest(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 
 def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | None) -> str | None:

@@ -1,6 +1,8 @@
-"""The one place that calls a model: what it refuses, and that a model may do with its input what it likes."""
+"""The contract: the one place that calls a model, which may do with its input what it likes; and shared options."""
 
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,10 +13,10 @@ from torch import Tensor, nn
 from vislib import controls, faithfulness, roar, sanity, training
 from vislib import gradients as g
 from vislib.data import ImageSet
-from vislib.explain import answers
+from vislib.explain import answers, closest, takes
 from vislib.models import Classifier
 from vislib.nets import PatchEvidenceNet, patch_evidence
-from vislib.occlusion import occlusion
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import invert, reconstruct
 
 TARGET = torch.tensor([3, 0, 4])
@@ -131,3 +133,64 @@ def test_the_copy_lies_in_memory_as_the_images_do(layout: torch.memory_format, i
 def _noting(seen: list[Tensor], x: Tensor) -> Tensor:
     seen.append(x)
     return x.mean((2, 3))
+
+
+# ---- options that several routines share ----
+
+
+@dataclass(frozen=True)
+class Shared:
+    height: int = 2
+    width: int = 3
+
+
+@takes(Shared)
+def area(scale: int, *, width: int = 5, **options: Any) -> int:
+    """Say how large it is."""
+    shared = Shared(width=width, **options)
+    return scale * shared.height * shared.width
+
+
+def test_shared_options_are_taken_shown_and_refused_by_name() -> None:
+    assert (area(1), area(2, height=7), area(1, width=1)) == (10, 70, 2)
+    assert str(inspect.signature(area)) == "(scale: int, *, width: int = 5, height: int = 2) -> int"
+    assert (area.__name__, area.__doc__) == ("area", "Say how large it is.")
+    with pytest.raises(TypeError, match="area has no option 'heigth'; did you mean 'height'"):
+        area(1, heigth=3)
+    with pytest.raises(TypeError, match="area has no option 'zzz'; expected one of scale, width, height"):
+        area(1, zzz=3)
+
+
+PUBLIC: dict[Callable[..., Any], str] = {
+    occlusion: "score patch stride fill incremental dtype batch_size progress",
+    occlusion_grid: "score patch stride fill incremental dtype batch_size progress",
+    occlusion_logits: "patch stride fill incremental dtype batch_size progress",
+    g.smoothgrad: "score n sigma seed batch_size progress",
+    g.smoothgrad_squared: "score n sigma seed batch_size progress",
+    g.vargrad: "score n sigma seed batch_size progress",
+    faithfulness.deletion: "steps fill score seed batch_size",
+    faithfulness.insertion: "steps fill score seed batch_size",
+    reconstruct: "score layer size shift scale rotate steps seed parametrisation total_variation l2 learning_rate "
+    "batch_size watch progress",
+    invert: "total_variation steps seed parametrisation l2 learning_rate batch_size watch progress",
+    roar.roar: "build_model fractions seeds keep controls fill mask_only base epochs learning_rate batch_size folder "
+    "jobs progress",
+}
+
+
+@pytest.mark.parametrize("routine", PUBLIC, ids=lambda routine: routine.__name__)
+def test_a_public_signature_names_every_option(routine: Callable[..., Any]) -> None:
+    keywords = [p.name for p in inspect.signature(routine).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert keywords == PUBLIC[routine].split()
+    required = [p for p in inspect.signature(routine).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    with pytest.raises(TypeError, match=f"{routine.__name__} has no option 'progres"):
+        routine(*required, progresss=True)
+
+
+def test_the_names_that_are_close_or_all_of_them() -> None:
+    assert closest("cta", ["cat", "dog", ""]) == "did you mean 'cat'?"
+    assert closest("relu", ["relu1", "relu2"]) in (
+        "did you mean 'relu1' or 'relu2'?",
+        "did you mean 'relu2' or 'relu1'?",
+    )
+    assert closest("zzz", ["cat", "", "dog"]) == "expected one of cat, dog."
