@@ -22,7 +22,7 @@ from tests.state import unchanged
 from vislib import controls, fills
 from vislib.data import ImageSet
 from vislib.intervals import interval, verdict
-from vislib.roar import Maps, RoadResult, RoarResult, heatmaps, imputation, removal, road, roar
+from vislib.roar import Maps, RoadResult, RoarResult, benchmark, heatmaps, imputation, removal, road, roar
 from vislib.roar import sweep as sweeps
 from vislib.roar.removal import Removal, Removed
 from vislib.training import fit
@@ -349,6 +349,19 @@ def test_what_is_kept_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.
     trained.clear()
     assert len(ask(seeds=3).table) == 24
     assert len(trained) == 8  # the new seed alone
+
+
+def test_what_other_code_has_computed_is_computed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = partial(sweep, {"oracle": oracle}, TRAIN, TEST, fractions=(0.3,), folder=tmp_path, seeds=1, controls=())
+    ask()
+    trained: list[str] = []
+    monkeypatch.setattr(sweeps, "retrain", lambda *arguments: trained.append("a cell") or 0.25)
+    monkeypatch.setattr(benchmark, "fit", lambda model, *_, **__: trained.append("the base"))
+    ask()
+    assert trained == []
+    monkeypatch.setattr(benchmark.provenance, "digest", lambda code: f"{code.__name__} was changed")
+    ask()
+    assert trained == ["the base", "a cell"]
 
 
 def test_another_network_or_other_data_are_other_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
