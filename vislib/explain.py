@@ -197,22 +197,18 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     return check_target(images, target)
 
 
-def check_count(value: int, name: str) -> None:
+def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
     """Raise unless `value` is an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
+        raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if value < 1:
-        raise ValueError(f"{name} is {value}; expected an int of at least 1.")
+        raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
 def check_batch_size(batch_size: int | None) -> None:
     """Raise unless `batch_size` is an int of at least 1, or None."""
-    if batch_size is None:
-        return
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
-        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
+    if batch_size is not None:
+        check_count(batch_size, "batch_size", "an int of at least 1, or None")
 
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:

@@ -143,7 +143,9 @@ def _curve(
 
 
 def _ranks(heatmap: Tensor, seed: int) -> Tensor:
-    """Return each pixel's place, 0 for the highest, (B, H, W); equal values in a random order of their own."""
+    """Return each pixel's place, 0 for the highest, (B, H, W); equal values in a random order."""
+    # One order for all images: an image has the same curve in any batch. `roar.removal.ranks` draws one for each image,
+    # since a retrained network would learn where a common order begins.
     flat = heatmap.flatten(1)
     shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed)).to(flat.device)
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]

@@ -1,13 +1,13 @@
 """The small networks of the course. Each takes normalised images and is wrapped in a `Classifier`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vislib import seeded
 from vislib.activations import record
 from vislib.explain import answers, check_eval, check_images, check_inputs
 
@@ -37,8 +37,7 @@ class SmallCNN(nn.Sequential):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             for i, width in enumerate(widths, start=1):
                 self.add_module(f"conv{i}", nn.Conv2d(channels, width, 3, padding=1))
                 self.add_module(f"norm{i}", nn.BatchNorm2d(width))
@@ -80,7 +79,7 @@ class PatchEvidenceNet(nn.Module):
         if patch < 5 or patch % 8 != 5:
             raise ValueError(f"patch is {patch} pixels; expected 5, 13, 21, …")
         self.patch = patch
-        with _seeded(seed):
+        with seeded(seed):
             layers = _block(channels, width, 5, stride=self.stride)  # sees 5 pixels; each layer of 3 x 3, 8 more
             for _ in range((patch - 5) // 8):
                 layers += _block(width, width, 3)
@@ -134,7 +133,7 @@ class SelfExplainingNet(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        with _seeded(seed):
+        with seeded(seed):
             self.features = _features(channels, width)
             self.mask_head = nn.Conv2d(width, 1, 1)
             self.mask = nn.Identity()  # where the mask can be recorded
@@ -184,13 +183,6 @@ def _features(channels: int, width: int) -> nn.Sequential:
 
 def _block(channels: int, width: int, kernel: int, *, stride: int = 1, padding: int = 0) -> list[nn.Module]:
     return [nn.Conv2d(channels, width, kernel, stride, padding, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 # ---- explanations that these networks bring along ----

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vislib import seeded
 from vislib.data import ImageSet
 from vislib.explain import answers, check_count, check_eval, check_images, check_target, refuses
 from vislib.models import Classifier
@@ -173,9 +174,7 @@ class _Told(nn.Module):
 @contextmanager
 def _training(model: nn.Module, seed: int) -> Iterator[None]:
     """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
-    device = next(model.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)  # for dropout
+    with seeded(seed, next(model.parameters()).device):  # for dropout
         model.train().to(memory_format=torch.channels_last)
         try:
             yield

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vislib import provenance
+from vislib import one_thread, provenance
 from vislib.data import ImageSet
 from vislib.explain import Explainer, check_count, check_inputs, takes
 from vislib.roar.explained import Maps, check_names, check_options, explained
@@ -22,7 +22,6 @@ from vislib.roar.sweep import (
     digest,
     file,
     mean_colour,
-    one_thread,
     read,
     retrain,
     run,

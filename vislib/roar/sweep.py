@@ -11,7 +11,6 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vislib import one_thread
 from vislib.data import ImageSet
 from vislib.progress import progress_bar
 from vislib.roar.removal import Removal, Removed
@@ -97,18 +97,6 @@ def tensors(*arrays: Array) -> tuple[Tensor, ...]:
 def arrays(*values: Tensor) -> tuple[Array, ...]:
     """Return what a task is given: NumPy arrays of what is in main memory, and tensors of a device as they are."""
     return tuple(value.detach().numpy() if value.device.type == "cpu" else value for value in values)
-
-
-@contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """Let PyTorch use one thread on the CPU: the same sums in the same order, whatever machine and whoever else runs."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 # ---- running ----

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vislib import seeded
 from vislib.activations import find_layer
 from vislib.explain import answers, check_eval, check_images
 
@@ -150,8 +151,7 @@ def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
 def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
     """Return a copy on the CPU, its blocks random: one stream of numbers, so that no two layers get the same."""
     twin = copy.deepcopy(model).cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         for name in [name for block in blocks for name in block.layers]:
             layer = twin.get_submodule(name)
             reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
