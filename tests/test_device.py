@@ -46,7 +46,7 @@ def test_a_device_that_is_not_there(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_models_go_where_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_load_embedded", lambda name: nn.Linear(2, 2))
+    monkeypatch.setattr(models.pretrained, "_load_embedded", lambda name: nn.Linear(2, 2))
     monkeypatch.setenv("VISLIB_DEVICE", "meta")
     assert models.load().weight.device == torch.device("meta")
     assert models.load(device="cpu").weight.device == torch.device("cpu")

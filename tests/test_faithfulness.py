@@ -105,7 +105,7 @@ def test_every_label_says_which_direction_is_better(model: Weighted) -> None:
 
 GOOD = torch.zeros(3, 16, 16)
 BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"steps": 0}, ValueError, "steps is 0; expected at least 1"),
+    ({"steps": 0}, ValueError, "steps is 0; expected an int of at least 1"),
     ({"steps": 2.0}, TypeError, "steps is 2.0; expected an int"),
     ({"steps": True}, TypeError, "steps is True; expected an int"),
     ({"batch_size": 0}, ValueError, "batch_size is 0"),

@@ -137,7 +137,7 @@ def test_vargrad_keeps_a_small_variance_beside_a_large_mean(images: Tensor) -> N
 
 
 def test_integrated_gradients_is_complete(cnn: nn.Module, images: Tensor) -> None:
-    heat = g.integrated_gradients(cnn, images, TARGET, steps=512, baseline="blur")
+    heat = g.integrated_gradients(cnn, images, TARGET, steps=256, baseline="blur")
     gap = g.completeness_gap(cnn, images, TARGET, heat, baseline="blur")
     assert gap.shape == (3,)
     assert float(gap.max()) < 0.01
@@ -198,12 +198,13 @@ class Other(nn.Module):
 
 
 def _networks(cnn: nn.Module) -> dict[str, nn.Module]:
-    from torchvision.models import resnet18, squeezenet1_1
+    from torchvision.models.resnet import BasicBlock, ResNet
+    from torchvision.models.squeezenet import SqueezeNet
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return {"cnn": cnn, "other": Other().eval(), "resnet": resnet18(num_classes=5).eval(),
-                "squeezenet": squeezenet1_1(num_classes=5).eval()}  # fmt: skip
+        return {"cnn": cnn, "other": Other().eval(), "resnet": ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5).eval(),
+                "squeezenet": SqueezeNet("1_1", num_classes=5).eval()}  # fmt: skip
 
 
 @pytest.fixture(params=["cnn", "other", "resnet", "squeezenet"])
@@ -213,7 +214,7 @@ def network(request: pytest.FixtureRequest, cnn: nn.Module) -> nn.Module:
 
 @pytest.fixture
 def photos() -> Tensor:
-    return torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+    return torch.rand(3, 3, 33, 33, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("score", [logit, probability])
@@ -225,8 +226,8 @@ def test_captum_agrees(score: Score, network: nn.Module, photos: Tensor) -> None
     close(g.gradient(network, photos, TARGET, score=score), expected.abs().sum(1))
     product = InputXGradient(forward).attribute(photos, TARGET).sum(1)
     close(g.input_x_gradient(network, photos, TARGET, score=score), product)
-    way = IntegratedGradients(forward).attribute(photos, 0.25, TARGET, n_steps=20, method="riemann_middle").sum(1)
-    ours = g.integrated_gradients(network, photos, TARGET, score=score, steps=20, baseline=torch.tensor(0.25).double())
+    way = IntegratedGradients(forward).attribute(photos, 0.25, TARGET, n_steps=8, method="riemann_middle").sum(1)
+    ours = g.integrated_gradients(network, photos, TARGET, score=score, steps=8, baseline=torch.tensor(0.25).double())
     close(ours, way)
 
 
@@ -261,7 +262,7 @@ def _basic_block(block: Any, x: Tensor) -> Tensor:
 def test_captum_agrees_on_grad_cam(name: str, layer: str, cnn: nn.Module, photos: Tensor) -> None:
     network = _networks(cnn)[name]
     small = LayerGradCam(network, network.get_submodule(layer)).attribute(photos, TARGET, relu_attributions=True)
-    expected = LayerAttribution.interpolate(small, (48, 48), "bilinear")[:, 0]
+    expected = LayerAttribution.interpolate(small, (33, 33), "bilinear")[:, 0]
     assert float(expected.max()) > 0
     torch.testing.assert_close(g.grad_cam(network, photos, TARGET, layer=layer), expected.detach(), rtol=0, atol=1e-5)
 
@@ -479,7 +480,7 @@ class _Idle(Linear):
 # ---- batches, types, chance ----
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 4, 7, 1000])
+@pytest.mark.parametrize("batch_size", [1, 4, 1000])
 @pytest.mark.parametrize("name", METHODS)
 def test_the_batch_size_does_not_matter(name: str, batch_size: int, cnn: nn.Module, images: Tensor) -> None:
     expected = METHODS[name](cnn, images, TARGET)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from experiments import RECIPES
 from tests.state import unchanged
 from vislib import data, models
 from vislib.course import exercises, explore, results
@@ -19,7 +20,8 @@ from vislib.course.plots.reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
 from vislib.incremental.lean import lean
 from vislib.reconstruction import History, invert, moved, parametrisation, reconstruct, resized
-from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, move, variation
+from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, variation
+from vislib.reconstruction.transformations import draw_moves, move
 
 STILL: dict[str, Any] = {"shift": 0, "scale": 0, "rotate": 0}
 SMALL: dict[str, Any] = {"size": 16, "steps": 6}
@@ -48,7 +50,7 @@ def _generator(seed: int = 0) -> torch.Generator:
 def test_a_linear_network_gets_white_where_its_weight_is_positive(parametrisation: str) -> None:
     weight = torch.ones(3, 8, 8)
     weight[:, :, 4:] = -1
-    options: dict[str, Any] = {"parametrisation": parametrisation, "steps": 200, "size": 8, "learning_rate": 0.3}
+    options: dict[str, Any] = {"parametrisation": parametrisation, "steps": 100, "size": 8, "learning_rate": 0.3}
     pictures = reconstruct(Linear(weight), torch.tensor([0, 1]), **STILL, **options)
     white = torch.stack([weight > 0, weight < 0])
     assert (
@@ -267,7 +269,7 @@ def test_moved_copies_of_each_image(images: Tensor) -> None:
 
 @pytest.mark.parametrize(("shift", "scale", "rotate"), [(3, 0.0, 0.0), (0, 0.2, 0.0), (0, 0.0, 30.0)])
 def test_moves_stay_within_their_limits(shift: int, scale: float, rotate: float) -> None:
-    draws = torch.stack([parametrisation.draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
+    draws = torch.stack([draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
     largest = (draws - torch.tensor([0.0, 1, 0, 0])).abs().amax(0)
     limits = torch.tensor([math.radians(rotate), scale, shift, shift])
     assert (largest <= limits + 1e-6).all()
@@ -301,7 +303,7 @@ def test_a_layer_that_keeps_everything_gives_the_image_back(parametrisation: str
 
 def test_the_activations_come_close(cnn: nn.Module, images: Tensor) -> None:
     history = History()
-    invert(cnn, images, "4", steps=150, total_variation=0.0, learning_rate=0.2, watch=history)
+    invert(cnn, images[:2], "4", steps=100, total_variation=0.0, learning_rate=0.2, watch=history)
     assert (history.scores[-1] > -0.1).all()
     assert (history.scores[-1] > 0.3 * history.scores[0]).all()
 
@@ -350,7 +352,7 @@ def test_a_network_that_a_copy_would_change_is_used_itself(cnn: nn.Module, image
 
 
 def test_every_row_of_the_tables_has_its_picture() -> None:
-    for name, grid in ((name, recipe.grid) for name, recipe in results.recipes().items() if "reconstruction" in name):
+    for name, grid in ((name, recipe.grid) for name, recipe in RECIPES.items() if "reconstruction" in name):
         rows = results.read(name)["rows"]
         files = ["_".join(str(row[k]) for k in grid) for row in rows]
         pictures = results.pictures("reconstruction", files)
@@ -360,7 +362,7 @@ def test_every_row_of_the_tables_has_its_picture() -> None:
 
 def test_a_picture_that_is_not_there() -> None:
     with pytest.raises(
-        FileNotFoundError, match=r"results/reconstruction/nothing.jpg is not there; run: python -m vislib"
+        FileNotFoundError, match=r"tables/reconstruction/nothing\.jpg is not there; run: python -m experiments"
     ):
         results.pictures("reconstruction", ["nothing"])
 

@@ -241,6 +241,7 @@ def record_inputs(layers: dict[int, nn.Module]) -> Iterator[dict[int, Tensor]]:
         handle.remove()
 
 
+@pytest.mark.slow
 def test_the_default_network_falls_into_nineteen_blocks_and_stays_alive() -> None:
     from vislib import data, models
 

@@ -18,6 +18,8 @@ A folder's ``__init__`` is its public face.
 
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -51,3 +53,23 @@ def seed_everything(seed: int = 0) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Let PyTorch draw as after this seed, and leave its global random state as it was: the CPU's, or also a device's."""
+    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
+        (torch.default_generator if device is None else torch).manual_seed(seed)
+        yield
+
+
+@contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Let PyTorch use one thread on the CPU: the same sums in the same order, whatever machine and whoever else runs."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

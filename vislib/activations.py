@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from vislib.explain import closest
 
 
 @contextmanager
@@ -45,11 +46,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if name not in modules:
-        close = get_close_matches(name, modules, n=3, cutoff=0.4)
-        known = ", ".join(n for n in modules if n)
-        raise ValueError(
-            f"there is no layer {name!r}; {f'did you mean {close[0]!r}?' if close else f'expected one of {known}.'}"
-        )
+        raise ValueError(f"there is no layer {name!r}; {closest(name, modules)}")
     return modules[name]
 
 

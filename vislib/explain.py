@@ -9,7 +9,9 @@ says what came and what was expected.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
@@ -42,7 +44,7 @@ def probability(logits: Tensor, target: Tensor) -> Tensor:
 def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None) -> Tensor:
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
-    The model gets a copy, since some networks change their input.
+    The model gets a copy, since some networks work in place. Gradients flow through it as without the copy.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).
@@ -55,6 +57,41 @@ def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | Non
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     return logits
+
+
+# ---- options ----
+
+
+def takes(options: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a routine that hands its other keywords on to `options`, such as a dataclass that several routines share.
+
+    Its signature shows them with their defaults, as if they were written there, and an unknown one is refused by name.
+    """
+
+    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
+        own = inspect.signature(routine)
+        named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        asked = inspect.signature(options).parameters.values()
+        shared = [p.replace(kind=p.KEYWORD_ONLY) for p in asked if p.name not in own.parameters]
+        known = [p.name for p in (*named, *shared)]
+
+        @functools.wraps(routine)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if strange := [name for name in kwargs if name not in known]:
+                raise TypeError(f"{routine.__name__} has no option {strange[0]!r}; {closest(strange[0], known)}")
+            return routine(*args, **kwargs)
+
+        vars(checked)["__signature__"] = own.replace(parameters=[*named, *shared])
+        return checked
+
+    return decorate
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the names that are close to it, or all that exist."""
+    known = [*filter(None, known)]
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 
 # ---- what is refused ----
@@ -160,22 +197,18 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     return check_target(images, target)
 
 
-def check_count(value: int, name: str) -> None:
+def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
     """Raise unless `value` is an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {value!r}; expected an int of at least 1.")
+        raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if value < 1:
-        raise ValueError(f"{name} is {value}; expected an int of at least 1.")
+        raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
 def check_batch_size(batch_size: int | None) -> None:
     """Raise unless `batch_size` is an int of at least 1, or None."""
-    if batch_size is None:
-        return
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
-        raise TypeError(f"batch_size is {batch_size!r}; expected an int of at least 1, or None.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected an int of at least 1, or None.")
+    if batch_size is not None:
+        check_count(batch_size, "batch_size", "an int of at least 1, or None")
 
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:

@@ -5,12 +5,12 @@ A heatmap that exists already is an explainer too: ``lambda *_: heatmap``.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Explainer, Score, check_batch_size, check_inputs, check_logits, probability
+from vislib.explain import Explainer, Score, answers, check_batch_size, check_count, check_inputs, probability, takes
 from vislib.fills import Fill, canvas
 from vislib.memory import pixels_in_flight
 
@@ -42,18 +42,19 @@ class Curve:
         return torch.trapezoid(self.scores, self.fractions, dim=1)
 
 
-def deletion(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    explainer: Explainer,
-    *,
-    steps: int = 16,
-    fill: Fill = "mean",
-    score: Score = probability,
-    seed: int = 0,
-    batch_size: int | None = None,
-) -> Curve:
+@dataclass(frozen=True, kw_only=True)
+class Removing:
+    """How pixels go or come, and what is measured meanwhile: the options of `deletion` and `insertion`, see there."""
+
+    steps: int = 16
+    fill: Fill = "mean"
+    score: Score = probability
+    seed: int = 0
+    batch_size: int | None = None
+
+
+@takes(Removing)
+def deletion(model: nn.Module, images: Tensor, target: int | Tensor, explainer: Explainer, **options: Any) -> Curve:
     """Remove pixels, those with the highest values first: a good heatmap makes the score fall soon. Lower is better.
 
     Args:
@@ -76,26 +77,16 @@ def deletion(
 
     Petsiuk, Das & Saenko 2018, RISE, https://arxiv.org/abs/1806.07421
     """
-    return _curve("deletion", model, images, target, explainer, steps, fill, score, seed, batch_size)
+    return _curve("deletion", model, images, target, explainer, Removing(**options))
 
 
-def insertion(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    explainer: Explainer,
-    *,
-    steps: int = 16,
-    fill: Fill = "mean",
-    score: Score = probability,
-    seed: int = 0,
-    batch_size: int | None = None,
-) -> Curve:
+@takes(Removing)
+def insertion(model: nn.Module, images: Tensor, target: int | Tensor, explainer: Explainer, **options: Any) -> Curve:
     """Start from the fill and put pixels back, those with the highest values first. Higher is better.
 
     Arguments, result, errors and paper as in `deletion`; the fractions are the share of pixels put back.
     """
-    return _curve("insertion", model, images, target, explainer, steps, fill, score, seed, batch_size)
+    return _curve("insertion", model, images, target, explainer, Removing(**options))
 
 
 def pointing_game(
@@ -131,41 +122,30 @@ def _curve(
     images: Tensor,
     target: int | Tensor,
     explainer: Explainer,
-    steps: int,
-    fill: Fill,
-    score: Score,
-    seed: int,
-    batch_size: int | None,
+    how: Removing,
 ) -> Curve:
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise TypeError(f"steps is {steps!r}; expected an int of at least 1.")
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; expected at least 1.")
-    check_batch_size(batch_size)
+    check_count(how.steps, "steps")
+    check_batch_size(how.batch_size)
     classes = check_inputs(model, images, target)
-    under = canvas(fill, images)
+    under = canvas(how.fill, images)
     start, end = (images, under) if kind == "deletion" else (under, images)
-    place = _ranks(_explained(model, images, target, explainer), seed)[:, None]
+    place = _ranks(_explained(model, images, target, explainer), how.seed)[:, None]
     pixels = place[0].numel()
-    limit = batch_size or pixels_in_flight(pixels)
+    limit = how.batch_size or pixels_in_flight(pixels)
     scores = []
     with torch.no_grad():
-        for step in range(steps + 1):
-            changed = torch.where(place < round(step / steps * pixels), end, start)
+        for step in range(how.steps + 1):
+            changed = torch.where(place < round(step / how.steps * pixels), end, start)
             parts = zip(changed.split(limit), classes.split(limit), strict=True)
-            scores.append(torch.cat([_score(model, some, which, score) for some, which in parts]))
-    fractions = torch.linspace(0, 1, steps + 1).to(images)
+            scores.append(torch.cat([how.score(answers(model, some, which), which) for some, which in parts]))
+    fractions = torch.linspace(0, 1, how.steps + 1).to(images)
     return Curve(fractions, torch.stack(scores, 1), LABELS[kind])
 
 
-def _score(model: nn.Module, images: Tensor, target: Tensor, score: Score) -> Tensor:
-    logits = model(images)
-    check_logits(logits, images, target)
-    return score(logits, target)
-
-
 def _ranks(heatmap: Tensor, seed: int) -> Tensor:
-    """Return each pixel's place, 0 for the highest, (B, H, W); equal values in a random order of their own."""
+    """Return each pixel's place, 0 for the highest, (B, H, W); equal values in a random order."""
+    # One order for all images: an image has the same curve in any batch. `roar.removal.ranks` draws one for each image,
+    # since a retrained network would learn where a common order begins.
     flat = heatmap.flatten(1)
     shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed)).to(flat.device)
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]

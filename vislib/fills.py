@@ -8,10 +8,11 @@ and what is painted over can be painted back.
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor
+
+from vislib.explain import closest
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
 """A name (in `FILLS`, or "inpaint"), a function images -> canvas, or a tensor that broadcasts to (B, C, H, W)."""
@@ -149,9 +150,7 @@ def canvas(fill: Fill, images: Tensor) -> Tensor:
         if fill == "inpaint":
             raise ValueError("the fill 'inpaint' depends on where the patch lies; expected a call of fills.patches.")
         if fill not in FILLS:
-            close = get_close_matches(fill, NAMES, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise ValueError(f"fill is {fill!r}{hint}; expected one of {', '.join(NAMES)}, a function or a tensor.")
+            raise ValueError(f"fill is {fill!r}; {closest(fill, NAMES)}")
         return FILLS[fill](images)
     if not isinstance(fill, Tensor) and not callable(fill):
         raise TypeError(f"fill is a {type(fill).__name__}; expected one of {', '.join(NAMES)}, a function or a tensor.")

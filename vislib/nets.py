@@ -1,15 +1,15 @@
 """The small networks of the course. Each takes normalised images and is wrapped in a `Classifier`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vislib import seeded
 from vislib.activations import record
-from vislib.explain import check_eval, check_images, check_inputs, check_logits
+from vislib.explain import answers, check_eval, check_images, check_inputs
 
 
 class SmallCNN(nn.Sequential):
@@ -37,8 +37,7 @@ class SmallCNN(nn.Sequential):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             for i, width in enumerate(widths, start=1):
                 self.add_module(f"conv{i}", nn.Conv2d(channels, width, 3, padding=1))
                 self.add_module(f"norm{i}", nn.BatchNorm2d(width))
@@ -80,7 +79,7 @@ class PatchEvidenceNet(nn.Module):
         if patch < 5 or patch % 8 != 5:
             raise ValueError(f"patch is {patch} pixels; expected 5, 13, 21, …")
         self.patch = patch
-        with _seeded(seed):
+        with seeded(seed):
             layers = _block(channels, width, 5, stride=self.stride)  # sees 5 pixels; each layer of 3 x 3, 8 more
             for _ in range((patch - 5) // 8):
                 layers += _block(width, width, 3)
@@ -134,7 +133,7 @@ class SelfExplainingNet(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        with _seeded(seed):
+        with seeded(seed):
             self.features = _features(channels, width)
             self.mask_head = nn.Conv2d(width, 1, 1)
             self.mask = nn.Identity()  # where the mask can be recorded
@@ -186,13 +185,6 @@ def _block(channels: int, width: int, kernel: int, *, stride: int = 1, padding: 
     return [nn.Conv2d(channels, width, kernel, stride, padding, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
 # ---- explanations that these networks bring along ----
 
 
@@ -216,7 +208,7 @@ def patch_evidence(model: nn.Module, images: Tensor, target: int | Tensor) -> Te
     classes = check_inputs(model, images, target)
     name, network = _inside(model, PatchEvidenceNet)
     with record(model, [f"{name}.votes".lstrip(".")]) as seen:
-        check_logits(model(images), images, classes)
+        answers(model, images, classes)
     [votes] = seen.values()
     chosen = votes[torch.arange(len(votes), device=votes.device), classes][:, None] / votes[0, 0].numel()
     even = chosen.new_full((1, 1, network.patch, network.patch), 1 / network.patch**2)
@@ -243,7 +235,7 @@ def learned_mask(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     classes = check_inputs(model, images, target)
     name, _ = _inside(model, SelfExplainingNet)
     with record(model, [f"{name}.mask".lstrip(".")]) as seen:
-        check_logits(model(images), images, classes)
+        answers(model, images, classes)
     [mask] = seen.values()
     return _enlarged(mask[:, 0], images).sigmoid()
 
@@ -259,7 +251,7 @@ def learned_words(model: nn.Module, images: Tensor) -> Tensor:
     check_eval(model)
     name, network = _inside(model, SelfExplainingNet)
     with record(model, [f"{name}.word_heads.{i}".lstrip(".") for i in range(len(network.word_heads))]) as seen:
-        check_logits(model(images), images)
+        answers(model, images)
     return torch.stack([scores.argmax(1) for scores in seen.values()], 1)
 
 

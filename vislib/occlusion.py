@@ -1,30 +1,35 @@
 """Occlusion: cover a part of the image, and see how far the score falls (Zeiler & Fergus 2014)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_eval, check_images, check_inputs, check_logits, pair, probability
+from vislib.explain import Score, check_eval, check_images, check_inputs, check_logits, pair, probability, takes
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
 from vislib.progress import progress_bar
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sliding:
+    """How a patch slides, what lies under it, and how the covered copies are computed: the options, see `occlusion`."""
+
+    patch: int | tuple[int, int] = 32
+    stride: int | tuple[int, int] = 8
+    fill: Fill = "mean"
+    incremental: bool = True
+    dtype: torch.dtype | None = None
+    batch_size: int | None = None
+    progress: bool = False
+
+
+@takes(Sliding)
 def occlusion(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    *,
-    patch: int | tuple[int, int] = 32,
-    stride: int | tuple[int, int] = 8,
-    fill: Fill = "mean",
-    score: Score = probability,
-    incremental: bool = True,
-    dtype: torch.dtype | None = None,
-    batch_size: int | None = None,
-    progress: bool = False,
+    model: nn.Module, images: Tensor, target: int | Tensor, *, score: Score = probability, **options: Any
 ) -> Tensor:
     """Explain by covering: each pixel gets the mean drop in score over all patches that cover it. Signed.
 
@@ -55,37 +60,15 @@ def occlusion(
 
     Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, https://arxiv.org/abs/1311.2901
     """
-    grid = occlusion_grid(
-        model,
-        images,
-        target,
-        patch=patch,
-        stride=stride,
-        fill=fill,
-        score=score,
-        incremental=incremental,
-        dtype=dtype,
-        batch_size=batch_size,
-        progress=progress,
-    )
-    rows, cols = (_windows(*sizes).to(grid) for sizes in _sizes(images, patch, stride))
+    grid = occlusion_grid(model, images, target, score=score, **options)
+    rows, cols = (_windows(*sizes).to(grid) for sizes in _sizes(images, Sliding(**options)))
     covering = rows.sum(0)[:, None] * cols.sum(0)  # (H, W): how many patches cover a pixel
     return torch.einsum("bij,ih,jw->bhw", grid, rows, cols) / covering
 
 
+@takes(Sliding)
 def occlusion_grid(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    *,
-    patch: int | tuple[int, int] = 32,
-    stride: int | tuple[int, int] = 8,
-    fill: Fill = "mean",
-    score: Score = probability,
-    incremental: bool = True,
-    dtype: torch.dtype | None = None,
-    batch_size: int | None = None,
-    progress: bool = False,
+    model: nn.Module, images: Tensor, target: int | Tensor, *, score: Score = probability, **options: Any
 ) -> Tensor:
     """Return the drop in score at each patch position, (B, rows, cols). Arguments and errors as in `occlusion`."""
     classes = check_inputs(model, images, target)
@@ -93,33 +76,19 @@ def occlusion_grid(
     def scores(logits: Tensor, index: Tensor) -> Tensor:
         return score(logits, classes[index])
 
-    clean, covered = _sweep(
-        model, images, classes, scores, patch, stride, fill, incremental, dtype, batch_size, progress
-    )
+    clean, covered = _sweep(model, images, classes, scores, Sliding(**options))
     return clean[:, None, None] - covered
 
 
-def occlusion_logits(
-    model: nn.Module,
-    images: Tensor,
-    *,
-    patch: int | tuple[int, int] = 32,
-    stride: int | tuple[int, int] = 8,
-    fill: Fill = "mean",
-    incremental: bool = True,
-    dtype: torch.dtype | None = None,
-    batch_size: int | None = None,
-    progress: bool = False,
-) -> tuple[Tensor, Tensor]:
+@takes(Sliding)
+def occlusion_logits(model: nn.Module, images: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
     """Return the logits of the clean images (B, K) and of every covered copy (B, rows, cols, K): all targets in one pass.
 
     Arguments and errors as in `occlusion`.
     """
     check_images(model, images)
     check_eval(model)
-    return _sweep(
-        model, images, None, lambda logits, index: logits, patch, stride, fill, incremental, dtype, batch_size, progress
-    )
+    return _sweep(model, images, None, lambda logits, index: logits, Sliding(**options))
 
 
 @torch.no_grad()
@@ -128,38 +97,30 @@ def _sweep(
     images: Tensor,
     target: Tensor | None,
     reduce: Callable[[Tensor, Tensor], Tensor],
-    patch: int | tuple[int, int],
-    stride: int | tuple[int, int],
-    fill: Fill,
-    incremental: bool,
-    dtype: torch.dtype | None,
-    batch_size: int | None,
-    progress: bool,
+    how: Sliding,
 ) -> tuple[Tensor, Tensor]:
     """Apply `reduce(logits, index)` to the clean images and to all covered copies: (B, ...), (B, rows, cols, ...)."""
-    sizes = _sizes(images, patch, stride)
+    sizes = _sizes(images, how)
     tops, lefts = (np.array(_starts(*s)) for s in sizes)
     size = (sizes[0][1], sizes[1][1])
-    under = patches(fill, images, size)
-    seen = IncrementalModel(model, images, incremental=incremental, dtype=dtype, batch_size=batch_size)
+    under = patches(how.fill, images, size)
+    seen = IncrementalModel(model, images, incremental=how.incremental, dtype=how.dtype, batch_size=how.batch_size)
     check_logits(seen.clean, images, target)
     which, rows, cols = (a.ravel() for a in np.meshgrid(np.arange(len(images)), tops, lefts, indexing="ij"))
     at = [torch.from_numpy(a).to(images.device) for a in (which, rows, cols)]
     clean = reduce(seen.clean, torch.arange(len(images), device=images.device))
     covered = clean.new_empty(len(rows), *clean.shape[1:])
-    with progress_bar(len(rows), "occlusion", progress) as bar:
+    with progress_bar(len(rows), "occlusion", how.progress) as bar:
         for chosen, logits in seen.stream(lambda p: under(at[0][p], at[1][p], at[2][p]), size, rows, cols, which):
             covered[chosen] = reduce(logits, at[0][chosen])
             bar.update(len(chosen))
     return clean, covered.unflatten(0, (len(images), len(tops), len(lefts)))
 
 
-def _sizes(
-    images: Tensor, patch: int | tuple[int, int], stride: int | tuple[int, int]
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _sizes(images: Tensor, how: Sliding) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Return (image, patch, stride) of each of the two directions, checked."""
     height, width = images.shape[-2:]
-    (h, w), (down, right) = pair(patch, "patch"), pair(stride, "stride")
+    (h, w), (down, right) = pair(how.patch, "patch"), pair(how.stride, "stride")
     if h > height or w > width:
         raise ValueError(f"patch is {h} x {w} pixels and the image {height} x {width}; expected a patch that fits.")
     if down > h or right > w:

@@ -5,8 +5,7 @@ are drawn, nor on which of its properties is the label.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from itertools import count
 
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from vislib import one_thread
 
 OBJECTS = ("circle", "square", "triangle", "star", "cross", "ring")
 TEXTURES = ("brick", "grass", "gravel")
@@ -37,7 +38,7 @@ def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor
     combination = numbers[:, 0].reshape(blocks, -1).argsort(stable=True, dim=1).flatten()[:n]
     images, masks = torch.empty(n, 3, size, size), torch.zeros(n, size, size, dtype=torch.bool)
     attributes: dict[str, Tensor] = {}
-    with _one_thread():
+    with one_thread(images.device):  # the pieces are small, and several threads mostly wait for each other
         for start in range(0, n, _CHUNK):
             chunk = slice(start, min(start + _CHUNK, n))
             drawn = _draw(images[chunk], masks[chunk], _Columns(numbers[chunk]), combination[chunk])
@@ -93,17 +94,6 @@ _FACES = (
     ("# #", " # ", "# #"),
     ("# #", "# #", "# #"),
 )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread: the pieces are small, and on a busy machine several threads mostly wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Columns:

@@ -1,11 +1,12 @@
 """Photographs that arrive inside pip packages."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
+
+from vislib.explain import closest
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,6 @@ def photo(name: str) -> Image.Image:
         ValueError: for an unknown name, with the names that exist.
     """
     if name not in PHOTOS:
-        close = get_close_matches(name, PHOTOS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ValueError(f"there is no photo {name!r}{hint}; expected one of {', '.join(PHOTOS)}.")
+        raise ValueError(f"there is no photo {name!r}; {closest(name, PHOTOS)}")
     with Image.open(PHOTOS[name].file()) as image:
         return image.convert("RGB")

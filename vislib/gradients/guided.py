@@ -34,7 +34,7 @@ def _lowest(input: Tensor, min_val: float = -1.0, *args: Any, **kwargs: Any) -> 
 
 
 def guided(model: nn.Module) -> Callable[[Tensor], Any]:
-    """Return the model's forward pass with guided ReLUs; it raises a ValueError if the network has none."""
+    """Return a model, to be asked by `answers`, whose ReLUs are guided; it raises a ValueError if the network has none."""
 
     def forward(images: Tensor) -> Any:
         with _Guided() as mode:

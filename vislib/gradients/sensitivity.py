@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vislib.explain import Score, check_batch_size, check_logits
+from vislib.explain import Score, answers, check_batch_size
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
 
@@ -42,12 +42,18 @@ def gradients(
 def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
     def work(pixels: Tensor) -> Tensor:
         pixels.requires_grad_()
-        total = scores(forward, pixels.clone(), classes.clone(), score).sum()  # a layer may work in place
+        total = total_score(forward, pixels, classes, score)
         if not total.requires_grad:
             raise ValueError("the score has no gradient; expected a model and a score that PyTorch can differentiate.")
         return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0].contiguous()
 
     return differentiating(images, work)
+
+
+def total_score(forward: Forward, pixels: Tensor, classes: Tensor, score: Score) -> Tensor:
+    """Return the sum of the scores, whose gradient is that of each image's own score."""
+    classes = classes.clone()  # made in inference mode, it could not be kept for the way back
+    return score(answers(forward, pixels, classes), classes).sum()
 
 
 def differentiating(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
@@ -62,18 +68,11 @@ def differentiating(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
         return work(images.detach().clone(memory_format=torch.contiguous_format))
 
 
-def scores(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
-    """Return the scores (B,), after a check of the logits."""
-    logits = forward(images)
-    check_logits(logits, images, classes)
-    return score(logits, classes)
-
-
 def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | None) -> int:
     """Return how many copies to compute at once: what was asked for, or by the size of the activations."""
     check_batch_size(batch_size)
     if batch_size is not None or copies <= positions_in_flight(2**62):
         return min(batch_size or copies, copies)
     with torch.no_grad():
-        largest = largest_activation(forward, images[:1])
+        largest = largest_activation(forward, images[:1].clone())
     return min(positions_in_flight(largest), copies)

@@ -9,7 +9,8 @@ import torch
 
 from vislib import device as default_device
 from vislib import nets
-from vislib.models.classifier import Classifier, closest
+from vislib.explain import closest
+from vislib.models.classifier import Classifier
 
 FOLDER = Path(__file__).parent / "weights"
 

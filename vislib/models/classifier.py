@@ -1,7 +1,6 @@
 """A classifier: any network as a map from pixels in [0, 1] to logits."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vislib.explain import check_eval, check_images, check_logits
+from vislib.explain import answers, check_eval, check_images, closest
 from vislib.models.pixels import pixels
 
 
@@ -111,8 +110,7 @@ class Classifier(nn.Module):
         check_eval(self)
         if k < 1:
             raise ValueError(f"k is {k}; expected at least 1.")
-        logits = self(images)
-        check_logits(logits, images)
+        logits = answers(self, images)
         names = self.classes or [str(i) for i in range(logits.shape[1])]
         if len(names) != logits.shape[1]:
             raise ValueError(
@@ -144,7 +142,7 @@ class Classifier(nn.Module):
         caught: list[Tensor] = []
         hook = self.head.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
         try:
-            self(images)
+            self(images.clone())  # recorded is a layer, and the answer itself may be anything
         finally:
             hook.remove()
         if not caught:
@@ -157,11 +155,6 @@ class Classifier(nn.Module):
         """How many colour channels the network takes: what its first convolution says, else what the mean says."""
         first = next((m for m in self.network.modules() if isinstance(m, nn.Conv2d)), None)
         return first.in_channels if first is not None else max(self.mean.shape[1], self.std.shape[1])
-
-
-def closest(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 
 def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | None) -> str | None:

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from vislib import device as default_device
-from vislib.models.classifier import Classifier, closest
+from vislib.explain import closest
+from vislib.models.classifier import Classifier
 
 DEFAULT = "efficientnet_lite0"
 

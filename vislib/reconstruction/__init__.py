@@ -4,6 +4,9 @@ The weights stay fixed, and a picture climbs the gradient. How the picture is wr
 at every step, decide whether the ascent ends in a picture or in noise that only this one network takes for anything.
 """
 
-from vislib.reconstruction.ascent import History, Watch, invert, moved, reconstruct, resized
+from vislib.reconstruction.ascent import History, Watch
+from vislib.reconstruction.inversion import invert
+from vislib.reconstruction.maximisation import reconstruct
+from vislib.reconstruction.transformations import moved, resized
 
 __all__ = ["History", "Watch", "invert", "moved", "reconstruct", "resized"]

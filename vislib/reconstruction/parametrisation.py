@@ -1,4 +1,4 @@
-"""How a picture is written down while it is optimised, and how it is moved between two steps.
+"""How a picture is written down while it is optimised.
 
 A parametrisation is a start (the numbers that the ascent changes) and a function from them to pixels in [0, 1]. All can
 write down every picture; they differ in which pictures are near.
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 DECAY = 1.25  # of the amplitude with the frequency; in photographs it is about 1, and a little more gives larger shapes
@@ -66,35 +65,6 @@ PARAMETRISATIONS = {
     "fourier": Parametrisation(_start_fourier, _from_fourier),
     "pixels": Parametrisation(_start_pixels, _from_pixels),
 }
-
-
-def draw_moves(shift: int, scale: float, rotate: float, generator: torch.Generator) -> Tensor:
-    """Draw one move: (angle in radians, factor, right, down), the last two in whole pixels."""
-    angle, factor, right, down = (2 * torch.rand(4, generator=generator) - 1).tolist()
-    return torch.tensor([math.radians(rotate * angle), 1 + scale * factor, round(shift * right), round(shift * down)])
-
-
-def move(images: Tensor, moves: Tensor) -> Tensor:
-    """Turn, scale and shift each image (B, C, H, W) by its row of moves (B, 4); what comes in at the border is mirrored."""
-    height, width = images.shape[-2:]
-    angle, factor, right, down = moves.unbind(1)
-    cos, sin = angle.cos() / factor, angle.sin() / factor
-    # Each row says where a pixel of the result comes from, in half sides of the image.
-    rows = (
-        torch.stack([cos, -sin * height / width, -2 * right / width], 1),
-        torch.stack([sin * width / height, cos, -2 * down / height], 1),
-    )
-    grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-
-
-def check_moves(shift: int, scale: float, rotate: float) -> None:
-    if isinstance(shift, bool) or not isinstance(shift, int) or shift < 0:
-        raise ValueError(f"shift is {shift!r}; expected an int of at least 0 pixels.")
-    if not 0 <= scale < 1:
-        raise ValueError(f"scale is {scale}; expected a share from 0 to below 1.")
-    if not 0 <= rotate <= 180:
-        raise ValueError(f"rotate is {rotate}; expected 0 to 180 degrees.")
 
 
 def variation(pictures: Tensor) -> Tensor:

@@ -7,20 +7,23 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vislib import one_thread, provenance
 from vislib.data import ImageSet
-from vislib.explain import Explainer, check_count, check_inputs
+from vislib.explain import Explainer, check_count, check_inputs, takes
 from vislib.roar.explained import Maps, check_names, check_options, explained
 from vislib.roar.removal import Removal, ranks
 from vislib.roar.result import RoadResult, RoarResult
 from vislib.roar.sweep import (
     BuildModel,
     Cell,
+    Sweep,
     Training,
     arrays,
     digest,
+    file,
     mean_colour,
-    one_thread,
     read,
+    retrain,
     run,
     state,
     without,
@@ -33,6 +36,7 @@ ORDERS = ("most_first", "least_first")
 _BASE = 1000  # the base network's seed, which no retrained network has
 
 
+@takes(Sweep)
 def roar(
     explainers: Mapping[str, Explainer | Maps],
     train: ImageSet,
@@ -46,12 +50,7 @@ def roar(
     fill: str = "mean",
     mask_only: bool = False,
     base: nn.Module | None = None,
-    epochs: int = 4,
-    learning_rate: float = 4e-3,
-    batch_size: int = 64,
-    folder: Path | str | None = None,
-    jobs: int = -1,
-    progress: bool = False,
+    **options: Any,
 ) -> RoarResult:
     """Remove the pixels that each explainer ranks highest, in training and test images; train anew; report the accuracy.
 
@@ -72,7 +71,8 @@ def roar(
         mask_only: show the networks where pixels were removed and nothing else: what the shape of the holes tells.
         base: the network to explain; None trains one on whole images.
         epochs, learning_rate, batch_size: of every training, see :func:`vislib.training.fit`.
-        folder: where finished cells are kept, so that an interrupted sweep goes on. None: nowhere.
+        folder: where finished cells are kept, so that an interrupted sweep goes on; what other code or other data made
+            is not taken. None: nowhere.
         jobs: how many processes, of one thread each; -1: one per core, or the whole cluster.
         progress: show a progress bar.
 
@@ -85,12 +85,12 @@ def roar(
     check_names(explainers, controls)
     check_options(fractions, fill)
     check_count(seeds, "seeds")
-    training = Training(epochs, learning_rate, batch_size)
-    folder = None if folder is None else Path(folder)
+    sweep = Sweep(**options)
+    training = Training(sweep.epochs, sweep.learning_rate, sweep.batch_size)
     states = [state(_fresh(build_model, seed)) for seed in range(seeds)]
-    data = digest(train.images, train.labels, test.images, test.labels)
+    data = digest(provenance.digest(retrain), train.images, train.labels, test.images, test.labels)
     if base is None:
-        base = _trained(build_model, train, training, data, folder)
+        base = _trained(build_model, train, training, data, sweep.folder)
     for images in (train.images, test.images):
         check_inputs(base, images, 0)
     hows = [Removal(float(fraction), keep, fill, mask_only) for fraction in fractions]
@@ -109,7 +109,7 @@ def roar(
     def task(cell: Cell) -> tuple[Any, ...]:
         return build_model, cell.seed, cell.how, training, *shared, *orders[cell.explainer]
 
-    values = run(cells, task, device=train.images.device, folder=folder, jobs=jobs, progress=progress)
+    values = run(cells, task, train.images.device, sweep)
     rows = [
         {"explainer": cell.explainer, "fraction": cell.how.fraction, "seed": cell.seed, "accuracy": value}
         for cell, value in zip(cells, values, strict=True)
@@ -211,20 +211,20 @@ def _fresh(build_model: BuildModel, seed: int) -> nn.Module:
     return model
 
 
-def _trained(build_model: BuildModel, train: ImageSet, training: Training, data: str, folder: Path | None) -> nn.Module:
+def _trained(
+    build_model: BuildModel, train: ImageSet, training: Training, data: str, folder: Path | str | None
+) -> nn.Module:
     """Return the base network, trained on whole images, from the folder if it is there."""
     from safetensors.torch import load, save
 
     model = _fresh(build_model, _BASE)
-    file = None if folder is None else folder / f"{digest(data, state(model), asdict(training))[:32]}.base"
-    payload = None if file is None else read(file)
-    if payload is not None:
+    place = file(folder, digest(data, state(model), asdict(training)), "base")
+    if (payload := read(place)) is not None:
         model.load_state_dict(load(payload))
         return model.eval()
     with one_thread(train.images.device):
         fit(model, train, seed=_BASE, **asdict(training))
-    if file is not None:
-        write(file, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
+    write(place, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
     return model
 
 

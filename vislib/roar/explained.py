@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vislib import controls as _controls
 from vislib import fills
-from vislib.explain import Explainer, check_logits
+from vislib.explain import Explainer, answers
 from vislib.roar.removal import FILLS
 
 Maps = tuple[Tensor, Tensor]
@@ -23,7 +23,7 @@ def explained(
     explainers: Mapping[str, Any], controls: Sequence[str], model: nn.Module, *sets: Tensor
 ) -> Iterator[tuple[str, list[Tensor]]]:
     """Return the heatmaps of each set, by the name of the explainer; then those of the controls."""
-    targets = [_answers(model, images) for images in sets]
+    targets = [_named(model, images) for images in sets]
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
         made = [
@@ -54,13 +54,9 @@ def _heatmap(name: str, explainer: Explainer | Tensor, model: nn.Module, images:
 
 
 @torch.no_grad()
-def _answers(model: nn.Module, images: Tensor) -> Tensor:
+def _named(model: nn.Module, images: Tensor) -> Tensor:
     """Return the class that the model names, (N,)."""
-    named = []
-    for some in images.split(_BATCH):
-        check_logits(logits := model(some), some)
-        named.append(logits.argmax(1))
-    return torch.cat(named)
+    return torch.cat([answers(model, some).argmax(1) for some in images.split(_BATCH)])
 
 
 def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """A sweep of retrained networks: independent cells, run by joblib, each kept on disk as soon as it is finished.
 
-A cell is named by the content that decides its accuracy: the bytes of the images and of the order of their pixels, the
-fresh network's state, and the settings. So an interrupted sweep goes on where it stopped, and a changed one begins anew.
+A cell is named by what decides its accuracy: the code that trains, the bytes of the images and of the order of their
+pixels, the fresh network's state, and the settings. So an interrupted sweep goes on where it stopped, and a changed one begins anew.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vislib import one_thread
 from vislib.data import ImageSet
 from vislib.progress import progress_bar
 from vislib.roar.removal import Removal, Removed
@@ -37,6 +37,15 @@ class Training:
     epochs: int = 4
     learning_rate: float = 4e-3
     batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class Sweep(Training):
+    """How all networks are trained, and where the cells are computed and kept: the options of `roar`, see there."""
+
+    folder: Path | str | None = None
+    jobs: int = -1
+    progress: bool = False
 
 
 class Cell(NamedTuple):
@@ -90,55 +99,35 @@ def arrays(*values: Tensor) -> tuple[Array, ...]:
     return tuple(value.detach().numpy() if value.device.type == "cpu" else value for value in values)
 
 
-@contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """Let PyTorch use one thread on the CPU: the same sums in the same order, whatever machine and whoever else runs."""
-    before = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 # ---- running ----
 
 
 def run(
-    cells: Sequence[Cell],
-    task: Callable[[Cell], tuple[Any, ...]],
-    *,
-    device: torch.device,
-    folder: Path | None,
-    jobs: int,
-    progress: bool,
+    cells: Sequence[Cell], task: Callable[[Cell], tuple[Any, ...]], device: torch.device, how: Sweep
 ) -> list[float]:
-    """Return the accuracy of each cell; those that `folder` has are not computed again.
+    """Return the accuracy of each cell; those that the folder has are not computed again.
 
     Args:
         cells: what is asked.
         task: a cell -> the arguments of `retrain`; it is asked only shortly before they are needed.
         device: where the images are. On an accelerator the cells run one after another, with the data resident there.
-        folder: where finished cells are kept.
-        jobs: how many processes, of one thread each, as joblib counts; -1: one per core.
-        progress: show a progress bar.
+        how: where the cells are computed and kept.
     """
     import joblib
 
-    found = {i: value for i, cell in enumerate(cells) if (value := _kept(folder, cell)) is not None}
+    found = {i: value for i, cell in enumerate(cells) if (value := _kept(how.folder, cell)) is not None}
     missing = [i for i in range(len(cells)) if i not in found]
-    with progress_bar(len(cells), "retraining", progress) as bar:
+    with progress_bar(len(cells), "retraining", how.progress) as bar:
         bar.update(len(found))
         finished: Iterator[tuple[int, float]]
         if device.type != "cpu":
             finished = (_numbered(i, *task(cells[i])) for i in missing)
         else:
-            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
+            parallel = joblib.Parallel(n_jobs=how.jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
             finished = parallel(joblib.delayed(_numbered)(i, *task(cells[i])) for i in missing)
         for i, value in finished:
             found[i] = value
-            _keep(folder, cells[i], value)
+            _keep(how.folder, cells[i], value)
             bar.update()
     return [found[i] for i in range(len(cells))]
 
@@ -172,11 +161,13 @@ def state(model: nn.Module) -> str:
     return digest(kinds, *(part for name, value in values for part in (name, value)))
 
 
-# ---- on disk ----
+# ---- on disk: by hand, since joblib.Memory can neither name a network nor find a flipped bit ----
 
 
-def write(file: Path, payload: bytes) -> None:
+def write(file: Path | None, payload: bytes) -> None:
     """Write all or nothing, with a hash in the first line."""
+    if file is None:
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, half = tempfile.mkstemp(dir=file.parent, suffix=".part")
     with os.fdopen(handle, "wb") as stream:
@@ -184,8 +175,10 @@ def write(file: Path, payload: bytes) -> None:
     os.replace(half, file)
 
 
-def read(file: Path) -> bytes | None:
+def read(file: Path | None) -> bytes | None:
     """Return what `write` has written, None where there is nothing; a broken file is named, and counts as nothing."""
+    if file is None:
+        return None
     try:
         head, _, payload = file.read_bytes().partition(b"\n")
     except FileNotFoundError:
@@ -196,16 +189,16 @@ def read(file: Path) -> bytes | None:
     return payload
 
 
-def _file(folder: Path, cell: Cell) -> Path:
-    return folder / f"{cell.key[:32]}.cell"
+def file(folder: Path | str | None, key: str, kind: str) -> Path | None:
+    """Return where something is kept that has this key, if anything is."""
+    return None if folder is None else Path(folder) / f"{key[:32]}.{kind}"
 
 
-def _kept(folder: Path | None, cell: Cell) -> float | None:
-    payload = read(_file(folder, cell)) if folder is not None else None
+def _kept(folder: Path | str | None, cell: Cell) -> float | None:
+    payload = read(file(folder, cell.key, "cell"))
     return None if payload is None else float(json.loads(payload)["accuracy"])
 
 
-def _keep(folder: Path | None, cell: Cell, value: float) -> None:
-    if folder is not None:
-        facts = {"explainer": cell.explainer, **asdict(cell.how), "seed": cell.seed, "accuracy": value}
-        write(_file(folder, cell), json.dumps(facts).encode())
+def _keep(folder: Path | str | None, cell: Cell, value: float) -> None:
+    facts = {"explainer": cell.explainer, **asdict(cell.how), "seed": cell.seed, "accuracy": value}
+    write(file(folder, cell.key, "cell"), json.dumps(facts).encode())

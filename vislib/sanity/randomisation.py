@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vislib import seeded
 from vislib.activations import find_layer
-from vislib.explain import check_eval, check_images, check_logits
+from vislib.explain import answers, check_eval, check_images
 
 Order = Literal["output_first", "independent"]
 _ALIVE = 1e-3  # share of the largest logit by which the answers to two different images must differ
@@ -139,7 +140,7 @@ def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
     try:
         for name, module in model.named_modules():
             handles.append(module.register_forward_pre_hook(note(name)))
-        check_logits(model(images), images)
+        answers(model, images)
     finally:
         for handle in handles:
             handle.remove()
@@ -150,8 +151,7 @@ def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
 def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
     """Return a copy on the CPU, its blocks random: one stream of numbers, so that no two layers get the same."""
     twin = copy.deepcopy(model).cpu()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         for name in [name for block in blocks for name in block.layers]:
             layer = twin.get_submodule(name)
             reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
@@ -172,8 +172,8 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
             own.copy_(random)
     _calibrate([network.get_submodule(name) for name in blocks[-1].norms], network, calibration)
     image = calibration[:1]
-    answers = network(torch.cat([image, (image < 0.5).to(image)]))  # and its negative in black and white
-    if not (answers[0] - answers[1]).abs().max() > _ALIVE * answers.abs().max():
+    logits = answers(network, torch.cat([image, (image < 0.5).to(image)]))  # and its negative in black and white
+    if not (logits[0] - logits[1]).abs().max() > _ALIVE * logits.abs().max():
         raise ValueError(
             f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "
             "expected one that still reacts, as networks with BatchNorm do."
@@ -195,7 +195,7 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     for norm in norms:
         norm.momentum, norm.training = 1.0, True
     if norms:
-        network(images)
+        answers(network, images)
     for norm, handle in zip(norms, handles, strict=True):
         norm.training = False
         handle.remove()

@@ -1,0 +1,44 @@
+"""Inversion: a picture to which a layer answers as it does to an image."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vislib.explain import check_eval, check_images, takes
+from vislib.incremental.lean import lean
+from vislib.reconstruction.ascent import Ascent, climb, layer_answer
+
+
+@takes(Ascent)
+def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: float = 0.1, **options: Any) -> Tensor:
+    """Return pictures (B, C, H, W) to which a layer answers as it does to the images: what has the layer kept of them?
+
+    Minimised is the squared distance between the activations, as a share of the squared length of the images'.
+
+    Args:
+        model: any network on pixels (B, C, H, W).
+        images: (B, C, H, W), pixels in [0, 1].
+        layer: a name as in ``model.named_modules()``.
+        steps, seed, parametrisation, total_variation, l2, learning_rate, batch_size, watch, progress: as in
+            `reconstruct`; the scores that `watch` sees are the distances, with a minus.
+
+    Raises:
+        TypeError, ValueError: for images, a layer or an option that does not fit, or a model in training mode.
+
+    Mahendran & Vedaldi 2015, Understanding Deep Image Representations by Inverting Them,
+    https://arxiv.org/abs/1412.0035
+    """
+    check_images(model, images)
+    check_eval(model)
+    how = Ascent(total_variation=total_variation, **options)
+    with torch.no_grad():
+        wanted = layer_answer(model, images, layer)
+    network = lean(model, images[:1].clone(), layer)
+
+    def rise(pictures: Tensor, index: Tensor) -> Tensor:
+        goal = wanted[index].flatten(1)
+        distance = (layer_answer(network, pictures, layer).flatten(1) - goal).square().sum(1)
+        return -distance / goal.square().sum(1).clamp(min=torch.finfo(goal.dtype).tiny)
+
+    return climb(model, rise, torch.full_like(images, 0.5), how)
