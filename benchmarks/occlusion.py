@@ -13,7 +13,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,11 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from vislib import incremental
 from vislib.explain import logit
 from vislib.incremental import IncrementalModel
+from vislib.incremental.graph import trace
+from vislib.incremental.rectangles import reach
+from vislib.incremental.steps import steps
 from vislib.models import load
 from vislib.occlusion import occlusion
 
@@ -79,19 +80,20 @@ def ours(model: nn.Module, images: Tensor, patch: int, stride: int, **options: A
     return occlusion(model, images, 0, patch=patch, stride=stride, fill="black", score=logit, **options)
 
 
-@contextmanager
-def whole_maps() -> Iterator[None]:
-    """Fold BatchNorm and activations as ever, and compute whole maps from the first layer on."""
-    before, incremental.DENSE_FROM = incremental.DENSE_FROM, 0.0
-    try:
-        yield
-    finally:
-        incremental.DENSE_FROM = before
-
-
-def _folded(*args: Any) -> Tensor:
-    with whole_maps():
-        return ours(*args)
+def folded(model: nn.Module, images: Tensor, patch: int, stride: int) -> Tensor:
+    """The same heatmap by whole maps from the first layer on, with BatchNorm and activations folded as ever."""
+    seen = IncrementalModel(model, images, dense_from=0.0)
+    side = images.shape[-1]
+    starts = torch.tensor([*range(0, side - patch, stride), side - patch])
+    index, rows, cols = (g.flatten() for g in torch.meshgrid(torch.arange(len(images)), starts, starts, indexing="ij"))
+    black = torch.zeros(1, images.shape[1], patch, patch).expand(len(rows), -1, -1, -1)
+    drops = seen.clean[index, 0] - seen.run(black, rows, cols, index)[:, 0]
+    heat, covering = torch.zeros(2, len(images), side, side)
+    for drop, b, y, x in zip(drops, index.tolist(), rows.tolist(), cols.tolist(), strict=True):
+        heat[b, y : y + patch, x : x + patch] += drop
+        covering[b, y : y + patch, x : x + patch] += 1
+    mean: Tensor = heat / covering
+    return mean
 
 
 def _seconds(work: Callable[[], Tensor]) -> float:
@@ -123,18 +125,17 @@ def _peak(work: Callable[[], Tensor]) -> float:
 
 def bounds(model: nn.Module, images: Tensor, patch: int, stride: int) -> tuple[float, float]:
     """Return how many times fewer multiply-adds, and numbers written, exact rectangles need than whole maps."""
-    seen = IncrementalModel(model, images[:1])
+    network = steps(*trace(model), images[:1])
     starts = np.arange(0, images.shape[-1] - patch + 1, stride)
-    down, across = (seen._reach(starts, patch, dim) for dim in (-2, -1))
+    down, across = (reach(network, starts, patch, dim) for dim in (-2, -1))
     whole, part = np.zeros(2), np.zeros(2)
-    for step, rows, cols in zip(seen._steps[1:], down[1:], across[1:], strict=True):
+    for step, rows, cols in zip(network[1:], down[1:], across[1:], strict=True):
         if not isinstance(step.value, Tensor):
             continue
-        linear = step.fn.in_features if isinstance(step.fn, nn.Linear) else 0
-        cost = np.array([getattr(step.rule, "work", getattr(step.fn, "work", linear)), 1.0]) * step.value[0].numel()
+        cost = np.array([step.work, 1.0]) * step.value[0].numel()
         share = 1.0
         if rows is not None and cols is not None:
-            heights, widths = (r[1] - r[0] for r in (rows, cols))
+            heights, widths = (stop - start for start, stop in (rows, cols))
             share = heights.mean() * widths.mean() / (step.value.shape[-2] * step.value.shape[-1])
         whole += cost
         part += cost * share
@@ -181,7 +182,7 @@ def measure(args: tuple[nn.Module, Tensor, int, int], best: int, rounds: int) ->
     ways: dict[str, Callable[[], Tensor]] = {
         "captum": lambda: captum(*args, best),
         "plain": lambda: ours(*args, incremental=False),
-        "folded": lambda: _folded(*args),
+        "folded": lambda: folded(*args),
         "ours": lambda: ours(*args),
         "bfloat16": lambda: ours(*args, dtype=torch.bfloat16),
     }

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib import incremental, memory
-from vislib.incremental import IncrementalModel
+from vislib import memory
+from vislib.incremental import IncrementalModel, patchwork
+from vislib.incremental import model as engine
 from vislib.models import Classifier
 from vislib.occlusion import occlusion_grid
 
@@ -84,7 +85,7 @@ FAMILIES: dict[str, tuple[tuple[int, int], int, bool]] = {
     "googlenet": ((80, 64), 16, True),
     "inception_v3": ((96, 112), 16, True),
     "squeezenet1_1": ((64, 80), 16, True),
-    "shufflenet_v2_x0_5": ((64, 80), 16, True),
+    "shufflenet_v2_x0_5": ((64, 80), 16, False),
     "mobilenet_v2": ((64, 80), 16, True),
     "mnasnet0_5": ((64, 80), 16, True),
     "regnet_x_400mf": ((64, 80), 16, True),
@@ -343,35 +344,33 @@ MIDDLES: dict[str, tuple[Callable[[Any, Tensor], Tensor], bool]] = {
     "assignment to a slice": (_assignment, False),
     "one module twice": (lambda m, x: m.a(m.relu(m.a(m.relu(m.a(x))))), True),
     "shared statistics": (lambda m, x: m.norm(m.a(x)) + m.norm(x), True),
-    "channel shuffle": (_shuffle, True),
-    "chunks": (_split, True),
+    "channel shuffle": (_shuffle, False),
+    "chunks": (_split, False),
     "channel slices": (lambda m, x: m.a(torch.cat([x[:, 4:], x[:, :4]], 1)), True),
-    "a slice of space": (lambda m, x: m.a(x[:, :, ::2, 1:-1]), True),
-    "an ellipsis": (lambda m, x: m.a(x[..., 3:]), True),
+    "a slice of space": (lambda m, x: m.a(x[:, :, ::2, 1:-1]), False),
+    "an ellipsis": (lambda m, x: m.a(x[..., 3:]), False),
     "padding": (lambda m, x: m.a(F.pad(x, (1, 3, 2, 0), value=0.7)), True),
     "negative padding": (lambda m, x: m.a(F.pad(x, (-1, 3, 2, -2))), True),
-    "padded channels": (lambda m, x: F.pad(m.a(x[:, :, ::2, ::2]), (0, 0, 0, 0, 1, 3)), True),
-    "reflection": (lambda m, x: m.a(m.reflect(x)), True),
-    "replication": (lambda m, x: m.a(F.pad(x, (3, 2, 1, 0), mode="replicate")), True),
-    "circular padding": (lambda m, x: m.a(F.pad(x, (3, 2, 1, 0), mode="circular")), True),
+    "padded columns": (lambda m, x: m.a(F.relu(F.pad(x, (2, 1), value=-0.3) + 0.1)), True),
+    "padded channels": (lambda m, x: F.pad(m.a(x), (0, 0, 0, 0, 1, 3)), False),
+    "reflection": (lambda m, x: m.a(m.reflect(x)), False),
     "circular convolution": (lambda m, x: m.a(m.circular(x)), False),
     "zero padding": (lambda m, x: m.a(m.zero(x)), True),
     "same padding": (lambda m, x: m.a(m.same(x)), True),
-    "nearest upsampling": (lambda m, x: m.a(F.interpolate(x, scale_factor=2)), True),
-    "nearest to a size": (lambda m, x: m.a(F.interpolate(x, (31, 17))), True),
+    "nearest upsampling": (lambda m, x: m.a(F.interpolate(x, scale_factor=2)), False),
     "bilinear upsampling": (lambda m, x: m.a(F.interpolate(x, scale_factor=2, mode="bilinear")), False),
     "transposed convolution": (lambda m, x: m.a(m.up(x)), False),
-    "mirror image": (lambda m, x: m.a(x.flip(3)), True),
+    "mirror image": (lambda m, x: m.a(x.flip(3)), False),
     "roll": (lambda m, x: m.a(x.roll(3, 2)), False),
     "space transposed": (lambda m, x: m.a(x.transpose(2, 3)), False),
     "concatenated in space": (lambda m, x: m.a(torch.cat([x, x.flip(2)], 2)), False),
     "group norm": (lambda m, x: m.a(m.group(x)), False),
     "instance norm": (lambda m, x: m.a(m.instance(x)), False),
-    "softmax over channels": (lambda m, x: m.a(x.softmax(1)), True),
+    "softmax over channels": (lambda m, x: m.a(x.softmax(1)), False),
     "softmax over space": (lambda m, x: m.a(F.softmax(x, dim=-1)), False),
-    "normalised over channels": (lambda m, x: m.a(F.normalize(x)), True),
+    "normalised over channels": (lambda m, x: m.a(F.normalize(x)), False),
     "a prelu": (lambda m, x: m.a(m.prelu(x)), True),
-    "neighbouring channels": (lambda m, x: m.a(F.local_response_norm(x, 3)), True),
+    "neighbouring channels": (lambda m, x: m.a(F.local_response_norm(x, 3)), False),
     "squeeze and excitation": (lambda m, x: m.a(x * torch.sigmoid(m.squeeze(x.mean((2, 3), keepdim=True)))), False),
     "divided by its maximum": (lambda m, x: m.a(x / x.amax((1, 2, 3), keepdim=True)), False),
     "a constant per channel": (lambda m, x: m.a(x * m.scale - 0.3), True),
@@ -415,7 +414,7 @@ def test_networks_of_ones_own(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["branches", "channel shuffle", "reflection", "a slice of space", "squeeze and excitation"]
+    "name", ["branches", "padding", "negative padding", "channel shuffle", "squeeze and excitation"]
 )
 def test_in_whole_maps_and_in_rectangles_throughout(name: str) -> None:
     for dense_from in (0.0, 0.4, 2.0):
@@ -546,22 +545,22 @@ def test_no_positions() -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 3, None])
 def test_more_images_than_are_kept_at_once(batch_size: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incremental, "KEPT", 1 << 17)
+    monkeypatch.setattr(engine, "KEPT", 1 << 17)
     model, images = _built(Residual), _random(0, 7, 3, 20, 24)
     ours = _exact(model, images, (5, 4), n=30, batch_size=batch_size)
-    assert ours._images_at_once() < 7
+    assert ours._together < 7
 
 
 def test_the_batch_size_bounds_the_copies_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    take = incremental._Chunk.take
+    take = patchwork.CleanMaps.take
 
     def noting(self: Any, *args: Any) -> Tensor:
         result = take(self, *args)
         taken.append(len(result))
         return result
 
-    monkeypatch.setattr(incremental._Chunk, "take", noting)
+    monkeypatch.setattr(patchwork.CleanMaps, "take", noting)
     _exact(_built(Residual), _random(0, 2, 3, 20, 24), (5, 4), n=30, batch_size=3)
     assert max(taken) == 3
 
@@ -587,6 +586,60 @@ def test_half_as_many_when_memory_runs_out(name: str, monkeypatch: pytest.Monkey
     assert sizes[-1] <= 3
 
 
+@pytest.mark.parametrize("name", ["branches", "data-dependent control flow"])
+def test_every_position_comes_once_although_memory_runs_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image = _own(name), _random(0, 1, 3, 20, 24)
+    image[..., 12:] = 0
+
+    def scarce(work: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def limited(self: Any, first: Any, *args: Any, **kwargs: Any) -> Tensor:
+            if len(first) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+            return work(self, first, *args, **kwargs)
+
+        return limited
+
+    for method in ("_part", "_plain"):
+        monkeypatch.setattr(IncrementalModel, method, scarce(getattr(IncrementalModel, method)))
+    cols = torch.arange(0, 20, 2).numpy()
+    black = torch.zeros(1, 3, 4, 4).double()
+    stream = IncrementalModel(model, image).stream(
+        lambda chosen: black.expand(len(chosen), -1, -1, -1), (4, 4), 0 * cols, cols, 0 * cols
+    )
+    assert sorted(p for positions, _ in stream for p in positions.tolist()) == list(range(10))
+
+
+def test_two_streams_in_turn_do_not_see_each_others_images() -> None:
+    """The maps of one image are kept at a time; each stream must have its own."""
+    model, images = _built(Residual), _random(0, 2, 3, 20, 24)
+    index = torch.arange(2).repeat_interleave(70)  # the first stream goes on to image 1 while the other is at image 0
+    zero, cols, patches = 0 * index, torch.arange(140) % 20, _random(1, 140, 3, 4, 4)
+    expected = IncrementalModel(model, images).run(patches, zero, cols, index)
+    ours = IncrementalModel(model, images, batch_size=1)
+    arguments = (patches.__getitem__, (4, 4), zero.numpy(), cols.numpy(), index.numpy())
+    for pair in zip(ours.stream(*arguments), ours.stream(*arguments), strict=True):
+        for positions, logits in pair:
+            torch.testing.assert_close(logits, expected[positions], rtol=0, atol=1e-12)
+
+
+def test_after_an_interrupt_all_maps_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = _built(Residual), _random(0, 2, 3, 20, 24)
+    ours = IncrementalModel(model, images, batch_size=1)
+    arguments = (_random(1, 1, 3, 4, 4), torch.tensor([3]), torch.tensor([5]), torch.tensor([1]))
+    step = ours._steps[len(ours._steps) // 2]
+
+    def interrupt(*args: Any, **kwargs: Any) -> Tensor:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "fn", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ours.run(*arguments)
+    torch.testing.assert_close(
+        ours.run(*arguments), IncrementalModel(model, images).run(*arguments), rtol=0, atol=1e-12
+    )
+
+
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
     def fails(positions: Any) -> list[tuple[Tensor, Tensor]]:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -599,6 +652,23 @@ def test_the_largest_activation_is_measured() -> None:
     model = nn.Sequential(nn.Conv2d(3, 50, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(50, 2))
     with torch.no_grad():
         assert memory.largest_activation(model, torch.zeros(2, 3, 8, 8)) == 2 * 50 * 64 * 4
+
+
+def test_images_stay_as_they_were_though_the_network_works_in_place_on_its_input() -> None:
+    class InPlace(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x.sub_(0.5).div_(0.5)
+            result: Tensor = self.head(x.mean((2, 3)))
+            return result if bool((x < 1).all()) else 2 * result  # which no graph shows
+
+    images = _random(0, 2, 3, 20, 24)
+    before = images.clone()
+    assert _exact(_built(InPlace), images, (4, 5)).exact_by == "plain batches"
+    assert torch.equal(images, before)
 
 
 def test_memory_is_flat_in_the_number_of_positions() -> None:

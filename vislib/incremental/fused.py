@@ -10,6 +10,35 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class Affine(nn.Module):
+    """All that BatchNorm does with stored statistics: a factor and a summand for each channel.
+
+    They are kept in single precision at least, where one over a small deviation still fits.
+    """
+
+    factor: Tensor
+    summand: Tensor
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__()
+        wide = torch.promote_types(norm.running_var.dtype, torch.float32)
+        factor = (norm.running_var.to(wide) + norm.eps).rsqrt()
+        factor = factor if norm.weight is None else factor * norm.weight.detach()
+        summand = -norm.running_mean * factor
+        summand = summand if norm.bias is None else summand + norm.bias.detach()
+        self.register_buffer("factor", factor[:, None, None])
+        self.register_buffer("summand", summand[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.summand, x, self.factor).to(x.dtype)
+
+
+def affine(module: nn.Module) -> Affine | None:
+    """Return what a BatchNorm does with its stored statistics; None for any other module, or one that uses others."""
+    stored = type(module) is nn.BatchNorm2d and not module.training and module.running_mean is not None
+    return Affine(module) if stored else None
+
+
 @dataclass(frozen=True)
 class Activation:
     """An activation: how to apply it to a tensor that nobody else needs, and how oneDNN calls it."""
@@ -20,51 +49,39 @@ class Activation:
     algorithm: str = ""
 
 
-_RELU = Activation(torch.relu_, "relu")
-_SILU = Activation(lambda x: F.silu(x, inplace=True), "swish")
-_HARDSWISH = Activation(lambda x: F.hardswish(x, inplace=True), "hardswish")
-_SIGMOID = Activation(torch.sigmoid_, "sigmoid")
-_TANH = Activation(torch.tanh_, "tanh")
+def _plain(fn: Callable[[Tensor], Tensor], name: str) -> Callable[[], Activation]:
+    return lambda: Activation(fn, name)
 
 
-def _clamp(low: float, high: float) -> Activation:
-    return Activation(lambda x: x.clamp_(low, high), "hardtanh", [low, high])
+def _clamp(min_val: float, max_val: float) -> Activation:
+    return Activation(lambda x: x.clamp_(min_val, max_val), "hardtanh", [float(min_val), float(max_val)])
 
 
-def _leaky(slope: float = 0.01) -> Activation:
-    return Activation(lambda x: F.leaky_relu_(x, slope), "leaky_relu", [slope])
+def _leaky(negative_slope: float = 0.01) -> Activation:
+    return Activation(lambda x: F.leaky_relu_(x, negative_slope), "leaky_relu", [negative_slope])
 
 
 def _gelu(approximate: str = "none") -> Activation:
     return Activation(lambda x: F.gelu(x, approximate=approximate), "gelu", [], approximate)
 
 
-# Each entry takes the module, or the function's further arguments, and raises TypeError if it has no place for them.
-ACTIVATIONS: dict[Any, Callable[..., Activation]] = {
-    nn.ReLU: lambda m: _RELU,
-    nn.ReLU6: lambda m: _clamp(0.0, 6.0),
-    nn.Hardtanh: lambda m: _clamp(float(m.min_val), float(m.max_val)),
-    nn.SiLU: lambda m: _SILU,
-    nn.Hardswish: lambda m: _HARDSWISH,
-    nn.Sigmoid: lambda m: _SIGMOID,
-    nn.Tanh: lambda m: _TANH,
-    nn.LeakyReLU: lambda m: _leaky(m.negative_slope),
-    nn.GELU: lambda m: _gelu(m.approximate),
-    F.relu: lambda: _RELU,
-    torch.relu: lambda: _RELU,
-    "relu": lambda: _RELU,
-    F.relu6: lambda: _clamp(0.0, 6.0),
-    F.silu: lambda: _SILU,
-    F.hardswish: lambda: _HARDSWISH,
-    F.leaky_relu: lambda negative_slope=0.01: _leaky(negative_slope),
-    F.gelu: lambda approximate="none": _gelu(approximate),
-    torch.sigmoid: lambda: _SIGMOID,
-    torch.tanh: lambda: _TANH,
-}
+# What makes an activation, of arguments that are the attributes of the module too; then the names that it goes by.
+_ROWS: list[tuple[Any, ...]] = [
+    (_plain(torch.relu_, "relu"), nn.ReLU, F.relu, torch.relu, "relu"),
+    (lambda: _clamp(0.0, 6.0), nn.ReLU6, F.relu6),
+    (_clamp, nn.Hardtanh),
+    (_plain(lambda x: F.silu(x, inplace=True), "swish"), nn.SiLU, F.silu),
+    (_plain(lambda x: F.hardswish(x, inplace=True), "hardswish"), nn.Hardswish, F.hardswish),
+    (_leaky, nn.LeakyReLU, F.leaky_relu),
+    (_gelu, nn.GELU, F.gelu),
+    (_plain(torch.sigmoid_, "sigmoid"), nn.Sigmoid, torch.sigmoid),
+    (_plain(torch.tanh_, "tanh"), nn.Tanh, torch.tanh),
+]
+ACTIVATIONS: dict[Any, Callable[..., Activation]] = {key: make for make, *keys in _ROWS for key in keys}
 
 
 class Conv:
-    """A convolution of whole maps or of parts of them, followed by an activation.
+    """A convolution of whole maps or of parts of them, followed by BatchNorm and an activation.
 
     On a CPU its weights are kept in oneDNN's own layout, where that can be had, and the activation happens on the way out.
     """
@@ -77,12 +94,12 @@ class Conv:
         dilation: tuple[int, int],
         groups: int,
         *,
-        norm: tuple[Tensor, Tensor] | None = None,
+        norm: Affine | None = None,
         activation: Activation | None = None,
     ) -> None:
         weight, bias = weight.detach(), None if bias is None else bias.detach()
-        if norm is not None:  # (factor, summand) of each output channel
-            factor, summand = norm
+        if norm is not None:
+            factor, summand = norm.factor.flatten(), norm.summand.flatten()
             weight = (weight * factor.reshape(-1, 1, 1, 1)).to(weight.dtype)
             bias = (summand if bias is None else torch.addcmul(summand, bias, factor)).to(weight.dtype)
         self.weight, self.bias = weight, bias
@@ -127,7 +144,5 @@ def _onednn(dtype: torch.dtype) -> bool:
         ours = torch.ops.mkldnn._convolution_pointwise(x, packed, bias, (1, 1), (1, 1), (1, 1), 1, "relu", [], "")
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
         return False
-    close = torch.allclose(
-        ours, F.conv2d(x, weight, bias, padding=1).relu(), atol=1e-4 if dtype == torch.float32 else 0.2
-    )
-    return bool(close)
+    theirs = F.conv2d(x, weight, bias, padding=1).relu()
+    return torch.allclose(ours, theirs, atol=1e-4 if dtype == torch.float32 else 0.2)

@@ -1,0 +1,150 @@
+"""The rules of operations that look through a window: convolution, pooling, padding.
+
+Each takes the arguments of the operation itself; what depends on the image arrives as a `Ref`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vislib.incremental.fused import Conv
+from vislib.incremental.reach import Axis, Local, Ref, Rule, Window
+
+
+def is_map(x: Any) -> bool:
+    """Tell whether a rule says which rectangle of x changes."""
+    return isinstance(x, Ref) and x.is_map
+
+
+def is_image(x: Any) -> bool:
+    """Tell whether x has four dimensions; a rule for one that is no map serves whole maps alone."""
+    return isinstance(x, Ref) and x.shape is not None and len(x.shape) == 4
+
+
+def _int(value: Any) -> int:
+    """Return a plain int; sizes that are only known while the network runs have no rule."""
+    (value,) = value if isinstance(value, tuple | list) and len(value) == 1 else (value,)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    return value
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, second = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
+    return _int(first), _int(second)
+
+
+def _window(
+    fn: Callable[[Tensor], Tensor], x: Ref, kernel: Any, step: Any, before: Any, holes: Any = (1, 1), **more: Any
+) -> Window:
+    """Return the rule of an operation with these pairs (rows, cols): kernel, stride, padding before, dilation."""
+    rows, cols = (Axis((k - 1) * d + 1, s, b) for k, s, b, d in zip(kernel, step, before, holes, strict=True))
+    return Window(fn, (x,), rows=rows, cols=cols, **more)
+
+
+def conv(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    *,
+    fused: Callable[..., Conv] = Conv,
+) -> Rule | None:
+    """Convolution: strided, padded, dilated, grouped. `fused` may have BatchNorm and an activation in it.
+
+    The padding "same" is TensorFlow's: as much as keeps ceil(size / stride), the odd pixel at the end.
+    """
+    if not is_image(x) or not isinstance(weight, Tensor) or isinstance(bias, Ref) or weight.ndim != 4:
+        return None
+    step, holes = _pair(stride), _pair(dilation)
+    kernel = tuple(weight.shape[2:])
+    if padding == "same":
+        sizes = zip(x.shape[-2:], kernel, step, holes, strict=True)
+        total = [max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sizes]
+        before, after = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+    else:
+        before = after = (0, 0) if padding == "valid" else _pair(padding)
+    op = fused(weight, bias, step, holes, groups)
+
+    def whole(full: Tensor) -> Tensor:
+        if before == after:
+            return op(full, before)
+        return op(F.pad(full, (before[1], after[1], before[0], after[0])))
+
+    if kernel == (1, 1) == step and before == after == (0, 0):
+        return Local(op, (x,), work=op.work)
+    return _window(whole, x, kernel, step, before, holes, part=op, work=op.work)
+
+
+def max_pool(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Rule | None:
+    """Max pooling; padding counts as minus infinity, so that rounding sizes up changes nothing else."""
+    if not is_map(x) or return_indices:
+        return None
+    kernel, before, holes = _pair(kernel_size), _pair(padding), _pair(dilation)
+    step = _pair(stride if stride else kernel_size)
+
+    def whole(full: Tensor) -> Tensor:
+        return F.max_pool2d(full, kernel, step, before, holes, ceil_mode)
+
+    def part(context: Tensor) -> Tensor:
+        return F.max_pool2d(context, kernel, step, 0, holes)
+
+    return _window(whole, x, kernel, step, before, holes, part=part, pad=-math.inf, work=1.0)
+
+
+def avg_pool(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Rule | None:
+    """Average pooling. Where some windows count fewer pixels, they are summed and each has its own share."""
+    if not is_map(x):
+        return None
+    kernel, before = _pair(kernel_size), _pair(padding)
+    step = _pair(stride if stride else kernel_size)
+
+    def whole(full: Tensor) -> Tensor:
+        return F.avg_pool2d(full, kernel, step, before, ceil_mode, count_include_pad, divisor_override)
+
+    ones = torch.ones(1, 1, *x.shape[-2:], dtype=torch.float64)
+    counted = F.avg_pool2d(ones, kernel, step, before, ceil_mode, divisor_override=1)
+    scale = (whole(ones) / counted)[0, 0]
+    uniform = bool((scale == scale[0, 0]).all())
+    divisor = round(1 / float(scale[0, 0])) if uniform else 1
+
+    def part(context: Tensor) -> Tensor:
+        return F.avg_pool2d(context, kernel, step, divisor_override=divisor)
+
+    return _window(whole, x, kernel, step, before, part=part, scale=None if uniform else scale, work=1.0)
+
+
+def pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Rule | None:
+    """Padding of space with a constant, or cropping: each output pixel sees one pixel, or the constant."""
+    amounts = [_int(p) for p in pad]
+    if not is_map(x) or len(amounts) not in (2, 4) or mode != "constant" or isinstance(value, Ref | Tensor):
+        return None
+    left, _, top, _ = (*amounts, 0, 0)[:4]
+
+    def whole(full: Tensor) -> Tensor:
+        return F.pad(full, amounts, value=value)
+
+    return _window(whole, x, (1, 1), (1, 1), (top, left), part=lambda context: context, pad=value or 0.0)
