@@ -410,7 +410,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "file", "head", "resize"),
     [
-        ("resnet18", "resnet18-f37072fd.pth", "fc", 256),
+        ("shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth", "fc", 256),
         ("mobilenet_v3_small", "mobilenet_v3_small-047dcff4.pth", "classifier.3", 256),
     ],
 )
@@ -446,11 +446,11 @@ def _one_sentence(action: Callable[[], Any]) -> str:
 
 @pytest.mark.parametrize("action", [models.load, models.fetch])
 def test_without_a_network_and_a_file(action: Callable[[str], Any], cache: Path) -> None:
-    message = _one_sentence(lambda: action("resnet18"))
-    assert "the weights of resnet18 are not on this machine and cannot be fetched" in message
+    message = _one_sentence(lambda: action("shufflenet_v2_x0_5"))
+    assert "the weights of shufflenet_v2_x0_5 are not on this machine and cannot be fetched" in message
     assert "no network in the tests" in message
-    assert "run once where there is a network: python -m vislib fetch resnet18" in message
-    assert str(cache / "resnet18-f37072fd.pth") in message
+    assert "run once where there is a network: python -m vislib fetch shufflenet_v2_x0_5" in message
+    assert str(cache / "shufflenetv2_x0.5-f707e7126e.pth") in message
     assert list(cache.iterdir()) == []
 
 
@@ -459,9 +459,9 @@ def test_a_folder_that_cannot_be_written(cache: Path, monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", forbidden)
-    message = _one_sentence(lambda: models.fetch("resnet18"))
+    message = _one_sentence(lambda: models.fetch("shufflenet_v2_x0_5"))
     assert "Permission denied" in message
-    assert "python -m vislib fetch resnet18" in message
+    assert "python -m vislib fetch shufflenet_v2_x0_5" in message
 
 
 @pytest.mark.parametrize(
@@ -469,16 +469,16 @@ def test_a_folder_that_cannot_be_written(cache: Path, monkeypatch: pytest.Monkey
 )
 @pytest.mark.parametrize("action", [models.load, models.fetch])
 def test_a_broken_file(action: Callable[[str], Any], content: bytes, cache: Path) -> None:
-    file = cache / "resnet18-f37072fd.pth"
+    file = cache / "shufflenetv2_x0.5-f707e7126e.pth"
     file.write_bytes(content)
-    message = _one_sentence(lambda: action("resnet18"))
-    assert f"{file} does not hold the weights of resnet18" in message
-    assert "delete it and run: python -m vislib fetch resnet18" in message
+    message = _one_sentence(lambda: action("shufflenet_v2_x0_5"))
+    assert f"{file} does not hold the weights of shufflenet_v2_x0_5" in message
+    assert "delete it and run: python -m vislib fetch shufflenet_v2_x0_5" in message
 
 
 def test_the_weights_of_another_network(cache: Path, cnn: nn.Module) -> None:
-    torch.save(cnn.state_dict(), cache / "resnet18-f37072fd.pth")
-    assert "does not hold the weights of resnet18" in _one_sentence(lambda: models.load("resnet18"))
+    torch.save(cnn.state_dict(), cache / "shufflenetv2_x0.5-f707e7126e.pth")
+    assert "does not hold the weights of shufflenet_v2_x0_5" in _one_sentence(lambda: models.load("shufflenet_v2_x0_5"))
 
 
 def test_fetch_checks_the_hash(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,8 +487,8 @@ def test_fetch_checks_the_hash(cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
         torch.hub, "download_url_to_file", lambda url, dst, prefix, progress: asked.append((url, prefix))
     )
     with pytest.raises(RuntimeError):
-        models.fetch("resnet18")  # nothing was written
-    assert asked == [("https://download.pytorch.org/models/resnet18-f37072fd.pth", "f37072fd")]
+        models.fetch("shufflenet_v2_x0_5")  # nothing was written
+    assert asked == [("https://download.pytorch.org/models/shufflenetv2_x0.5-f707e7126e.pth", "f707e7126e")]
 
 
 def test_fetch_of_an_embedded_network_needs_no_network(cache: Path) -> None:
