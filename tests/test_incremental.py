@@ -708,6 +708,16 @@ def test_bfloat16_is_close_and_leaves_the_model_alone() -> None:
     assert ours.clean.dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_batchnorm_that_no_convolution_takes_over_keeps_half_precision(dtype: torch.dtype) -> None:
+    """Factor and summand are wider than the maps, which must not become so, or the next layer refuses them."""
+    model, images = _own("shared statistics").float(), _random(0, 1, 3, 20, 24, dtype=torch.float32)
+    error, _, largest, ours = _compare(model, images, (4, 5), dtype=dtype)
+    assert ours.exact_by == "increments"
+    assert 0 < error < 0.05 * largest
+    assert {s.value.dtype for s in ours._steps if isinstance(s.value, Tensor)} == {dtype}
+
+
 def test_an_explorer_asks_for_one_position() -> None:
     model, images = _built(Residual), _random(0, 1, 3, 20, 24)
     ours = IncrementalModel(model, images)
