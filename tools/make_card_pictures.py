@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vislib import data, models
@@ -46,7 +46,7 @@ def photo(name: str) -> Tensor:
     return network().preprocess(image.resize(size, Image.Resampling.BICUBIC))
 
 
-def randomly(*blocks: str) -> models.Classifier:
+def randomly(*blocks: str) -> nn.Module:
     """The network with random weights in these blocks, or in all."""
     photographs = torch.cat([photo(name) for name in ("cameraman", "coffee", "cat", "rocket", "astronaut")])
     *_, (_, broken) = randomised(network(), photographs, blocks=blocks or None)
@@ -54,9 +54,9 @@ def randomly(*blocks: str) -> models.Classifier:
 
 
 @torch.no_grad()
-def probability(model: torch.nn.Module, image: Tensor, target: int) -> float:
+def probability(model: nn.Module, image: Tensor, target: int) -> float:
     """How sure a network is of a class."""
-    return model(image).softmax(1)[0, target].item()
+    return float(model(image).softmax(1)[0, target])
 
 
 def panels(name: str, columns: list[tuple[str, Tensor]], signed: bool = False) -> None:
