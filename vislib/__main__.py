@@ -1,4 +1,4 @@
-"""``python -m vislib``: see :mod:`vislib.course.doctor`."""
+"""``python -m vislib doctor`` and ``python -m vislib fetch``: see :mod:`vislib.course.doctor`."""
 
 import sys
 
