@@ -155,7 +155,7 @@ def explorer(
     box.observe(draw, "value")
     draw()
     page = still(
-        picture.value,
+        bytes(picture.value),
         table.value,
         alt=f"The map with {html.escape(box.value)} and its neighbours marked",
         caption="A still of the explorer: run this cell in JupyterLab to search for a class.",
