@@ -144,7 +144,7 @@ def _code(cells: list[Any]) -> list[str]:
             if re.search(r"https?://|urlopen|urlretrieve|requests\.get|download=True", source):
                 found.append(f"cell {number} downloads something")
             if re.search(r"matplotlib|\bplt\.|\.imshow\(", source):
-                found.append(f"cell {number} has plotting code; expected a function of vislib.course.plots")
+                found.append(f"cell {number} has plotting code; expected a function of vislib.course.figures")
         stored = source + "".join(_text(o) for o in cell.get("outputs", []))
         if re.search(r"/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\", stored):
             found.append(f"cell {number} has an absolute path")
@@ -180,7 +180,7 @@ def _shape(cells: list[Any]) -> list[str]:
         found.append(f"{claims} claim cells; expected three to six")
     if len(re.findall(r"\bpredict\(", sources)) < 2:
         found.append("fewer than two predictions")
-    if not re.search(r"\bexplore\.\w+\(", sources):
+    if not re.search(r"\bcourse\.explorer\(", sources):
         found.append("there is no explorer")
     if not any("<details>" in c.source for c in cells if c.cell_type == "markdown"):
         found.append("no solution is folded below an exercise")

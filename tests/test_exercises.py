@@ -1,14 +1,24 @@
 """Each checker tells not attempted, wrong and why, and right apart."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vislib.course import exercises
-from vislib.course.exercises import Verdict
+from vislib.course import (
+    activation_tsne,
+    explanation_taxonomy,
+    gradients,
+    input_reconstruction,
+    occlusion,
+    roar,
+    sanity_checks,
+    weight_pca,
+)
+from vislib.course.verdict import NOT_YET, Verdict
 from vislib.fills import FILLS
 
 
@@ -81,7 +91,7 @@ SPREAD: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), SPREAD)
 def test_spread(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.spread(function)
+    verdict = occlusion.check_spread(function)
     assert verdict.state == state
     assert part in verdict.message
 
@@ -93,6 +103,7 @@ def _brightens_in_place(images: Tensor) -> Tensor:
 FILL: list[tuple[Callable[..., Any], str, str]] = [
     (lambda x: 1 - x, "right", "can go straight into `occlusion(..., fill=...)`"),
     (lambda x: None, "not attempted", "replace the line `return None`"),
+    (lambda x: (x + 0.02).clamp(0, 1), "right", "Right"),
     (lambda x: x, "wrong", "nearly the image itself"),
     (lambda x: (x + 0.001).clamp(0, 1), "wrong", "nearly the image itself"),
     (_brightens_in_place, "wrong", "changes the images themselves"),
@@ -108,14 +119,14 @@ FILL: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), FILL)
 def test_own_fill(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.own_fill(function)
+    verdict = occlusion.check_own_fill(function)
     assert verdict.state == state
     assert part in verdict.message
 
 
 @pytest.mark.parametrize("name", FILLS)
 def test_the_fills_of_the_course_would_pass(name: str) -> None:
-    assert exercises.own_fill(FILLS[name]).state == "right"
+    assert occlusion.check_own_fill(FILLS[name]).state == "right"
 
 
 def test_an_interrupt_is_not_an_answer() -> None:
@@ -123,13 +134,13 @@ def test_an_interrupt_is_not_an_answer() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exercises.own_fill(waits)
+        occlusion.check_own_fill(waits)
 
 
 def test_a_verdict_shows_itself_as_one_line() -> None:
     assert repr(Verdict("right", "Right.")) == str(Verdict("right", "Right.")) == "✓ Right."
     assert str(Verdict("wrong", "No.")) == "✗ No."
-    assert str(exercises.NOT_YET).startswith("… Not attempted yet")
+    assert str(NOT_YET).startswith("… Not attempted yet")
 
 
 def _shares(values: Tensor) -> Tensor:
@@ -154,39 +165,49 @@ def _raise(*arguments: Any) -> None:
 
 
 MAPS: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
-    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x - x.mean(0)) ** 2), "right", "squares"),
-    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x) ** 2), "wrong", "subtracted the mean"),
-    (exercises.explained, lambda x: _shares(torch.linalg.svdvals(x - x.mean(0))), "wrong", "a variance is a square"),
-    (exercises.explained, lambda x: torch.linalg.svdvals(x - x.mean(0)) ** 2, "wrong", "divide by their sum"),
-    (exercises.explained, lambda x: torch.ones(5) / 5, "wrong", "yours is 0.200"),
-    (exercises.explained, lambda x: torch.ones(4), "wrong", "expected (5,)"),
-    (exercises.explained, lambda x: None, "not attempted", "return None"),
-    (exercises.explained, _raise, "wrong", "RuntimeError: oh"),
-    (exercises.typical, lambda w, m: m[_rows(w, m).argmin()].item(), "right", "closest"),
-    (exercises.typical, lambda w, m: m[_rows(w, m).argmin()], "right", "closest"),
-    (exercises.typical, lambda w, m: _rows(w, m).argmin().item(), "wrong", "position"),
-    (exercises.typical, lambda w, m: (w - w[m].mean(0)).norm(dim=1).argmin().item(), "wrong", "not a member"),
-    (exercises.typical, lambda w, m: m[(w[m] - w.mean(0)).norm(dim=1).argmin()].item(), "wrong", "all classes"),
-    (exercises.typical, lambda w, m: m[_rows(w, m).argmax()].item(), "wrong", "Expected class"),
-    (exercises.typical, lambda w, m: "dog", "wrong", "returns a str"),
-    (exercises.typical, lambda w, m: None, "not attempted", "return None"),
-    (exercises.support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).float().mean(1), "right", "alone"),
-    (exercises.support, lambda x, y, k: (y[_near(x, k, 0)] == y[:, None]).float().mean(1), "wrong", "itself"),
-    (exercises.support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).sum(1), "wrong", "share"),
+    (weight_pca.check_explained, lambda x: _shares(torch.linalg.svdvals(x - x.mean(0)) ** 2), "right", "squares"),
+    (weight_pca.check_explained, lambda x: _shares(torch.linalg.svdvals(x) ** 2), "wrong", "subtracted the mean"),
     (
-        exercises.support,
+        weight_pca.check_explained,
+        lambda x: _shares(torch.linalg.svdvals(x - x.mean(0))),
+        "wrong",
+        "a variance is a square",
+    ),
+    (weight_pca.check_explained, lambda x: torch.linalg.svdvals(x - x.mean(0)) ** 2, "wrong", "divide by their sum"),
+    (weight_pca.check_explained, lambda x: torch.ones(5) / 5, "wrong", "yours is 0.200"),
+    (weight_pca.check_explained, lambda x: torch.ones(4), "wrong", "expected (5,)"),
+    (weight_pca.check_explained, lambda x: None, "not attempted", "return None"),
+    (weight_pca.check_explained, _raise, "wrong", "RuntimeError: oh"),
+    (weight_pca.check_typical, lambda w, m: m[_rows(w, m).argmin()].item(), "right", "closest"),
+    (weight_pca.check_typical, lambda w, m: m[_rows(w, m).argmin()], "right", "closest"),
+    (weight_pca.check_typical, lambda w, m: _rows(w, m).argmin().item(), "wrong", "position"),
+    (weight_pca.check_typical, lambda w, m: (w - w[m].mean(0)).norm(dim=1).argmin().item(), "wrong", "not a member"),
+    (weight_pca.check_typical, lambda w, m: m[(w[m] - w.mean(0)).norm(dim=1).argmin()].item(), "wrong", "all classes"),
+    (weight_pca.check_typical, lambda w, m: m[_rows(w, m).argmax()].item(), "wrong", "Expected class"),
+    (weight_pca.check_typical, lambda w, m: "dog", "wrong", "returns a str"),
+    (weight_pca.check_typical, lambda w, m: None, "not attempted", "return None"),
+    (activation_tsne.check_support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).float().mean(1), "right", "alone"),
+    (
+        activation_tsne.check_support,
+        lambda x, y, k: (y[_near(x, k, 0)] == y[:, None]).float().mean(1),
+        "wrong",
+        "itself",
+    ),
+    (activation_tsne.check_support, lambda x, y, k: (y[_near(x, k)] == y[:, None]).sum(1), "wrong", "share"),
+    (
+        activation_tsne.check_support,
         lambda x, y, k: (y[_near(x, k, len(x) - k)] == y[:, None]).float().mean(1),
         "wrong",
         "farthest",
     ),
-    (exercises.support, lambda x, y, k: torch.zeros(20), "wrong", "first point"),
-    (exercises.support, lambda x, y, k: None, "not attempted", "return None"),
-    (exercises.kept, _kept, "right", "every neighbour"),
-    (exercises.kept, lambda a, b, k: _kept(a, b, k, 0), "wrong", "its own neighbour"),
-    (exercises.kept, lambda a, b, k: _kept(a, b, k) * k * len(a), "wrong", "divide"),
-    (exercises.kept, lambda a, b, k: 0.123, "wrong", "yours is 0.123"),
-    (exercises.kept, lambda a, b, k: [1], "wrong", "returns a list"),
-    (exercises.kept, lambda a, b, k: None, "not attempted", "return None"),
+    (activation_tsne.check_support, lambda x, y, k: torch.zeros(20), "wrong", "first point"),
+    (activation_tsne.check_support, lambda x, y, k: None, "not attempted", "return None"),
+    (activation_tsne.check_kept, _kept, "right", "every neighbour"),
+    (activation_tsne.check_kept, lambda a, b, k: _kept(a, b, k, 0), "wrong", "its own neighbour"),
+    (activation_tsne.check_kept, lambda a, b, k: _kept(a, b, k) * k * len(a), "wrong", "divide"),
+    (activation_tsne.check_kept, lambda a, b, k: 0.123, "wrong", "yours is 0.123"),
+    (activation_tsne.check_kept, lambda a, b, k: [1], "wrong", "returns a list"),
+    (activation_tsne.check_kept, lambda a, b, k: None, "not attempted", "return None"),
 ]
 
 
@@ -214,43 +235,43 @@ def _difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 ROAR: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c), "right", "in all channels at once"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(-h, f), x, c), "wrong", "ranked lowest"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), c, x), "wrong", "that is ROAR"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, 1 - f), x, c), "wrong", "The fraction is what stays"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, 0.0), "wrong", "You fill with black"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c.mean()), "wrong", "one for each channel"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c), "right", "in all channels at once"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(-h, f), x, c), "wrong", "ranked lowest"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, f), c, x), "wrong", "that is ROAR"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, 1 - f), x, c), "wrong", "The fraction is what stays"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, 0.0), "wrong", "You fill with black"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, f), x, c.mean()), "wrong", "one for each channel"),
     (
-        exercises.keep_top,
+        roar.check_keep_top,
         lambda x, h, f, c: torch.where((h >= h.flatten().sort(descending=True).values[11])[:, None], x, c),
         "wrong",
         "one threshold for the whole batch",
     ),
-    (exercises.keep_top, lambda x, h, f, c: x, "wrong", "as they were"),
-    (exercises.keep_top, lambda x, h, f, c: torch.where(_top(h, 0.2), x, c), "wrong", "You keep 4 and 4 pixels"),
-    (exercises.keep_top, _but_one_channel, "wrong", "You keep 0 and 0 pixels"),
-    (exercises.keep_top, lambda x, h, f, c: x[:, 0], "wrong", "expected (2, 3, 4, 5)"),
-    (exercises.keep_top, lambda x, h, f, c: None, "not attempted", "return None"),
-    (exercises.keep_top, _raise, "wrong", "RuntimeError: oh"),
-    (exercises.paired, _difference, "right", "cancels"),
-    (exercises.paired, lambda a, b: torch.stack(_difference(a, b)), "right", "cancels"),
-    (exercises.paired, lambda a, b: _difference(b, a), "wrong", "mine minus random"),
+    (roar.check_keep_top, lambda x, h, f, c: x, "wrong", "as they were"),
+    (roar.check_keep_top, lambda x, h, f, c: torch.where(_top(h, 0.2), x, c), "wrong", "You keep 4 and 4 pixels"),
+    (roar.check_keep_top, _but_one_channel, "wrong", "You keep 0 and 0 pixels"),
+    (roar.check_keep_top, lambda x, h, f, c: x[:, 0], "wrong", "expected (2, 3, 4, 5)"),
+    (roar.check_keep_top, lambda x, h, f, c: None, "not attempted", "return None"),
+    (roar.check_keep_top, _raise, "wrong", "RuntimeError: oh"),
+    (roar.check_paired, _difference, "right", "cancels"),
+    (roar.check_paired, lambda a, b: torch.stack(_difference(a, b)), "right", "cancels"),
+    (roar.check_paired, lambda a, b: _difference(b, a), "wrong", "mine minus random"),
     (
-        exercises.paired,
+        roar.check_paired,
         lambda a, b: ((a - b).mean(), ((a.var() + b.var()) / len(a)) ** 0.5),
         "wrong",
         "two independent samples",
     ),
-    (exercises.paired, lambda a, b: ((a - b).mean(), (a - b).std()), "wrong", "standard deviation of one difference"),
+    (roar.check_paired, lambda a, b: ((a - b).mean(), (a - b).std()), "wrong", "standard deviation of one difference"),
     (
-        exercises.paired,
+        roar.check_paired,
         lambda a, b: ((a - b).mean(), (a - b).std(correction=0) / len(a) ** 0.5),
         "wrong",
         "divide by n - 1",
     ),
-    (exercises.paired, lambda a, b: ((a - b).mean(), 0.5), "wrong", "yours are -0.0300 and 0.5000"),
-    (exercises.paired, lambda a, b: (a - b).mean(), "wrong", "expected (2,)"),
-    (exercises.paired, lambda a, b: None, "not attempted", "return None"),
+    (roar.check_paired, lambda a, b: ((a - b).mean(), 0.5), "wrong", "yours are -0.0300 and 0.5000"),
+    (roar.check_paired, lambda a, b: (a - b).mean(), "wrong", "expected (2,)"),
+    (roar.check_paired, lambda a, b: None, "not attempted", "return None"),
 ]
 
 
@@ -259,3 +280,36 @@ def test_checkers_of_roar(checker: Any, attempt: Any, state: str, message: str) 
     verdict = checker(attempt)
     assert verdict.state == state, verdict
     assert message in verdict.message
+
+
+def _survival(model: nn.Module, picture: Tensor, target: int, shifts: list[tuple[int, int]]) -> Tensor:
+    copies = torch.cat([picture.roll(shift, (2, 3)) for shift in shifts])
+    return model(copies).softmax(1)[:, target].mean()  # type: ignore[no-any-return]
+
+
+def _midpoints(slope: Callable[[Tensor], Tensor], x: Tensor, start: Tensor, steps: int) -> Tensor:
+    ways = [slope(start + (k + 0.5) / steps * (x - start)) for k in range(steps)]
+    return (x - start) * torch.stack(ways).mean(0)
+
+
+RIGHT: dict[Callable[[Any], Verdict], Callable[..., Any]] = {
+    explanation_taxonomy.check_inside: lambda h, m: h.clamp(min=0)[m].sum() / h.clamp(min=0).sum(),
+    explanation_taxonomy.check_followed: lambda b, a, m: (a == m)[b != a].float().mean(),
+    weight_pca.check_explained: lambda x: _shares(torch.linalg.svdvals(x - x.mean(0)) ** 2),
+    activation_tsne.check_support: lambda x, y, k: (y[_near(x, k)] == y[:, None]).float().mean(1),
+    activation_tsne.check_kept: _kept,
+    occlusion.check_spread: _spread,
+    gradients.check_integrate: _midpoints,
+    gradients.check_most: lambda slope, eps: eps * slope.abs().sum((1, 2, 3)),
+    input_reconstruction.check_survival: _survival,
+    input_reconstruction.check_roughness: lambda p: p.diff(dim=1).abs().mean() + p.diff(dim=2).abs().mean(),
+    sanity_checks.check_ground: lambda maps, alike: torch.stack([alike(a, b) for a, b in combinations(maps, 2)]).mean(),
+    roar.check_keep_top: lambda x, h, f, c: torch.where(_top(h, f), x, c),
+    roar.check_paired: lambda a, b: torch.stack(_difference(a, b)),
+}
+
+
+@pytest.mark.parametrize("checker", RIGHT, ids=lambda checker: checker.__name__)
+def test_an_answer_off_by_a_hundredth_is_wrong(checker: Callable[[Any], Verdict]) -> None:
+    for factor, state in ((1.0, "right"), (1.01, "wrong"), (0.99, "wrong"), (-1.0, "wrong")):
+        assert checker(lambda *given, factor=factor: factor * RIGHT[checker](*given)).state == state, factor

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from tests.explorers import controls
 from tests.state import unchanged
-from vislib.course import explore
+from vislib.course import activation_tsne, occlusion, weight_pca
 from vislib.fills import canvas
 from vislib.models import Classifier
 
@@ -31,17 +32,6 @@ def image() -> Tensor:
     return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
-def _controls(explorer: widgets.Widget) -> dict[str, Any]:
-    """Return all widgets of an explorer by their description, or by their kind."""
-    found: dict[str, Any] = {}
-    todo = [explorer]
-    while todo:
-        widget = todo.pop()
-        todo += getattr(widget, "children", ())
-        found[getattr(widget, "description", "") or type(widget).__name__] = widget
-    return found
-
-
 def _numbers(page: str) -> dict[str, tuple[float, float]]:
     """Return class -> (probability with the patch, without), as read off the table."""
     rows = re.findall(r"<tr><td[^>]*>([^<]*)</td>.*?<td>([\d.]+) \(([\d.]+)\)</td></tr>", page)
@@ -57,17 +47,17 @@ def _expected(model: Classifier, image: Tensor, top: int, left: int, size: int, 
 
 def _check(explorer: widgets.Widget, model: Classifier, image: Tensor, *place: Any) -> dict[str, tuple[float, float]]:
     """Compare numbers and picture with a direct computation; return the numbers."""
-    controls = _controls(explorer)
+    found = controls(explorer)
     copy, probabilities = _expected(model, image, *place)
     with torch.no_grad():
         clean = model(image).softmax(1)[0]
-    numbers = _numbers(controls["HTML"].value)
+    numbers = _numbers(found["HTML"].value)
     assert len(numbers) == 5
     for name, (now, before) in numbers.items():
         k = model.index(name.replace("&lt;", "<").replace("&gt;", ">"))
         assert now == pytest.approx(float(probabilities[k]), abs=0.0051)
         assert before == pytest.approx(float(clean[k]), abs=0.0051)
-    pixels = np.asarray(Image.open(io.BytesIO(controls["Image"].value)))
+    pixels = np.asarray(Image.open(io.BytesIO(found["Image"].value)))
     assert np.abs(pixels / 255 - copy[0].permute(1, 2, 0).numpy()).max() < 1 / 255
     return numbers
 
@@ -75,16 +65,16 @@ def _check(explorer: widgets.Widget, model: Classifier, image: Tensor, *place: A
 def test_moving_a_control_changes_the_numbers_to_those_of_a_direct_computation(
     model: Classifier, image: Tensor
 ) -> None:
-    explorer = explore.occlusion(model, image, 3, patch=24)
-    controls = _controls(explorer)
+    explorer = occlusion.explorer(model, image, 3, patch=24)
+    found = controls(explorer)
     seen = [_check(explorer, model, image, 20, 20, 24, "black")]
-    controls["down"].value = 0
+    found["down"].value = 0
     seen.append(_check(explorer, model, image, 0, 20, 24, "black"))
-    controls["right"].value = 40
+    found["right"].value = 40
     seen.append(_check(explorer, model, image, 0, 40, 24, "black"))
-    controls["size"].value = 32
+    found["size"].value = 32
     seen.append(_check(explorer, model, image, 0, 40, 32, "black"))
-    controls["fill"].value = "white"
+    found["fill"].value = "white"
     seen.append(_check(explorer, model, image, 0, 40, 32, "white"))
     assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
 
@@ -92,39 +82,39 @@ def test_moving_a_control_changes_the_numbers_to_those_of_a_direct_computation(
 def test_the_target_comes_first_and_the_likeliest_classes_after_it(model: Classifier, image: Tensor) -> None:
     with torch.no_grad():
         order = model(image)[0].argsort(descending=True).tolist()
-    numbers = _numbers(_controls(explore.occlusion(model, image, order[5]))["HTML"].value)
+    numbers = _numbers(controls(occlusion.explorer(model, image, order[5]))["HTML"].value)
     names = [name.replace("<b>", "&lt;b&gt;") for name in model.classes]
     assert list(numbers) == [names[k] for k in [order[5], *order[:4]]]
-    assert "<b>" not in _controls(explore.occlusion(model, image, 2))["HTML"].value  # names are escaped
+    assert "<b>" not in controls(occlusion.explorer(model, image, 2))["HTML"].value  # names are escaped
 
 
 def test_options(model: Classifier, image: Tensor) -> None:
-    explorer = explore.occlusion(model, image, 0, patch=16, fill="noise")
+    explorer = occlusion.explorer(model, image, 0, patch=16, fill="noise")
     _check(explorer, model, image, 24, 24, 16, "noise")
 
 
 def test_without_a_kernel_it_is_a_page_and_always_the_same(model: Classifier, image: Tensor) -> None:
-    bundle = explore.occlusion(model, image, 3, patch=24)._repr_mimebundle_()
-    again = explore.occlusion(model, image, 3, patch=24)._repr_mimebundle_()
+    bundle = occlusion.explorer(model, image, 3, patch=24)._repr_mimebundle_()
+    again = occlusion.explorer(model, image, 3, patch=24)._repr_mimebundle_()
     assert bundle["text/plain"] == again["text/plain"] == "Occlusion explorer: run this cell in JupyterLab"
     assert bundle["text/html"] == again["text/html"]
     page = bundle["text/html"]
     assert 'alt="A patch covers the middle of the image"' in page
     assert "data:image/jpeg;base64," in page
-    assert _numbers(page) == _numbers(_controls(explore.occlusion(model, image, 3, patch=24))["HTML"].value)
+    assert _numbers(page) == _numbers(controls(occlusion.explorer(model, image, 3, patch=24))["HTML"].value)
     assert len(page) < 60_000
     assert "http" not in page
 
 
 def test_the_still_does_not_follow_the_sliders(model: Classifier, image: Tensor) -> None:
-    explorer = explore.occlusion(model, image, 3, patch=24)
+    explorer = occlusion.explorer(model, image, 3, patch=24)
     before = explorer._repr_mimebundle_()["text/html"]
-    _controls(explorer)["down"].value = 0
+    controls(explorer)["down"].value = 0
     assert explorer._repr_mimebundle_()["text/html"] == before
 
 
 def test_a_kernel_finds_the_widget(model: Classifier, image: Tensor) -> None:
-    explorer = explore.occlusion(model, image, 3, patch=24)
+    explorer = occlusion.explorer(model, image, 3, patch=24)
     view = explorer._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == explorer.model_id
 
@@ -132,7 +122,7 @@ def test_a_kernel_finds_the_widget(model: Classifier, image: Tensor) -> None:
 def test_small_grey_and_wide_images(image: Tensor) -> None:
     network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 3)).eval()
     for shape in ((1, 1, 64, 64), (1, 1, 16, 48), (1, 1, 16, 16), (1, 1, 8, 8), (1, 1, 1, 1)):
-        explorer = explore.occlusion(
+        explorer = occlusion.explorer(
             Classifier(network), image[:, :1].reshape(-1)[: shape[2] * shape[3]].reshape(shape), 0
         )
         assert _numbers(explorer._repr_mimebundle_()["text/html"]).keys() == {"0", "1", "2"}
@@ -141,8 +131,8 @@ def test_small_grey_and_wide_images(image: Tensor) -> None:
 def test_the_model_and_the_image_stay_as_they_were(model: Classifier, image: Tensor) -> None:
     before = image.clone()
     with unchanged(model):
-        controls = _controls(explore.occlusion(model, image, 3, fill="noise"))
-        controls["down"].value = 0
+        found = controls(occlusion.explorer(model, image, 3, fill="noise"))
+        found["down"].value = 0
     assert torch.equal(image, before)
 
 
@@ -152,22 +142,22 @@ NAMES = ["crane", "tabby", "crane", "beagle", "<b>"]
 def test_the_neighbour_explorer_lists_the_nearest_of_both_spaces() -> None:
     weights = torch.tensor([[0.0, 0, 9], [1, 0, 0], [2.5, 0, 0], [4.5, 0, 0], [9, 0, 0]])
     points = torch.tensor([[0.5, 0], [0, 0], [4, 0], [5, 0], [9, 0]])
-    explorer = explore.neighbours(NAMES, weights, points, start="tabby", k=2)
-    controls = _controls(explorer)
-    table = controls["HTML"].value
+    explorer = weight_pca.explorer(NAMES, weights, points, start="tabby", k=2)
+    found = controls(explorer)
+    table = found["HTML"].value
     rows = re.findall(r"<tr><td[^>]*>([^<]*)</td><td>([^<]*)</td></tr>", table)
     assert rows == [("crane (2) ●", "crane (0)"), ("beagle", "crane (2) ●")]  # two cranes are told apart
-    before = controls["Image"].value
-    controls["class"].value = "beagle"
-    rows = re.findall(r"<tr><td[^>]*>([^<]*)</td><td>([^<]*)</td></tr>", controls["HTML"].value)
+    before = found["Image"].value
+    found["class"].value = "beagle"
+    rows = re.findall(r"<tr><td[^>]*>([^<]*)</td><td>([^<]*)</td></tr>", found["HTML"].value)
     assert [row[0].rstrip(" ●") for row in rows] == ["crane (2)", "tabby"]
-    assert controls["Image"].value != before
-    controls["class"].value = "<b>"
-    assert "<b><b></b>" not in controls["HTML"].value  # a name is no markup
+    assert found["Image"].value != before
+    found["class"].value = "<b>"
+    assert "<b><b></b>" not in found["HTML"].value  # a name is no markup
 
 
 def test_the_neighbour_explorer_is_a_page_without_a_kernel() -> None:
-    page = explore.neighbours(NAMES, torch.eye(5), torch.eye(5)[:, :2], start="tabby", k=2)._repr_mimebundle_()
+    page = weight_pca.explorer(NAMES, torch.eye(5), torch.eye(5)[:, :2], start="tabby", k=2)._repr_mimebundle_()
     assert "data:image/png;base64" in page["text/html"]
     assert "tabby" in page["text/html"]
     assert page["text/plain"].startswith("Neighbour explorer")
@@ -177,7 +167,9 @@ def test_the_map_shows_each_point_with_its_own_image() -> None:
     images = torch.zeros(5, 3, 16, 16)
     images[3, 0] = 1  # a red one
     points = torch.tensor([[0.0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]])
-    page = explore.hover(points, images, torch.tensor([0, 1, 0, 1, 1]), ["a", "<b>"], thumb=16)._repr_mimebundle_()
+    page = activation_tsne.explorer(
+        points, images, torch.tensor([0, 1, 0, 1, 1]), ["a", "<b>"], thumb=16
+    )._repr_mimebundle_()
     dots = re.findall(r'<b class="g(\d)" style="left:([\d.]+)%;bottom:([\d.]+)%">', page["text/html"])
     assert [int(group) for group, _, _ in dots] == [0, 1, 0, 1, 1]
     assert dots[3][1:] == ("98.0", "98.0")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
-from vislib.course import exercises, explore
-from vislib.course.plots.gradients import by_word, clipped
+from vislib.course import gradients
+from vislib.course.figures import clipped
 from vislib.models import Classifier
 
 
@@ -45,7 +45,7 @@ MOST: dict[str, tuple[Callable[..., Any], str, str]] = {
 @pytest.mark.parametrize("name", INTEGRATE)
 def test_integrate(name: str) -> None:
     answer, state, part = INTEGRATE[name]
-    verdict = exercises.integrate(answer)
+    verdict = gradients.check_integrate(answer)
     assert verdict.state == state
     assert part in verdict.message
 
@@ -53,14 +53,14 @@ def test_integrate(name: str) -> None:
 @pytest.mark.parametrize("name", MOST)
 def test_most(name: str) -> None:
     answer, state, part = MOST[name]
-    verdict = exercises.most(answer)
+    verdict = gradients.check_most(answer)
     assert verdict.state == state
     assert part in verdict.message
 
 
 def test_by_word_has_a_row_per_word_and_a_column_per_method(images: Tensor) -> None:
     maps = {"a": torch.rand(1, 16, 16), "b": torch.rand(1, 16, 16)}
-    figure = by_word(images, {"cat": maps, "dog": {name: 0 * heat for name, heat in maps.items()}})
+    figure = gradients.by_word(images, {"cat": maps, "dog": {name: 0 * heat for name, heat in maps.items()}})
     assert [axis.get_title() for axis in figure.axes[:4]] == ["a", "b", "", ""]
     assert [[text.get_text() for text in axis.texts] for axis in figure.axes[:4]] == [["cat"], [], ["dog"], []]
     shown = [figure.axes[panel].images[-1].get_array() for panel in (0, 2)]
@@ -79,7 +79,7 @@ def test_clipped_keeps_signs_and_bears_zeros() -> None:
 
 def test_the_step_explorer_moves_the_answer(cnn: nn.Module, images: Tensor) -> None:
     with unchanged(cnn):
-        explorer = explore.step(Classifier(cnn), images[:1], 2, size=0)
+        explorer = gradients.explorer(Classifier(cnn), images[:1], 2, size=0)
         way, far, words = explorer.children[0].children[1].children
         before = words.value
         far.value = 4
@@ -88,12 +88,12 @@ def test_the_step_explorer_moves_the_answer(cnn: nn.Module, images: Tensor) -> N
         way.value = "up the gradient"
         assert explorer.children[0].children[0].value != down
     with pytest.raises(ValueError, match="expected one image"):
-        explore.step(Classifier(cnn), images, 2)
+        gradients.explorer(Classifier(cnn), images, 2)
 
 
 def test_right_guesses_score() -> None:
     answers = list("abcd")
-    explorer = explore.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers, list("wxyz"))
+    explorer = gradients.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers, list("wxyz"))
     one, two, words = explorer.children[0].children[1].children
     for answer, right in zip(answers, [True, False, True, True], strict=True):
         (one if (one.description == answer) == right else two).click()
@@ -101,4 +101,4 @@ def test_right_guesses_score() -> None:
     assert "Done" in words.value
     assert one.disabled
     with pytest.raises(ValueError, match="there are 4 images, 4 maps, 3 answers and 4 others"):
-        explore.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers[:3], list("wxyz"))
+        gradients.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers[:3], list("wxyz"))

@@ -9,9 +9,11 @@ import torch
 
 from experiments import mystery as recipe
 from vislib import models
-from vislib.course import exercises, mystery, results
-from vislib.course.exercises import Verdict
+from vislib.course import mystery, results
 from vislib.course.mystery import CLUES, SUSPECTS
+from vislib.course.review import accuse
+from vislib.course.verdict import NOT_YET, Verdict
+from vislib.data import ImageSet
 from vislib.models import checkpoints
 from vislib.training import accuracy
 
@@ -22,6 +24,18 @@ SHIPPED = {fault: f"mystery_{name}" for name, fault in recipe.FAULTS.items()}
 def table() -> pd.DataFrame:
     frame: pd.DataFrame = results.stored("mystery")
     return frame.set_index("fault")
+
+
+@pytest.fixture(scope="module")
+def own() -> ImageSet:
+    """The pictures that came with the models."""
+    return mystery.supplied(216, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def news() -> ImageSet:
+    """The pictures that the clues ask about."""
+    return mystery.field(324, device="cpu")
 
 
 # ---- which one ----
@@ -75,11 +89,11 @@ def test_in_the_field_nothing_does() -> None:
         assert low < float(mystery.agreement(pictures)[known].float().mean()) < high
 
 
-def test_nobody_has_seen_the_pictures_of_the_clues(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_has_seen_the_pictures_of_the_clues(news: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     """The networks learn from seeds of their own; a tenth of each seed's pictures tells which they are."""
     monkeypatch.setattr(mystery, "_BLOCK", 108)
     monkeypatch.setattr(recipe, "TRAINING", {kind: n // 10 for kind, n in recipe.TRAINING.items()})
-    first = {tuple(picture.flatten()[:40].tolist()) for picture in mystery.field(324, device="cpu").images}
+    first = {tuple(picture.flatten()[:40].tolist()) for picture in news.images}
     for fault in SUSPECTS:
         seen = {tuple(picture.flatten()[:40].tolist()) for picture in recipe.train_set(fault, 0).images}
         assert not first & seen
@@ -88,9 +102,10 @@ def test_nobody_has_seen_the_pictures_of_the_clues(monkeypatch: pytest.MonkeyPat
 # ---- the faults, in numbers ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED.values())
-def test_a_shipped_network_is_as_good_on_its_own_pictures_as_its_header_says(name: str) -> None:
-    share = accuracy(models.trained(name, device="cpu"), mystery.supplied(216, device="cpu"))
+def test_a_shipped_network_is_as_good_on_its_own_pictures_as_its_header_says(name: str, own: ImageSet) -> None:
+    share = accuracy(models.trained(name, device="cpu"), own)
     assert share == pytest.approx(float(checkpoints.facts(name)["accuracy"]), abs=0.01)
 
 
@@ -120,11 +135,14 @@ def test_no_clue_gives_the_answer_alone_and_all_together_do() -> None:
 
 
 @pytest.mark.parametrize("number", CLUES)
-def test_a_clue_measured_now_agrees_with_the_table(number: int, table: pd.DataFrame) -> None:
+def test_a_clue_measured_now_agrees_with_the_table(
+    number: int, table: pd.DataFrame, news: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mystery, "_news", lambda model: news)
     fault = list(SUSPECTS)[number % len(SUSPECTS)]
     value = CLUES[number].measure(models.trained(SHIPPED[fault], device="cpu"))
     stored = table.reset_index().query("fault == @fault and seed == 0")[f"clue_{number}"].item()
-    assert value == pytest.approx(stored, abs=results.recipes()["mystery"].tolerance)
+    assert value == pytest.approx(stored, abs=recipe.RECIPES["mystery"].tolerance)
     assert (value > CLUES[number].mark) == (fault in CLUES[number].yes)
 
 
@@ -141,7 +159,7 @@ def _seeds() -> Iterator[int]:
 def test_the_checker_knows_the_culprit_and_says_what_speaks_against_each_other(seed: int) -> None:
     fault = mystery.truth(seed)
     for suspect in SUSPECTS:
-        verdict: Verdict = exercises.accuse(lambda suspect=suspect: suspect, seed)
+        verdict: Verdict = accuse(lambda suspect=suspect: suspect, seed)
         assert verdict.state == ("right" if suspect == fault else "wrong")
         if suspect != fault:
             assert verdict.message.startswith("Clue ")
@@ -151,8 +169,8 @@ def test_the_checker_knows_the_culprit_and_says_what_speaks_against_each_other(s
 
 
 def test_the_checker_helps_with_what_is_no_suspect() -> None:
-    assert exercises.accuse(lambda: None) == exercises.NOT_YET
-    assert "did you mean 'colour'" in exercises.accuse(lambda: "color").message
-    assert "expected one of mark, colour" in exercises.accuse(lambda: "the butler").message
-    assert "returns a int" in exercises.accuse(lambda: 3).message  # type: ignore[arg-type,return-value]
-    assert "ZeroDivisionError" in exercises.accuse(lambda: str(1 / 0)).message
+    assert accuse(lambda: None) == NOT_YET
+    assert "did you mean 'colour'" in accuse(lambda: "color").message
+    assert "expected one of mark, colour" in accuse(lambda: "the butler").message
+    assert "returns a int" in accuse(lambda: 3).message  # type: ignore[arg-type,return-value]
+    assert "ZeroDivisionError" in accuse(lambda: str(1 / 0)).message

@@ -91,7 +91,7 @@ def _good() -> nbformat.NotebookNode:
         *[new_code_cell("print(1)", metadata={"tags": ["nbval-check-output"]}) for _ in range(3)],
         new_code_cell('predict("a.b", "?", ["x", "y"], "x")'),
         new_code_cell('predict("a.c", "?", ["x", "y"], "x")'),
-        new_code_cell("explore.occlusion(model, image, 1)"),
+        new_code_cell("course.explorer(model, image, 1)"),
     ]
     cells = [new_markdown_cell(opening)]
     for one, other in zip(text, [*code, *[None] * len(text)], strict=False):

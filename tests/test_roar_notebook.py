@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,8 @@ from matplotlib.axes import Axes
 from PIL import Image
 from torch import Tensor
 
-from vislib.course import explore
-from vislib.course.plots import roar as plots_roar
+from tests.explorers import controls
+from vislib.course import roar
 from vislib.roar import RoarResult
 from vislib.roar.removal import ranks
 
@@ -49,7 +48,7 @@ def _drawn(axis: Axes) -> dict[str, list[float]]:
 
 def test_a_panel_holds_the_curve_and_all_that_it_is_compared_with() -> None:
     result, masks = made(), made(2, shift=0.1)
-    figure = plots_roar.curves(result, masks=masks, chance=0.1)
+    figure = roar.curves(result, masks=masks, chance=0.1)
     axes = [axis for axis in figure.axes if axis.lines]
     assert [axis.get_title() for axis in axes] == ["mine", "yours"]
     lines = _drawn(axes[0])
@@ -65,7 +64,7 @@ def test_a_panel_holds_the_curve_and_all_that_it_is_compared_with() -> None:
 
 
 def test_few_seeds_are_dots_and_no_band() -> None:
-    axis = plots_roar.curves(made(2), ["mine"]).axes[0]
+    axis = roar.curves(made(2), ["mine"]).axes[0]
     assert len(axis.collections) == 0
     dots = next(line for line in axis.lines if line.get_marker() == ".")
     assert sorted(dots.get_ydata()) == pytest.approx(sorted(made(2).values("mine").ravel()))
@@ -79,27 +78,18 @@ def test_what_cannot_be_told_is_grey() -> None:
             {"explainer": "c", "mean": 0.0, "low": -0.1, "high": 0.1, "verdict": "cannot be told"},
         ]
     )
-    axis = plots_roar.differences({"digits": table}, xlabel="difference").axes[0]
+    axis = roar.differences({"digits": table}, xlabel="difference").axes[0]
     bars = [line for line in axis.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 3]
-    assert [line.get_color() for line in bars] == [plots_roar.BLUE, plots_roar.ORANGE, plots_roar.GREY]
+    assert [line.get_color() for line in bars] == [roar.BLUE, roar.ORANGE, roar.GREY]
     assert [list(line.get_xdata()) for line in bars] == [[-0.3, -0.1], [0.1, 0.3], [-0.1, 0.1]]
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a", "b", "c"]
 
 
 def test_two_rankings_have_a_dot_per_name_that_both_have() -> None:
     one, other = pd.Series({"a": 0.1, "b": 0.2, "c": 0.3}), pd.Series({"b": 0.5, "a": 0.6, "z": 0.7})
-    axis = plots_roar.agreement(one, other, xlabel="x", ylabel="y").axes[0]
+    axis = roar.agreement(one, other, xlabel="x", ylabel="y").axes[0]
     assert axis.lines[0].get_xdata().tolist() == [0.1, 0.2]
     assert axis.lines[0].get_ydata().tolist() == [0.6, 0.5]
-
-
-def _controls(explorer: Any) -> dict[str, Any]:
-    found, todo = {}, [explorer]
-    while todo:
-        widget = todo.pop()
-        todo += getattr(widget, "children", ())
-        found[getattr(widget, "description", "") or type(widget).__name__] = widget
-    return found
 
 
 @pytest.fixture
@@ -110,13 +100,13 @@ def images() -> Tensor:
 def test_the_explorer_shows_the_removed_pixels_and_the_accuracies(images: Tensor) -> None:
     maps = {"mine": images.mean(1), "yours": -images.mean(1)}
     result, masks = made(), made(2, shift=0.1)
-    explorer = explore.roar(images, maps, result, colour=torch.ones(3, 1, 1), masks=masks)
-    controls = _controls(explorer)
-    controls["ranked by"].value, controls["removed"].value = "yours", "90%"
-    numbers = [float(n) for n in re.findall(r"<td>([\d.]+)</td></tr>", controls["HTML"].value)]
+    explorer = roar.explorer(images, maps, result, colour=torch.ones(3, 1, 1), masks=masks)
+    found = controls(explorer)
+    found["ranked by"].value, found["removed"].value = "yours", "90%"
+    numbers = [float(n) for n in re.findall(r"<td>([\d.]+)</td></tr>", found["HTML"].value)]
     expected = [r.values(n)[:, 2].mean() for r, n in ((result, "yours"), (result, "random"), (masks, "yours"))]
     assert numbers == pytest.approx(expected, abs=6e-4)
-    pixels = np.asarray(Image.open(io.BytesIO(controls["Image"].value)))
+    pixels = np.asarray(Image.open(io.BytesIO(found["Image"].value)))
     cell = pixels.shape[0] // 20  # two rows of 8 pixels and a white border round each
     first = torch.from_numpy(pixels[cell : 9 * cell : cell, cell : 9 * cell : cell].astype(np.float32) / 255)
     gone = ranks(maps["yours"], 0)[0] < 58
@@ -125,11 +115,11 @@ def test_the_explorer_shows_the_removed_pixels_and_the_accuracies(images: Tensor
 
 
 def test_the_explorer_is_a_page_without_a_kernel(images: Tensor) -> None:
-    page = explore.roar(images, {"mine": images.mean(1)}, made(), colour=torch.zeros(3, 1, 1))._repr_mimebundle_()
+    page = roar.explorer(images, {"mine": images.mean(1)}, made(), colour=torch.zeros(3, 1, 1))._repr_mimebundle_()
     assert "without 50% of their pixels" in page["text/html"]
     assert page["text/plain"].startswith("ROAR explorer")
 
 
 def test_an_explainer_that_the_sweep_has_not_is_refused(images: Tensor) -> None:
     with pytest.raises(ValueError, match="there is no explainer 'other'; expected one of mine, yours, random"):
-        explore.roar(images, {"other": images.mean(1)}, made(), colour=torch.zeros(3, 1, 1))
+        roar.explorer(images, {"other": images.mean(1)}, made(), colour=torch.zeros(3, 1, 1))

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from experiments import sanity as recipes
 from vislib import sanity
-from vislib.course import exercises, explore, results
-from vislib.course.plots import picture
-from vislib.course.plots.sanity import cascades, columns_of, dots, kept, strips, twins
+from vislib.course import results, sanity_checks
+from vislib.course.encoding import encoded_figure
+from vislib.course.sanity_checks import cascades, columns_of, dots, kept, strips, twins
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +87,11 @@ GROUND: dict[str, tuple[Callable[..., Any], str, str]] = {
 @pytest.mark.parametrize(
     ("checker", "answer", "state", "part"),
     [
-        *(pytest.param(exercises.destroyed, *case, id=f"destroyed: {name}") for name, case in DESTROYED.items()),
-        *(pytest.param(exercises.ground, *case, id=f"ground: {name}") for name, case in GROUND.items()),
+        *(
+            pytest.param(sanity_checks.check_destroyed, *case, id=f"destroyed: {name}")
+            for name, case in DESTROYED.items()
+        ),
+        *(pytest.param(sanity_checks.check_ground, *case, id=f"ground: {name}") for name, case in GROUND.items()),
     ],
 )
 def test_checkers(checker: Callable[..., Any], answer: Callable[..., Any], state: str, part: str) -> None:
@@ -104,7 +107,7 @@ def test_checkers(checker: Callable[..., Any], answer: Callable[..., Any], state
 
 def test_the_cascade_explorer_shows_the_map_of_its_depth() -> None:
     images, maps = torch.rand(2, 3, 24, 24), torch.rand(4, 2, 24, 24)
-    explorer = explore.cascade(
+    explorer = sanity_checks.explorer(
         images, {"one": maps, "two": maps.flip(0)}, ["cat", "<cup>"], ["head", "mid<dle>", "stem"]
     )
     (method, name), depth, (left, right), words = (
@@ -135,7 +138,9 @@ def test_the_cascade_explorer_shows_the_map_of_its_depth() -> None:
 
 
 def test_the_cascade_explorer_is_a_page_without_a_kernel() -> None:
-    explorer = explore.cascade(torch.rand(1, 3, 24, 24), {"one": torch.rand(3, 1, 24, 24)}, ["cat"], ["head", "stem"])
+    explorer = sanity_checks.explorer(
+        torch.rand(1, 3, 24, 24), {"one": torch.rand(3, 1, 24, 24)}, ["cat"], ["head", "stem"]
+    )
     bundle = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == "Cascade explorer: run this cell in JupyterLab"
     assert 'alt="Two heatmaps' in bundle["text/html"]
@@ -149,7 +154,7 @@ def test_maps_that_do_not_fit_the_explorer_are_refused(shape: tuple[int, ...], n
     with pytest.raises(
         ValueError, match=r"the maps of one have shape .*; expected \(4, 2, 24, 24\) and a name for each"
     ):
-        explore.cascade(torch.rand(2, 3, 24, 24), {"one": torch.rand(shape)}, ["cat"] * names, ["a", "b", "c"])
+        sanity_checks.explorer(torch.rand(2, 3, 24, 24), {"one": torch.rand(shape)}, ["cat"] * names, ["a", "b", "c"])
 
 
 # ---- figures ----
@@ -164,7 +169,7 @@ def test_strips_bear_maps_of_zeros() -> None:
     assert [axis.get_title() for axis in figure.axes[:3]] == ["", "trained", "random"]
     assert len(figure.axes) == 7  # and a colour bar
     assert figure.axes[6].get_ylabel() == "share of the map's 99th percentile"
-    assert picture(figure)
+    assert encoded_figure(figure)
 
 
 @pytest.mark.filterwarnings("error")
@@ -177,7 +182,7 @@ def test_cascades_draw_the_means_and_the_trained_network_apart() -> None:
         assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
         assert line.get_ydata() == pytest.approx(values.mean((0, 2)).numpy())
         assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0], [1])
-    assert picture(figure)
+    assert encoded_figure(figure)
 
 
 @pytest.mark.filterwarnings("error")
@@ -190,7 +195,7 @@ def test_dots_draw_means_and_all_values() -> None:
     assert diamond.get_xdata() == pytest.approx([0.6])
     assert dot.get_xdata() == pytest.approx([0.2])
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["gradient", "Sobel"]
-    assert picture(figure)
+    assert encoded_figure(figure)
 
 
 # ---- the tables ----
@@ -220,7 +225,7 @@ def test_the_edge_detector_fails_by_every_measure() -> None:
 
 
 def test_every_cell_is_a_similarity_for_each_photograph() -> None:
-    for method in recipes.METHODS:
+    for method in results.stored("sanity_floor").method.unique():
         for measure in ("spearman", "absolute", "ssim", "hog"):
             values, floor = kept(method, measure)
             assert floor.shape == (10, 10)

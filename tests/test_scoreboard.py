@@ -1,13 +1,15 @@
 """The scoreboard says what the tables say, the figure shows all of it, and the explorer sorts by the right end."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from experiments.scoreboard import EXPLAINERS, tried
-from vislib.course import explore, results
-from vislib.course.plots import review
+from experiments import scoreboard as recipe
+from vislib.course import results, review
+from vislib.course import scoreboard as module
 from vislib.course.scoreboard import TESTS, scoreboard
 
 
@@ -52,10 +54,78 @@ def test_road_counts_what_is_lost_more_than_with_random_pixels(board: pd.DataFra
     assert row.value > 0
 
 
-def test_a_random_map_gains_nothing_on_itself() -> None:
-    assert tried("random") == {
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the recipe ask about twelve pictures, and forget them again."""
+    monkeypatch.setattr(recipe, "IMAGES", 12)
+    remembered = (recipe.asked, recipe._scores)
+    for function in remembered:
+        function.cache_clear()
+    yield
+    for function in remembered:
+        function.cache_clear()
+
+
+def test_a_random_map_gains_nothing_on_itself(few: None) -> None:
+    assert recipe.tried("random") == {
         name: [0.0, 0.0, 0.0] for name in ("insertion", "pointing_game", "mass_inside", "deletion")
     }
+
+
+# ---- the verdicts ----
+
+
+def _weights(monkeypatch: pytest.MonkeyPatch, value: float, floor: float, spread: float = 0.01) -> tuple[float, str]:
+    """Return value and verdict for maps that are so alike after half of the blocks, and 0.99 or -0.99 at other depths."""
+    away = [spread * part for part in (-1.0, -0.5, 0.0, 0.5, 1.0)]  # by seed
+    rows = [
+        {"method": "gradient", "seed": seed, "depth": depth, "spearman": [value + away[seed]] * 4}
+        if depth == 10
+        else {"method": "gradient", "seed": seed, "depth": depth, "spearman": [0.99 if depth < 10 else -0.99] * 4}
+        for seed in range(5)
+        for depth in range(1, 20)
+    ]
+    floors = [{"method": "gradient", "spearman": [floor] * 4} for _ in range(10)]
+    tables = {"sanity": pd.DataFrame(rows), "sanity_floor": pd.DataFrame(floors)}
+    monkeypatch.setattr(results, "stored", tables.__getitem__)
+    monkeypatch.setattr(module, "EXPLAINERS", {"gradient": "gradient", "disc": None})
+    [(name, test, measured, low, high, said)] = module._random_weights()
+    assert (name, test) == ("gradient", "random weights")
+    assert value - 2 * spread < low < measured < high < value + 2 * spread
+    return measured, said
+
+
+@pytest.mark.parametrize(
+    ("value", "floor", "spread", "said"),
+    [
+        (0.3, 0.2, 0.01, "worse"),  # clearly above two independent random networks
+        (0.25, 0.2, 0.01, "worse"),
+        (0.2, 0.2, 0.01, "better"),  # at their level
+        (0.25, 0.2, 0.3, "better"),  # above it, within the noise
+        (0.1, 0.5, 0.01, "better"),
+        (0.5, 0.89, 0.01, "better"),
+        (0.5, 0.91, 0.01, "worse"),  # the floor itself: whatever the network, one and the same map
+        (0.5, 1.0, 0.01, "worse"),
+    ],
+)
+def test_random_weights_are_judged_after_half_of_the_blocks_against_two_random_networks(
+    monkeypatch: pytest.MonkeyPatch, value: float, floor: float, spread: float, said: str
+) -> None:
+    assert _weights(monkeypatch, value, floor, spread) == (pytest.approx(value), said)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.001, 0.3, "better"), (-0.3, -0.001, "worse"), (-0.001, 0.3, "cannot be told"), (0.0, 0.3, "cannot be told")],
+)
+def test_a_gain_is_judged_by_the_side_of_0_on_which_its_interval_lies(low: float, high: float, said: str) -> None:
+    assert module._judged("a", "ROAR", 0.1, low, high) == ("a", "ROAR", 0.1, low, high, said)
+
+
+def test_the_tests_that_train_nothing_stand_on_the_board_as_in_their_table(board: pd.DataFrame) -> None:
+    table = results.stored("scoreboard").set_index("explainer")
+    for row in board[board.test.isin(["deletion", "insertion", "pointing game", "mass inside"])].itertuples():
+        assert [row.value, row.low, row.high] == table.loc[row.explainer, row.test.replace(" ", "_")]
 
 
 def test_the_figure_shows_every_field(board: pd.DataFrame) -> None:
@@ -80,7 +150,7 @@ def test_the_explorer_puts_the_best_first() -> None:
         ],
         columns=["explainer", "test", "value", "low", "high", "verdict"],
     )
-    shown = explore.scoreboard(table, {"up": "higher is better", "down": "lower is better"})
+    shown = review.explorer(table, {"up": "higher is better", "down": "lower is better"})
     dropdown, words = shown.children
     assert words.value.index(">b<") < words.value.index(">a<")
     dropdown.value = "down"
@@ -88,8 +158,8 @@ def test_the_explorer_puts_the_best_first() -> None:
     assert "&lt;no&gt;" in words.value
     assert "nan" not in words.value
     with pytest.raises(ValueError, match="no test 'left'; expected some of up, down"):
-        explore.scoreboard(table, {"left": "higher is better"})
+        review.explorer(table, {"left": "higher is better"})
 
 
 def test_every_explainer_of_the_recipe_is_on_the_board(board: pd.DataFrame) -> None:
-    assert set(EXPLAINERS) - {"random"} <= set(board.explainer)
+    assert set(recipe.EXPLAINERS) - {"random"} <= set(board.explainer)

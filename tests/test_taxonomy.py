@@ -11,11 +11,10 @@ from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
 from experiments import taxonomy as recipe
+from tests.explorers import controls
 from tests.state import unchanged
-from tests.test_explore import _controls
 from vislib import data, models, nets, training
-from vislib.course import exercises, explore, results
-from vislib.course.plots import taxonomy as plots_taxonomy
+from vislib.course import explanation_taxonomy, results
 from vislib.models import Classifier, checkpoints
 from vislib.nets import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
 
@@ -131,6 +130,16 @@ def test_the_class_teaches_the_gate_nothing(pictures: Tensor) -> None:
         assert network.get_parameter("class_head.1.weight").grad is not None
 
 
+def test_joint_training_reaches_every_part() -> None:
+    train = data.shapes(54, size=32, label="colour", device="cpu")
+    model = Classifier(SelfExplainingNet(size=32, width=8), classes=train.classes, mean=0.5, std=0.25, input_size=32)
+    before = {name: weights.clone() for name, weights in model.named_parameters()}
+    losses = training.fit_jointly(model, train, epochs=3)
+    assert losses[2] < losses[1] < losses[0]
+    assert all(not torch.equal(weights, before[name]) for name, weights in model.named_parameters())
+
+
+@pytest.mark.slow
 def test_joint_training_learns_class_mask_and_word() -> None:
     train = data.shapes(324, size=32, label="colour", device="cpu")
     model = Classifier(SelfExplainingNet(size=32, width=16), classes=train.classes, mean=0.5, std=0.25, input_size=32)
@@ -239,6 +248,7 @@ def test_votes_that_are_added_up_do_not_tell_which_tile_is_left() -> None:
     assert training.accuracy(models.trained("patches_tiles", device="cpu"), pairs) < 0.6
 
 
+@pytest.mark.slow
 def test_a_large_patch_knows_the_side_of_a_single_tile() -> None:
     pairs = data.tiles(540, seed=1, device="cpu")
     assert pairs.masks is not None
@@ -249,8 +259,9 @@ def test_a_large_patch_knows_the_side_of_a_single_tile() -> None:
         assert training.accuracy(model, replace(pairs, images=one)) > 0.9
 
 
-def test_the_class_follows_the_mark_and_the_mask_stays_unless_there_is_a_gate() -> None:
-    lying = recipe.images("lying", test=True)[:324]
+def test_the_class_follows_the_mark_and_the_mask_stays_unless_there_is_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "EXPLAINED", 27)
+    lying = recipe.images("lying", test=True)[:108]
     plain, gated = (recipe.follows(models.trained(f"{n}_marked", device="cpu"), lying) for n in ("explained", "gated"))
     assert plain["follows_mark"] > 0.95
     assert plain["accuracy"] < 0.05
@@ -284,11 +295,11 @@ def test_figures_show_what_they_are_given() -> None:
     plt.switch_backend("agg")
     few = data.shapes(3, device="cpu")
     assert few.masks is not None
-    figure = plots_taxonomy.told(few.images, {"before": (few.masks, ["a", "b", "c"])}, titles=["x", "y", "z"])
+    figure = explanation_taxonomy.told(few.images, {"before": (few.masks, ["a", "b", "c"])}, titles=["x", "y", "z"])
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert {"a", "b", "c", "before"} <= set(texts)
     assert [axis.get_title() for axis in figure.axes] == ["x", "y", "z"]
-    figure = plots_taxonomy.intervals(
+    figure = explanation_taxonomy.intervals(
         {"accuracy": {"one": [0.1, 0.2], "two": [0.5, 0.9]}, "cost": {"one": [1], "two": [2]}}
     )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["one", "two"]
@@ -311,12 +322,12 @@ def asked() -> tuple[Classifier, Tensor]:
 def test_who_asks_changes_the_explanation(asked: tuple[Classifier, Tensor]) -> None:
     model, image = asked
     with unchanged(model):
-        explorer = explore.audience(model, image, 2, patch=16, facts={"trained on": "noise"})
-        controls = _controls(explorer)
+        explorer = explanation_taxonomy.explorer(model, image, 2, patch=16, facts={"trained on": "noise"})
+        found = controls(explorer)
         seen = []
-        for who in controls["who asks?"].options:
-            controls["who asks?"].value = who
-            seen.append((controls["HTML"].value, controls["Image"].value))
+        for who in found["who asks?"].options:
+            found["who asks?"].value = who
+            seen.append((found["HTML"].value, found["Image"].value))
     assert len({words for words, _ in seen}) == len({picture for _, picture in seen}) == 3
     user, engineer, auditor = (words for words, _ in seen)
     assert "&lt;b&gt;" in user
@@ -330,13 +341,13 @@ def test_who_asks_changes_the_explanation(asked: tuple[Classifier, Tensor]) -> N
 
 
 def test_the_audience_explorer_is_a_page_without_a_kernel(asked: tuple[Classifier, Tensor]) -> None:
-    bundle = explore.audience(*asked, 0, patch=16)._repr_mimebundle_()
+    bundle = explanation_taxonomy.explorer(*asked, 0, patch=16)._repr_mimebundle_()
     assert bundle["text/html"].count("data:image/jpeg") == 3
     assert "For an auditor" in bundle["text/html"]
     assert bundle["text/plain"].startswith("Audience explorer")
-    assert isinstance(explore.audience(*asked, 0, patch=16), widgets.VBox)
+    assert isinstance(explanation_taxonomy.explorer(*asked, 0, patch=16), widgets.VBox)
     with pytest.raises(ValueError, match=r"expected one image \(1, C, H, W\)"):
-        explore.audience(asked[0], asked[1].expand(2, -1, -1, -1), 0)
+        explanation_taxonomy.explorer(asked[0], asked[1].expand(2, -1, -1, -1), 0)
 
 
 INSIDE: list[tuple[Callable[..., Any], str, str]] = [
@@ -354,7 +365,7 @@ INSIDE: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), INSIDE)
 def test_inside(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.inside(function)
+    verdict = explanation_taxonomy.check_inside(function)
     assert verdict.state == state
     assert part in verdict.message
 
@@ -372,6 +383,6 @@ FOLLOWED: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), FOLLOWED)
 def test_followed(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.followed(function)
+    verdict = explanation_taxonomy.check_followed(function)
     assert verdict.state == state
     assert part in verdict.message

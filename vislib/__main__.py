@@ -1,7 +1,8 @@
-"""``python -m vislib``: see :mod:`vislib.course.doctor`."""
+"""``python -m vislib doctor`` and ``python -m vislib fetch``: see :mod:`vislib.course.doctor`."""
 
 import sys
 
 from vislib.course.doctor import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

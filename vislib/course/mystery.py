@@ -230,7 +230,7 @@ def _news(model: Classifier) -> ImageSet:
     return field(324, device=model.mean.device)
 
 
-# The marks lie between the shipped networks of the one and the other side, see results/mystery.json.
+# The marks lie between the shipped networks of the one and the other side, see experiments/tables/mystery.json.
 CLUES: Mapping[int, Clue] = {
     1: Clue(
         "01_explanation_taxonomy",

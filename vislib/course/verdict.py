@@ -1,4 +1,4 @@
-"""What all checkers share: the verdict, and the first looks at an answer."""
+"""What a checker says of a reader's answer: *not attempted yet*, *wrong, and why*, or *right*; and its first looks at an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,24 +1,25 @@
-"""Every figure of the course. Each function returns a figure; `show` draws it with its alt text and caption.
+"""The figures that several notebooks draw with. Each function returns a figure; `show` draws it with its alt text and caption.
 
 Signed maps use a diverging scale centred on 0, unsigned ones a sequential scale; both are readable for colour-blind
 eyes. Maps that are drawn together share one scale.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
+from vislib.course.encoding import encoded_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from PIL.Image import Image as Picture
+
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
-_DPI = 100
+_SHOWN = {"sobel": "edges (Sobel)"}
 _STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 11,
@@ -42,41 +43,11 @@ def show(figure: "Figure", *, alt: str, caption: str | None = None) -> None:
 
     if not alt.strip():
         raise ValueError("alt is empty; expected a sentence that says what the figure shows.")
-    data = picture(figure)
+    data = encoded_figure(figure)
     display(Image(data=data, format="png" if data.startswith(b"\x89PNG") else "jpeg", alt=alt))
     if caption:
         display(Markdown(f"_{caption}_"))
     plt.close(figure)
-
-
-def picture(figure: "Figure") -> bytes:
-    """Return the figure as a small file: PNG with 256 colours, dithered, or JPEG where photographs make that much smaller."""
-    from PIL import Image
-
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.05)
-    raw.seek(0)
-    colours = Image.open(raw).convert("RGB")
-    jpeg = io.BytesIO()
-    colours.save(jpeg, "JPEG", quality=80, optimize=True)
-    few = _few_colours(colours)
-    return jpeg.getvalue() if jpeg.tell() < 0.75 * len(few) else few
-
-
-def _few_colours(colours: "Picture") -> bytes:
-    from PIL import Image
-
-    width, height = (max(side // 3, 1) for side in colours.size)  # as good a palette, in a sixth of the time
-    some = colours.resize((width, height), Image.Resampling.NEAREST)
-    palette = some.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=3)
-    indices = np.array(colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
-    entries = np.array(palette.getpalette()).reshape(-1, 3)
-    paper = entries.sum(1).argmax()  # the paper is pure white, which the dither alone would miss
-    entries[paper], indices[(np.array(colours) == 255).all(2)] = 255, paper
-    reduced, file = Image.fromarray(indices), io.BytesIO()
-    reduced.putpalette(entries.ravel().tolist())
-    reduced.save(file, "PNG", optimize=True)
-    return file.getvalue()
 
 
 def figure(
@@ -110,7 +81,7 @@ def pictures(
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images, strict=False):
-        _picture(axis, image)
+        draw_image(axis, image)
     for axis, title in zip(axes.flat, titles, strict=False):
         axis.set_title(title)
     return made
@@ -119,7 +90,7 @@ def pictures(
 def answer(image: Tensor, top: Sequence[tuple[str, float]], *, title: str = "") -> "Figure":
     """Draw an image (C, H, W) beside the classes and probabilities that a model gave it (`Classifier.top`)."""
     made, axes = figure(1, 2, (8.0, 3.2), width_ratios=(1, 1.3))
-    _picture(axes[0, 0], image)
+    draw_image(axes[0, 0], image)
     axes[0, 0].set_title(title)
     bars = axes[0, 1]
     names, values = [name for name, _ in top], [value for _, value in top]
@@ -178,7 +149,7 @@ def heatmaps(
     scale = None
     for place, (axis, (image, heat, name, title)) in enumerate(zip(axes.flat, grid, strict=False)):
         if heat is None:
-            _picture(axis, image)
+            draw_image(axis, image)
             title = title or name
         else:
             scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
@@ -213,6 +184,15 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
         axis.contour(grey, levels=[0.5], colors="black", linewidths=1)
     axis.axis("off")
     return scale
+
+
+def clipped(heat: Tensor, share: float = 0.99) -> Tensor:
+    """Return heatmaps (B, H, W), each divided by the value below which `share` of its absolute values lie, within [-1, 1].
+
+    A few pixels of a gradient map are far above the rest, and would leave it dark. A map of zeros stays as it is.
+    """
+    limit = heat.abs().flatten(1).quantile(share, dim=1)[:, None, None]
+    return (heat / limit.where(limit > 0, 1)).clamp(-1, 1)
 
 
 def lines(
@@ -250,7 +230,63 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def _picture(axis: "Axes", image: Tensor) -> None:
+def bars(
+    values: Mapping[str, Sequence[float]],
+    ticks: Sequence[str],
+    *,
+    ylabel: str,
+    floor: float | None = None,
+    floor_name: str = "floor",
+    size: tuple[float, float] = (9.0, 3.0),
+) -> "Figure":
+    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
+
+    With one group of bars there is no legend, and the floor has its name at its right end.
+    """
+    made, axes = figure(1, 1, size)
+    axis = axes[0, 0]
+    width = 0.8 / len(values)
+    near = 0.12 * max(max(heights) for heights in values.values())
+    for j, (name, heights) in enumerate(values.items()):
+        at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
+        axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
+        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
+            foot = floor if floor is not None and 0 <= floor - height < near else height
+            where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
+    if floor is not None:
+        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{floor_name}: {floor:.2g}")
+    axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
+    axis.margins(y=0.15)
+    if len(values) > 1:
+        legends(made, [axis])
+    elif floor is not None:
+        axis.annotate(f" {floor_name}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center")
+    return made
+
+
+def legends(made: "Figure", axes: Sequence["Axes"]) -> None:
+    """Put a legend below the figure; where the first and the last axes have different ones, one above and one below."""
+    (first, names), (last, others) = (axes[i].get_legend_handles_labels() for i in (0, -1))
+    look: Any = {
+        "markerscale": 2.2,
+        "frameon": False,
+        "handletextpad": 0.2,
+        "columnspacing": 1.1,
+        "borderaxespad": 0.1,
+    }
+    made.legend(last, others, ncols=len(others), loc="outside lower center", **look)
+    if names != others:
+        made.legend(first, names, ncols=len(names), loc="outside upper center", **look)
+
+
+def shown(name: str) -> str:
+    """Return the name of an explainer as a figure has it."""
+    return _SHOWN.get(name, name)
+
+
+def draw_image(axis: "Axes", image: Tensor) -> None:
+    """Draw an image (C, H, W), pixels in [0, 1], grey or coloured."""
     pixels = image.detach().cpu().float().clamp(0, 1).numpy()
     axis.imshow(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
     axis.axis("off")

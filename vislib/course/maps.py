@@ -1,4 +1,4 @@
-"""Figures of maps: points in a plane, with names that do not overlap."""
+"""Maps, which notebooks 02 and 03 draw: points in a plane in the colours of their groups, with names that do not overlap."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,57 +6,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from vislib.course.plots import _picture, figure
+from vislib.course.figures import figure, legends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Annotation
 
+
 # The palette of Okabe and Ito, which colour-blind eyes can tell apart; beyond eight groups the marker helps.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000")
 MARKERS = "os^DvP*X"
 _PALE = "#b8b8b8"
 _CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
-
-
-def scatter(
-    points: Tensor,
-    groups: Tensor,
-    names: Sequence[str],
-    *,
-    pale: str | None = None,
-    words: Mapping[int, str] | None = None,
-    xlabel: str = "",
-    ylabel: str = "",
-    size: tuple[float, float] = (9.0, 6.4),
-) -> "Figure":
-    """Draw points (N, 2) in the colour of their group, each group's name at its middle, and a ring and a name for some.
-
-    Args:
-        points: (N, 2).
-        groups: (N,), indices into `names`.
-        names: of the groups; an empty one is not written.
-        pale: a group to draw in pale grey, below the others.
-        words: point -> what to write beside it; a line leads from the name to the point.
-        xlabel, ylabel: of the axes.
-        size: of the figure, in inches.
-    """
-    made, axes = figure(1, 1, size)
-    axis = axes[0, 0]
-    _dots(axis, points, groups, names, pale=pale, size=22)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    labels = []
-    for k, name in enumerate(names):
-        inside = points[groups == k].cpu()
-        if name and len(inside):
-            middle = inside.median(0).values
-            labels.append(_label(axis, middle, name, _colour(k, name, names, pale), bold=True, above=0))
-    words = words or {}
-    ringed = _rings(axis, points, list(words))
-    labels += [_label(axis, at, word, "black", bold=False) for at, word in zip(ringed, words.values(), strict=True)]
-    spread_labels(made, axis, labels, ringed)
-    return made
 
 
 def panels(
@@ -82,90 +44,19 @@ def panels(
     made, axes = figure(len(groups), len(maps), (width, len(groups) * (cell + 0.75)))
     for r, (colouring, legend) in enumerate(zip(groups, names, strict=True)):
         for c, (axis, (title, points)) in enumerate(zip(axes[r], maps.items(), strict=True)):
-            _dots(axis, points, colouring[c] if colouring.ndim == 2 else colouring, legend, pale=None, size=9)
+            dots(axis, points, colouring[c] if colouring.ndim == 2 else colouring, legend, pale=None, size=9)
             axis.set(xticks=[], yticks=[], xlabel=notes[title][r] if notes else "")
             if r == 0:
                 axis.set_title(title)
             axis.spines[["top", "right", "left", "bottom"]].set(visible=True, color="#cccccc")
         if rows:
             axes[r, 0].set_ylabel(rows[r])
-    _legends(made, [axes[r, 0] for r in range(len(groups))])
+    legends(made, [axes[r, 0] for r in range(len(groups))])
     return made
 
 
-def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Tensor, names: Sequence[str]) -> "Figure":
-    """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both."""
-    made, axes = figure(1, 2, (9.0, 4.6), width_ratios=(1.15, 1))
-    axis, side = axes[0]
-    _dots(axis, points, groups, names, pale=None, size=18)
-    _legends(made, [axis])
-    axis.set(xticks=[], yticks=[])
-    ringed = _rings(axis, points, chosen)
-    labels = [_label(axis, at, str(number), "black", bold=True, above=16) for number, at in enumerate(ringed, 1)]
-    spread_labels(made, axis, labels, ringed)
-    columns = 3
-    side.axis("off")
-    for number, i in enumerate(chosen, 1):
-        row, column = divmod(number - 1, columns)
-        box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
-        _picture(box, images[i])
-        box.set_title(f"{number}: {names[int(groups[i])]}", fontsize=9, pad=2)
-    return made
-
-
-def bars(
-    values: Mapping[str, Sequence[float]],
-    ticks: Sequence[str],
-    *,
-    ylabel: str,
-    floor: float | None = None,
-    floor_name: str = "floor",
-    size: tuple[float, float] = (9.0, 3.0),
-) -> "Figure":
-    """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
-
-    With one group of bars there is no legend, and the floor has its name at its right end.
-    """
-    from vislib.course.plots import BLUE, GREY, ORANGE
-
-    made, axes = figure(1, 1, size)
-    axis = axes[0, 0]
-    width = 0.8 / len(values)
-    near = 0.12 * max(max(heights) for heights in values.values())
-    for j, (name, heights) in enumerate(values.items()):
-        at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
-        axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
-        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
-            foot = floor if floor is not None and 0 <= floor - height < near else height
-            where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
-            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
-    if floor is not None:
-        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{floor_name}: {floor:.2g}")
-    axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
-    axis.margins(y=0.15)
-    if len(values) > 1:
-        _legends(made, [axis])
-    elif floor is not None:
-        axis.annotate(f" {floor_name}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center")
-    return made
-
-
-def _legends(made: "Figure", axes: Sequence["Axes"]) -> None:
-    """Put a legend below the figure; where the first and the last axes have different ones, one above and one below."""
-    (first, names), (last, others) = (axes[i].get_legend_handles_labels() for i in (0, -1))
-    look: Any = {
-        "markerscale": 2.2,
-        "frameon": False,
-        "handletextpad": 0.2,
-        "columnspacing": 1.1,
-        "borderaxespad": 0.1,
-    }
-    made.legend(last, others, ncols=len(others), loc="outside lower center", **look)
-    if names != others:
-        made.legend(first, names, ncols=len(names), loc="outside upper center", **look)
-
-
-def _dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, pale: str | None, size: float) -> None:
+def dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, pale: str | None, size: float) -> None:
+    """Draw points (N, 2) in the look of their group, with an entry for the legend; those of the group `pale` lie below."""
     for k, name in enumerate(names):
         x, y = points[groups == k].detach().cpu().double().T
         last = name == pale
@@ -174,7 +65,7 @@ def _dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *,
             y,
             s=size,
             marker=MARKERS[k % 8 if k < 8 else (k + 3) % 8],
-            color=_colour(k, name, names, pale),
+            color=colour(k, name, names, pale),
             alpha=0.6 if last else 0.85,
             linewidths=0,
             zorder=1 if last else 2,
@@ -182,11 +73,12 @@ def _dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *,
         )
 
 
-def _colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
+def colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
+    """Return the colour of the group of number k."""
     return _PALE if name == pale else PALETTE[k % 8]
 
 
-def _rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
+def rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
     """Draw a ring round some of the points; return where they lie, (len(chosen), 2)."""
     at = points[list(chosen)].detach().cpu().double().reshape(-1, 2)
     if len(at):
@@ -194,7 +86,8 @@ def _rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
     return at
 
 
-def _label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above: float = 9) -> "Annotation":
+def label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above: float = 9) -> "Annotation":
+    """Write a name in a frame over a place (2,), with a line to it."""
     return axis.annotate(
         text,
         (float(at[0]), float(at[1])),
@@ -227,7 +120,7 @@ def spread_labels(
     made.canvas.draw()
     frame = axis.get_window_extent()
     scale = 72 / made.dpi
-    boxes = [_box(label) for label in labels]
+    boxes = [box(label) for label in labels]
     half = np.array([[box.width, box.height] for box in boxes]).reshape(-1, 2) / 2 + 2
     centre = np.array([[box.x0 + box.width / 2, box.y0 + box.height / 2] for box in boxes]).reshape(-1, 2)
     start = centre.copy()
@@ -263,6 +156,6 @@ def spread_labels(
         label.set_position((x + shift[0] * scale, y + shift[1] * scale))
 
 
-def _box(label: Any) -> Any:
+def box(label: Any) -> Any:
     """Return the rectangle of a label's text and frame, without its line, in pixels."""
     return label.get_bbox_patch().get_window_extent()

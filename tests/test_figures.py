@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from vislib.course import plots
+from vislib.course import figures
+from vislib.course.encoding import encoded_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -56,7 +57,8 @@ MAPS: dict[str, Tensor] = {
 @pytest.mark.parametrize(("signed", "shared"), [(True, True), (False, False)])
 @pytest.mark.parametrize("name", MAPS)
 def test_any_map_can_be_drawn(name: str, signed: bool, shared: bool, images: Tensor) -> None:
-    figure = plots.heatmaps(images[:1], {"a": MAPS[name]}, signed=signed, shared=shared, label="drop")
+    figure = figures.heatmaps(images[:1], {"a": MAPS[name]}, signed=signed, shared=shared, label="drop")
+    figure.set_layout_engine("none")  # where the panels lie is another matter, and takes most of the time
     figure.canvas.draw()
     low, high = _scale(figure)
     assert low == (-high if signed else 0)
@@ -68,7 +70,7 @@ def test_unknown_pixels_show_the_image_alone_and_leave_the_scale(images: Tensor)
     heat = torch.full((1, 16, 16), 0.25)
     heat[0, 2, 3], heat[0, 4, 5] = torch.nan, -0.5
     for signed in (True, False):
-        figure = plots.heatmaps(images[:1], {"a": heat}, signed=signed)
+        figure = figures.heatmaps(images[:1], {"a": heat}, signed=signed)
         assert _scale(figure) == ((-0.5, 0.5) if signed else (0, 0.5))
         shown = _overlay(figure, 1)
         assert shown[2, 3, 3] == 0
@@ -78,14 +80,14 @@ def test_unknown_pixels_show_the_image_alone_and_leave_the_scale(images: Tensor)
 def test_maps_that_are_compared_share_a_scale_that_is_symmetrical_about_zero(images: Tensor) -> None:
     small, large = torch.zeros(1, 16, 16), torch.zeros(1, 16, 16)
     small[0, 0, 0], large[0, 0, 0], large[0, 1, 1] = 0.2, 0.2, -0.8
-    figure = plots.heatmaps(images[:1], {"small": small, "large": large})
+    figure = figures.heatmaps(images[:1], {"small": small, "large": large})
     assert _scale(figure) == pytest.approx((-0.8, 0.8))
     assert np.array_equal(_overlay(figure, 1)[0, 0], _overlay(figure, 2)[0, 0])  # same value, same colour
     assert [axis.get_title() for axis in figure.axes[:3]] == ["image", "small", "large"]
-    alone = plots.heatmaps(images[:1], {"small": small, "large": large}, shared=False, label="drop")
+    alone = figures.heatmaps(images[:1], {"small": small, "large": large}, shared=False, label="drop")
     assert not np.array_equal(_overlay(alone, 1)[0, 0], _overlay(alone, 2)[0, 0])
     assert [axis.get_title() for axis in alone.axes[1:3]] == ["small\n(to ± 0.2)", "large\n(to ± 0.8)"]
-    above = plots.heatmaps(images[:1], {"small": small, "large": large.abs()}, shared=False, signed=False)
+    above = figures.heatmaps(images[:1], {"small": small, "large": large.abs()}, shared=False, signed=False)
     assert [axis.get_title() for axis in above.axes[1:3]] == ["small\n(to 0.2)", "large\n(to 0.8)"]
     assert [t.get_text() for t in alone.axes[-1].get_yticklabels()] == ["− end", "0", "+ end"]
     assert [t.get_text() for t in above.axes[-1].get_yticklabels()] == ["0", "end"]
@@ -94,7 +96,7 @@ def test_maps_that_are_compared_share_a_scale_that_is_symmetrical_about_zero(ima
 def test_evidence_for_is_red_against_is_blue_and_none_is_clear(images: Tensor) -> None:
     heat = torch.zeros(1, 16, 16)
     heat[0, 0, 0], heat[0, 1, 1] = 1, -1
-    shown = _overlay(plots.heatmaps(images[:1], {"a": heat}), 1)
+    shown = _overlay(figures.heatmaps(images[:1], {"a": heat}), 1)
     assert shown[0, 0, 0] > shown[0, 0, 2]
     assert shown[1, 1, 2] > shown[1, 1, 0]
     assert shown[0, 0, 3] == shown[1, 1, 3] == 1
@@ -106,7 +108,7 @@ def test_with_an_outline_the_image_leaves_the_colours_alone(images: Tensor) -> N
     disc[..., 4:12, 4:12] = 1
     heat = torch.zeros(1, 16, 16)
     heat[0, 0, 0], heat[0, 8, 8], heat[0, 15, 15] = 0.2, 0.2, torch.nan
-    panel = plots.heatmaps(disc, {"a": heat}, outline=True).axes[1]
+    panel = figures.heatmaps(disc, {"a": heat}, outline=True).axes[1]
     under, shown = (np.asarray(picture.get_array()) for picture in panel.images)
     assert under.min() == under.max()
     assert np.array_equal(shown[0, 0], shown[8, 8])  # the same value on black and on white: the same colour
@@ -114,14 +116,14 @@ def test_with_an_outline_the_image_leaves_the_colours_alone(images: Tensor) -> N
     assert shown[..., 3].min() == shown[15, 15, 3] == 0  # and unknown is grey
     (edge,) = panel.collections
     assert sum(map(len, edge.get_paths())) > 0
-    assert not plots.heatmaps(disc, {"a": heat}).axes[1].collections
-    plots.heatmaps(torch.zeros(1, 3, 16, 16), {"a": heat}, outline=True)  # nothing bright, no outline
+    assert not figures.heatmaps(disc, {"a": heat}).axes[1].collections
+    figures.heatmaps(torch.zeros(1, 3, 16, 16), {"a": heat}, outline=True)  # nothing bright, no outline
 
 
 def test_several_images_have_a_column_each_and_maps_a_row(images: Tensor) -> None:
     each = torch.tensor([0.0, 0.5, 1.0])[:, None, None].expand(3, 16, 16)
     maps = {"one": each, "two": 1 - each}
-    figure = plots.heatmaps(images, maps, titles=["a", "b", "c"], label="drop in probability")
+    figure = figures.heatmaps(images, maps, titles=["a", "b", "c"], label="drop in probability")
     assert [axis.get_title() for axis in figure.axes[:9]] == ["a", "b", "c", *[""] * 6]
     named = [[text.get_text() for text in axis.texts] for axis in figure.axes[:9]]
     assert named == [[], [], [], ["one"], [], [], ["two"], [], []]
@@ -135,21 +137,21 @@ def test_several_images_have_a_column_each_and_maps_a_row(images: Tensor) -> Non
 
 
 def test_many_maps_of_one_image_run_on(images: Tensor) -> None:
-    figure = plots.heatmaps(images[:1], {str(n): torch.rand(1, 16, 16) for n in range(6)}, columns=4)
+    figure = figures.heatmaps(images[:1], {str(n): torch.rand(1, 16, 16) for n in range(6)}, columns=4)
     assert [axis.get_title() for axis in figure.axes[:8]] == ["image", "0", "1", "2", "3", "4", "5", ""]
 
 
 def test_pictures_in_rows(images: Tensor) -> None:
-    figure = plots.pictures(images, ["a", "b\nc", "d"], columns=2)
+    figure = figures.pictures(images, ["a", "b\nc", "d"], columns=2)
     assert [axis.get_title() for axis in figure.axes] == ["a", "b\nc", "d", ""]
     assert np.allclose(np.asarray(figure.axes[1].images[0].get_array()), images[1].permute(1, 2, 0))
-    plots.pictures([images[0, :1]]).canvas.draw()  # grey
-    named = plots.pictures(images, names=["first", "second"], columns=2)
+    figures.pictures([images[0, :1]]).canvas.draw()  # grey
+    named = figures.pictures(images, names=["first", "second"], columns=2)
     assert [[text.get_text() for text in axis.texts] for axis in named.axes] == [["first"], [], ["second"], []]
 
 
 def test_an_answer_has_a_bar_per_class(images: Tensor) -> None:
-    figure = plots.answer(images[0], [("cat", 0.75), ("dog", 0.25)], title="photo")
+    figure = figures.answer(images[0], [("cat", 0.75), ("dog", 0.25)], title="photo")
     assert [bar.get_width() for bar in figure.axes[1].patches] == [0.75, 0.25]
     assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["cat", "dog"]
     assert figure.axes[1].get_xlabel() == "probability"
@@ -157,13 +159,15 @@ def test_an_answer_has_a_bar_per_class(images: Tensor) -> None:
 
 
 def test_lines_are_labelled_at_their_ends() -> None:
-    figure = plots.lines([0, 1], {"up": [0, 1], "down": [1, 0]}, xlabel="removed", ylabel="accuracy (higher is better)")
+    figure = figures.lines(
+        [0, 1], {"up": [0, 1], "down": [1, 0]}, xlabel="removed", ylabel="accuracy (higher is better)"
+    )
     [axis] = figure.axes
     assert [text.get_text().strip() for text in axis.texts] == ["up", "down"]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("removed", "accuracy (higher is better)")
     assert [list(line.get_ydata()) for line in axis.lines] == [[0, 1], [1, 0]]
     assert len({line.get_color() for line in axis.lines}) == 2
-    [axis] = plots.lines([0, 1], {"up": [0, 1]}, xlabel="layer", ylabel="", ticks=["first", "last"]).axes
+    [axis] = figures.lines([0, 1], {"up": [0, 1]}, xlabel="layer", ylabel="", ticks=["first", "last"]).axes
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["first", "last"]
 
 
@@ -175,8 +179,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_show_puts_alt_text_into_the_output_and_closes_the_figure(shown: list[Any], images: Tensor) -> None:
-    figure = plots.pictures(images)
-    plots.show(figure, alt="Three squares of noise", caption="Seed 1, three images.")
+    figure = figures.pictures(images)
+    figures.show(figure, alt="Three squares of noise", caption="Seed 1, three images.")
     assert not plt.fignum_exists(figure.number)
     assert len(shown) == 2
     data, metadata = DisplayFormatter().format(shown[0])
@@ -184,13 +188,13 @@ def test_show_puts_alt_text_into_the_output_and_closes_the_figure(shown: list[An
     assert metadata[kind]["alt"] == "Three squares of noise"
     assert f"image/{Image.open(io.BytesIO(base64.b64decode(data[kind]))).format.lower()}" == kind
     assert shown[1].data == "_Seed 1, three images._"
-    plots.show(plots.pictures(images), alt="Again, without a caption")
+    figures.show(figures.pictures(images), alt="Again, without a caption")
     assert len(shown) == 3
     assert plt.get_fignums() == []
 
 
 def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
-    figure = plots.lines([0, 1], {"a": [0, 1], "b": [0.5, 1], "c": [1, 1]}, xlabel="x", ylabel="y")
+    figure = figures.lines([0, 1], {"a": [0, 1], "b": [0.5, 1], "c": [1, 1]}, xlabel="x", ylabel="y")
     figure.draw_without_rendering()
     boxes = sorted((t.get_window_extent() for t in figure.axes[0].texts), key=lambda box: box.y0)
     assert len(boxes) == 3
@@ -200,7 +204,7 @@ def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
 @pytest.mark.parametrize("alt", ["", "  \n"])
 def test_show_without_alt_text_is_refused(alt: str, shown: list[Any], images: Tensor) -> None:
     with pytest.raises(ValueError, match="alt is empty; expected a sentence that says what the figure shows"):
-        plots.show(plots.pictures(images), alt=alt)
+        figures.show(figures.pictures(images), alt=alt)
     assert shown == []
 
 
@@ -213,25 +217,25 @@ def test_a_figure_becomes_a_small_file() -> None:
     heat = torch.linspace(-1, 1, 224).expand(1, 224, 224)
 
     def overlay() -> Figure:
-        return plots.heatmaps(pixels[None], {"across": heat, "down": heat.mT}, label="x")
+        return figures.heatmaps(pixels[None], {"across": heat, "down": heat.mT}, label="x")
 
     def drawing() -> Figure:
-        return plots.lines([0.0, 1.0], {"up": [0.0, 1.0]}, xlabel="x", ylabel="y")
+        return figures.lines([0.0, 1.0], {"up": [0.0, 1.0]}, xlabel="x", ylabel="y")
 
     for draw, kind, mode in ((overlay, "JPEG", "RGB"), (drawing, "PNG", "P")):
         figure, raw = draw(), io.BytesIO()
-        file = plots.picture(figure)
+        file = encoded_figure(figure)
         figure.savefig(raw, format="png", dpi=100, bbox_inches="tight")
         assert len(file) < 0.6 * raw.tell()
         assert len(file) < 100_000
         image = Image.open(io.BytesIO(file))
         assert (image.format, image.mode) == (kind, mode)
-        assert file == plots.picture(draw())  # the same figure is the same file, so that notebooks do not change
+        assert file == encoded_figure(draw())  # the same figure is the same file, so that notebooks do not change
 
 
 def test_drawing_leaves_the_style_of_others_alone(images: Tensor) -> None:
     before = dict(plt.rcParams)
     interactive = plt.isinteractive()
-    plots.heatmaps(images[:1], {"a": torch.rand(1, 16, 16)})
+    figures.heatmaps(images[:1], {"a": torch.rand(1, 16, 16)})
     assert dict(plt.rcParams) == before
     assert plt.isinteractive() == interactive

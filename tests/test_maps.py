@@ -11,8 +11,7 @@ from matplotlib.text import Annotation
 from torch import Tensor
 
 from vislib import models
-from vislib.course import imagenet
-from vislib.course.plots import maps as plots_maps
+from vislib.course import activation_tsne, figures, maps, weight_pca
 from vislib.embedding import class_weights, pca
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -35,52 +34,53 @@ def _labels(figure: Figure) -> list[Annotation]:
 
 def _overlaps(figure: Figure) -> int:
     figure.canvas.draw()
-    boxes = [plots_maps._box(label) for label in _labels(figure)]
+    boxes = [maps.box(label) for label in _labels(figure)]
     return sum(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_names_that_would_lie_on_each_other_are_parted() -> None:
     groups = torch.arange(120) % 8
     names = [f"a rather long name {k}" for k in range(8)]  # all middles lie near the origin
-    figure = plots_maps.scatter(_points(120), groups, names, words={i: f"word {i}" for i in range(5)})
+    figure = weight_pca.scatter(_points(120), groups, names, words={i: f"word {i}" for i in range(5)})
     assert len(_labels(figure)) == 13
     assert _overlaps(figure) == 0
     frame = figure.axes[0].get_window_extent()
     for label in _labels(figure):
-        box = plots_maps._box(label)
+        box = maps.box(label)
         assert frame.x0 - 2 <= box.x0 < box.x1 <= frame.x1 + 2
         assert frame.y0 - 2 <= box.y0 < box.y1 <= frame.y1 + 2
 
 
 def test_without_parting_they_would_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots_maps, "spread_labels", lambda *arguments: None)
+    monkeypatch.setattr(weight_pca, "spread_labels", lambda *arguments: None)
     names = [f"a rather long name {k}" for k in range(8)]
-    assert _overlaps(plots_maps.scatter(_points(120), torch.arange(120) % 8, names)) > 5
+    assert _overlaps(weight_pca.scatter(_points(120), torch.arange(120) % 8, names)) > 5
 
 
 def _covered(figure: Figure, points: Tensor) -> int:
     """How many points lie under a label."""
     figure.canvas.draw()
     places = figure.axes[0].transData.transform(points.numpy())
-    return sum(bool(plots_maps._box(label).contains(x, y)) for label in _labels(figure) for x, y in places)
+    return sum(bool(maps.box(label).contains(x, y)) for label in _labels(figure) for x, y in places)
 
 
 def test_a_named_point_is_not_covered_by_a_name() -> None:
     points = _points(120)
     names = [f"a rather long name {k}" for k in range(8)]
-    figure = plots_maps.scatter(points, torch.arange(120) % 8, names, words={i: f"word {i}" for i in range(5)})
+    figure = weight_pca.scatter(points, torch.arange(120) % 8, names, words={i: f"word {i}" for i in range(5)})
     assert _covered(figure, points) > 0  # labels have to cover something
     assert _covered(figure, points[:5]) == 0
 
 
+@pytest.mark.slow
 def test_the_names_on_the_map_of_notebook_02_do_not_overlap() -> None:
     model = models.load()
     points = pca(class_weights(model).cpu()).points
     known = ["golden retriever", "timber wolf", "tabby", "pizza", "school bus", "violin", "castle", "goldfish"]
-    figure = plots_maps.scatter(
-        points, imagenet.groups(), imagenet.GROUPS, pale=imagenet.OTHER, words={model.index(w): w for w in known}
+    figure = weight_pca.scatter(
+        points, weight_pca.groups(), weight_pca.GROUPS, pale=weight_pca.OTHER, words={model.index(w): w for w in known}
     )
-    assert len(_labels(figure)) == len(known) + len(imagenet.GROUPS)
+    assert len(_labels(figure)) == len(known) + len(weight_pca.GROUPS)
     assert _overlaps(figure) == 0
     assert _covered(figure, points[[model.index(word) for word in known]]) == 0
 
@@ -88,7 +88,7 @@ def test_the_names_on_the_map_of_notebook_02_do_not_overlap() -> None:
 def test_every_point_is_drawn_once_in_the_look_of_its_group() -> None:
     groups = torch.tensor([0] * 5 + [1] * 7 + [2] * 9)
     points = _points(21)
-    figure = plots_maps.scatter(points, groups, ["a", "b", "c"], pale="c")
+    figure = weight_pca.scatter(points, groups, ["a", "b", "c"], pale="c")
     drawn = {dots.get_label(): dots for dots in figure.axes[0].collections}
     assert {name: len(dots.get_offsets()) for name, dots in drawn.items()} == {"a": 5, "b": 7, "c": 9}
     assert torch.allclose(torch.tensor(drawn["b"].get_offsets().data).float(), points[5:12])
@@ -99,19 +99,19 @@ def test_every_point_is_drawn_once_in_the_look_of_its_group() -> None:
 def test_thirteen_groups_have_thirteen_looks() -> None:
     looks = {
         (
-            plots_maps._colour(k, name, imagenet.GROUPS, imagenet.OTHER),
-            plots_maps.MARKERS[k % 8 if k < 8 else (k + 3) % 8],
+            maps.colour(k, name, weight_pca.GROUPS, weight_pca.OTHER),
+            maps.MARKERS[k % 8 if k < 8 else (k + 3) % 8],
         )
-        for k, name in enumerate(imagenet.GROUPS)
+        for k, name in enumerate(weight_pca.GROUPS)
     }
     assert len(looks) == 13
 
 
 def test_panels_have_a_row_per_colouring_and_the_notes_below() -> None:
-    maps = {"one": _points(12), "two": _points(12, 1)}
+    drawn = {"one": _points(12), "two": _points(12, 1)}
     groups = [torch.arange(12) % 2, torch.arange(12) % 3]
     notes = {"one": ["0.1", "0.2"], "two": ["0.3", "0.4"]}
-    figure = plots_maps.panels(maps, groups, [["a", "b"], ["c", "d", "e"]], rows=["by a", "by c"], notes=notes)
+    figure = maps.panels(drawn, groups, [["a", "b"], ["c", "d", "e"]], rows=["by a", "by c"], notes=notes)
     assert [axis.get_xlabel() for axis in figure.axes] == ["0.1", "0.3", "0.2", "0.4"]
     assert [axis.get_title() for axis in figure.axes[:2]] == ["one", "two"]
     figure.canvas.draw()
@@ -122,16 +122,16 @@ def test_panels_have_a_row_per_colouring_and_the_notes_below() -> None:
 
 
 def test_panels_may_colour_each_map_in_its_own_way() -> None:
-    maps = {"one": _points(4), "two": _points(4)}
+    drawn = {"one": _points(4), "two": _points(4)}
     own = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 1]])
-    figure = plots_maps.panels(maps, [own], [["a", "b"]])
+    figure = maps.panels(drawn, [own], [["a", "b"]])
     sizes = [[len(dots.get_offsets()) for dots in axis.collections] for axis in figure.axes]
     assert sizes == [[4, 0], [2, 2]]
 
 
 def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
     images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    figure = plots_maps.gallery(_points(20), images, [3, 7], groups=torch.arange(20) % 2, names=["a", "b"])
+    figure = activation_tsne.gallery(_points(20), images, [3, 7], groups=torch.arange(20) % 2, names=["a", "b"])
     boxes = figure.axes[1].child_axes
     assert [box.get_title() for box in boxes] == ["1: b", "2: b"]
     assert torch.allclose(torch.tensor(boxes[1].images[0].get_array().data), images[7].permute(1, 2, 0))
@@ -140,28 +140,28 @@ def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
 
 def test_of_two_points_at_one_place_the_lower_has_its_number_below() -> None:
     points = torch.tensor([[0.0, 0.0], [0.0, 0.03], [1.0, 1.0], [-1.0, -1.0]])
-    figure = plots_maps.gallery(points, torch.rand(4, 3, 8, 8), [0, 1], groups=torch.zeros(4), names=["a"])
+    figure = activation_tsne.gallery(points, torch.rand(4, 3, 8, 8), [0, 1], groups=torch.zeros(4), names=["a"])
     figure.canvas.draw()
-    below, above = (plots_maps._box(label) for label in _labels(figure))
+    below, above = (maps.box(label) for label in _labels(figure))
     place = figure.axes[0].transData.transform((0.0, 0.015))
     assert below.y1 < place[1] < above.y0
 
 
 def test_bars_carry_their_values() -> None:
-    figure = plots_maps.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
+    figure = figures.bars({"ours": [0.5, 0.25]}, ["a", "b"], ylabel="share", floor=0.1)
     written = [text.get_text() for text in figure.axes[0].texts]
     assert written == ["0.50", "0.25", " floor:\n 0.1"]
     assert [patch.get_height() for patch in figure.axes[0].patches] == [0.5, 0.25]
 
 
 def test_bars_of_one_name_have_no_legend() -> None:
-    assert not plots_maps.bars({"ours": [0.5]}, ["a"], ylabel="share", floor=0.1).legends
-    two = plots_maps.bars({"ours": [0.5], "theirs": [0.4]}, ["a"], ylabel="share", floor=0.1)
+    assert not figures.bars({"ours": [0.5]}, ["a"], ylabel="share", floor=0.1).legends
+    two = figures.bars({"ours": [0.5], "theirs": [0.4]}, ["a"], ylabel="share", floor=0.1)
     assert [text.get_text() for text in two.legends[0].get_texts()] == ["floor: 0.1", "ours", "theirs"]
 
 
 def test_the_number_of_a_bar_stands_clear_of_the_floor() -> None:
-    figure = plots_maps.bars(
+    figure = figures.bars(
         {"a": [5.0, 0.8], "b": [0.1, 1.2]}, ["x", "y"], ylabel="times", floor=1.0, floor_name="chance"
     )
     feet = {text.get_text(): text.xy[1] for text in figure.axes[0].texts if isinstance(text, Annotation)}

@@ -1,0 +1,127 @@
+"""What belongs to notebook 03: a map with the images of some of its points, an explorer, and checkers."""
+
+import base64
+import html
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vislib.course.encoding import encoded_image
+from vislib.course.figures import draw_image, figure, legends
+from vislib.course.maps import PALETTE, dots, label, rings, spread_labels
+from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vislib.course.frame import Page
+
+
+def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Tensor, names: Sequence[str]) -> "Figure":
+    """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both."""
+    made, axes = figure(1, 2, (9.0, 4.6), width_ratios=(1.15, 1))
+    axis, side = axes[0]
+    dots(axis, points, groups, names, pale=None, size=18)
+    legends(made, [axis])
+    axis.set(xticks=[], yticks=[])
+    ringed = rings(axis, points, chosen)
+    labels = [label(axis, at, str(number), "black", bold=True, above=16) for number, at in enumerate(ringed, 1)]
+    spread_labels(made, axis, labels, ringed)
+    columns = 3
+    side.axis("off")
+    for number, i in enumerate(chosen, 1):
+        row, column = divmod(number - 1, columns)
+        box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
+        draw_image(box, images[i])
+        box.set_title(f"{number}: {names[int(groups[i])]}", fontsize=9, pad=2)
+    return made
+
+
+def explorer(
+    points: Tensor, images: Tensor, groups: Tensor, names: Sequence[str], *, title: str = "", thumb: int = 32
+) -> "Page":
+    """Draw a map (N, 2) on which each point shows its image (N, C, H, W) and its group's name under the mouse."""
+    from vislib.course.frame import Page
+
+    columns = math.ceil(len(images) ** 0.5)
+    small = F.interpolate(images.detach().cpu().float(), (thumb, thumb), mode="area")
+    sheet = F.pad(small, (0, 0, 0, 0, 0, 0, 0, columns**2 - len(small))).expand(-1, 3, -1, -1)
+    sheet = sheet.unflatten(0, (columns, columns)).permute(2, 0, 3, 1, 4).reshape(3, columns * thumb, columns * thumb)
+    at = points.detach().cpu().double()
+    at = 2 + 96 * (at - at.amin(0)) / (at.amax(0) - at.amin(0)).clamp(min=1e-12)
+    dots = "".join(
+        f'<b class="g{k}" style="left:{x:.1f}%;bottom:{y:.1f}%"><i style="background-position:'
+        f'-{2 * thumb * (i % columns)}px -{2 * thumb * (i // columns)}px" title="{i}: {html.escape(names[k])}"></i></b>'
+        for i, ((x, y), k) in enumerate(zip(at.tolist(), groups.tolist(), strict=True))
+    )
+    colours = "".join(f".vlmap .g{k}{{background:{PALETTE[k % 8]}}}" for k in range(len(names)))
+    legend = " ".join(
+        f'<span style="color:{PALETTE[k % 8]}">●</span>&nbsp;{html.escape(name)}' for k, name in enumerate(names)
+    )
+    url = base64.b64encode(encoded_image(sheet, "JPEG")).decode()
+    page = (
+        f"<style>.vlmap{{position:relative;width:560px;height:420px;background:#fff;border:1px solid #ccc}}"
+        ".vlmap b{position:absolute;width:9px;height:9px;margin:-4px;border-radius:50%;opacity:.85}"
+        f".vlmap i{{display:none;position:absolute;left:10px;bottom:10px;width:{2 * thumb}px;height:{2 * thumb}px;"
+        f"background-image:url(data:image/jpeg;base64,{url});background-size:{2 * thumb * columns}px;"
+        "border:2px solid #000;z-index:9}.vlmap b:hover{outline:2px solid #000;z-index:8}.vlmap b:hover i{display:block}"
+        f'{colours}</style><figure style="margin:0"><figcaption>{html.escape(title)} {legend}</figcaption>'
+        f'<div class="vlmap" role="img" aria-label="{html.escape(title)}">{dots}</div></figure>'
+    )
+    return Page("Map", page)
+
+
+def check_support(function: Callable[[Tensor, Tensor, int], Tensor | None]) -> Verdict:
+    """Check `support(x, labels, k)`: for each point the share of its k nearest others that have its label, (N,)."""
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(2))
+    labels = torch.arange(20) % 3
+    order = torch.cdist(x, x).argsort(1)
+
+    def shares(columns: slice) -> Tensor:
+        return (labels[order[:, columns]] == labels[:, None]).float().mean(1)
+
+    answer = attempt(function, x.clone(), labels.clone(), 5)
+    if bad := tensor_verdict(answer, (20,)):
+        return bad
+    answer = answer.float()
+    if torch.allclose(answer, shares(slice(1, 6)), atol=1e-5):
+        return Verdict("right", "Right: a point with support 0 stands alone among strangers.")
+    if torch.allclose(answer, shares(slice(0, 5)), atol=1e-5):
+        return Verdict("wrong", "You count the point itself, which is its own nearest neighbour and always agrees.")
+    if torch.allclose(answer, 5 * shares(slice(1, 6)), atol=1e-5):
+        return Verdict("wrong", "You return how many neighbours agree; expected their share, from 0 to 1.")
+    if torch.allclose(answer, shares(slice(-5, None)), atol=1e-5):
+        return Verdict("wrong", "You take the farthest points: sort the distances upwards.")
+    return Verdict(
+        "wrong", f"The first point has support {float(shares(slice(1, 6))[0]):.2f}, and yours {float(answer[0]):.2f}."
+    )
+
+
+def check_kept(function: Callable[[Tensor, Tensor, int], float | None]) -> Verdict:
+    """Check `kept(before, after, k)`: the share of the k nearest neighbours in `before` that are so in `after` too."""
+    generator = torch.Generator().manual_seed(3)
+    before = torch.randn(25, 6, generator=generator)
+    after = before[:, :2] + 0.1 * torch.randn(25, 2, generator=generator)
+
+    def share(first: int) -> float:
+        old, new = (torch.cdist(p, p).argsort(1)[:, first : first + 6].tolist() for p in (before, after))
+        return sum(len(set(a) & set(b)) for a, b in zip(old, new, strict=True)) / (25 * 6)
+
+    answer = attempt(function, before.clone(), after.clone(), 6)
+    if answer is None or isinstance(answer, Verdict):
+        return NOT_YET if answer is None else answer
+    if isinstance(answer, Tensor) and answer.numel() == 1:
+        answer = answer.item()
+    if not isinstance(answer, int | float):
+        return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one number.")
+    if abs(answer - share(1)) < 1e-5:
+        return Verdict("right", "Right: 1 would be a map that keeps every neighbour.")
+    if abs(answer - share(0)) < 1e-5:
+        return Verdict("wrong", "You count each point as its own neighbour, and that one is always kept.")
+    if abs(answer - 6 * share(1)) < 1e-4 or abs(answer - 150 * share(1)) < 1e-3:
+        return Verdict("wrong", "You return a count; divide by k and by the number of points.")
+    return Verdict("wrong", f"Expected {share(1):.3f}, and yours is {answer:.3f}.")

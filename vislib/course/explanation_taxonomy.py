@@ -1,0 +1,213 @@
+"""What belongs to notebook 01: what networks tell about themselves, three people who ask, and checkers."""
+
+import base64
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vislib.course.encoding import encoded_image
+from vislib.course.figures import BLUE, GREY, ORANGE, draw_image, figure
+from vislib.course.verdict import Verdict, attempt, number
+from vislib.fills import canvas
+from vislib.models import Classifier
+from vislib.occlusion import occlusion, occlusion_grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vislib.course.frame import Explorer
+
+
+WHO = ("an end user", "the engineer who debugs", "an auditor")
+
+
+def told(
+    images: Tensor, rows: Mapping[str, tuple[Tensor, Sequence[str]]], *, titles: Sequence[str] = (), width: float = 9.0
+) -> "Figure":
+    """Draw images (N, C, H, W) once per row, each with the outline of a mask and a line of words below.
+
+    Args:
+        images: pixels in [0, 1].
+        rows: name -> masks (N, H, W), of which the outline at 0.5 is drawn, and one line per image.
+        titles: a line above each image of the first row.
+        width: of the figure, in inches.
+    """
+    cell = width / len(images)
+    made, axes = figure(len(rows), len(images), (width, len(rows) * (cell + 0.45) + 0.3))
+    for r, (name, (masks, words)) in enumerate(rows.items()):
+        for c, (image, mask, line) in enumerate(zip(images, masks, words, strict=True)):
+            axis = axes[r, c]
+            draw_image(axis, image)
+            for colour, thickness in (("black", 3.5), ("white", 1.8)):
+                axis.contour(mask.detach().cpu().float().numpy(), [0.5], colors=colour, linewidths=thickness)
+            axis.text(0.5, -0.03, line, transform=axis.transAxes, ha="center", va="top", fontsize=10)
+            if r == 0 and titles:
+                axis.set_title(titles[c])
+        if name:
+            axes[r, 0].text(
+                -0.06, 0.5, name, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=11
+            )
+    return made
+
+
+def intervals(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], *, size: tuple[float, float] = (9.0, 2.6)
+) -> "Figure":
+    """Draw, per panel and name, the mean of several seeds as a dot, all seeds as ticks, and a line over their middle 80 %."""
+    made, axes = figure(1, len(panels), size, sharey=True)
+    for axis, (label, values) in zip(axes[0], panels.items(), strict=True):
+        for place, (seeds, colour) in enumerate(zip(values.values(), (GREY, BLUE, ORANGE, "#009e73"), strict=False)):
+            axis.plot(seeds, [place] * len(seeds), "|", color=colour, markersize=12, alpha=0.6)
+            axis.plot(np.quantile(seeds, [0.1, 0.9]), [place] * 2, color=colour, linewidth=3)
+            axis.plot([np.mean(seeds)], [place], "o", color=colour, markersize=8)
+        axis.set(xlabel=label, yticks=range(len(values)), yticklabels=list(values), ylim=(len(values) - 0.5, -0.5))
+        axis.grid(axis="x", alpha=0.25)
+    return made
+
+
+class _Sheet(NamedTuple):
+    picture: Tensor
+    words: str
+
+
+def explorer(
+    model: Classifier, image: Tensor, target: int, *, patch: int = 48, facts: Mapping[str, str] | None = None
+) -> "Explorer":
+    """Choose who asks about one answer, and see how the explanation changes.
+
+    Args:
+        model, image, target: what is asked; the image is a batch of one (1, C, H, W).
+        patch: side of the square that covers the image for the heatmap, in pixels.
+        facts: what an auditor reads besides the checks, such as the data that the model was trained on.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import SIDE, Explorer, check_one
+
+    check_one(model, image, target)
+    sheets = dict(zip(WHO, _sheets(model, image, target, patch, facts or {}), strict=True))
+    menu = widgets.Dropdown(options=WHO, description="who asks?", layout=widgets.Layout(width="320px"))
+    height, width = image.shape[-2:]
+    picture = widgets.Image(
+        format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE * height // width}px")
+    )
+    words = widgets.HTML()
+
+    def draw(change: object = None) -> None:
+        sheet = sheets[menu.value]
+        picture.value, words.value = encoded_image(sheet.picture, "png"), sheet.words
+
+    menu.observe(draw, "value")
+    draw()
+    page = "".join(
+        f'<figure style="flex: 1 1 15em; margin: 0"><img alt="The picture for {who}" width="{SIDE}" src="data:image/jpeg;base64,'
+        f'{base64.b64encode(encoded_image(sheet.picture, "jpeg")).decode()}"><figcaption>For {who}: {sheet.words}</figcaption></figure>'
+        for who, sheet in sheets.items()
+    )
+    page = f'<div style="display: flex; flex-wrap: wrap; gap: 1.5em">{page}</div>'
+    row = widgets.HBox([picture, widgets.VBox([menu, words])], layout=widgets.Layout(flex_flow="row wrap"))
+    return Explorer([row], "Audience explorer", page)
+
+
+@torch.no_grad()
+def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Mapping[str, str]) -> tuple[_Sheet, ...]:
+    name = html.escape(model.classes[target])
+    logits = model(image)[0]
+    sure = float(logits.softmax(0)[target])
+    drops = occlusion_grid(model, image, target, patch=patch, stride=patch // 2)[0]
+    row, col = divmod(int(drops.argmax()), drops.shape[1])
+    top, left = (min(at * (patch // 2), side - patch) for at, side in ((row, image.shape[2]), (col, image.shape[3])))
+    covered = image.clone()
+    window = (..., slice(top, top + patch), slice(left, left + patch))
+    covered[window] = canvas("mean", image)[window]
+    [[(then, chance)]] = model.top(covered, k=1)
+    user = f"<p>I think this is <b>{name}</b>, mostly because of what is inside the frame.</p>"
+    rows = "".join(
+        f"<tr><td>{html.escape(model.classes[k])}</td><td>{float(logits[k]):.1f}</td></tr>"
+        for k in logits.topk(min(4, len(logits))).indices.tolist()
+    )
+    engineer = (
+        f"<table><tr><th>class</th><th>logit</th></tr>{rows}</table><p>Red: covering this place makes <b>{name}</b> less "
+        f"likely; it has {sure:.2f} now. Cover the frame of the end user, and the first answer is "
+        f"<b>{html.escape(then)}</b> with {chance:.2f}.</p>"
+    )
+    checks = {"mirrored": image.flip(3), "in grey": image.mean(1, keepdim=True).expand_as(image), "darker": image * 0.6}
+    answers = {check: int(model(changed).argmax()) for check, changed in checks.items()}
+    known = "".join(f"<li>{html.escape(key)}: {html.escape(value)}</li>" for key, value in facts.items())
+    passed = "".join(
+        f"<li>{check}: {'same answer' if k == target else f'<b>changes</b> to {html.escape(model.classes[k])}'}</li>"
+        for check, k in answers.items()
+    )
+    auditor = f"<ul>{known}<li>probability of {name} here: {sure:.2f}</li>{passed}</ul>"
+    heat = occlusion(model, image, target, patch=patch, stride=patch // 2)[0].clamp(min=0)
+    return (
+        _Sheet(_framed(image[0], top, left, patch), user),
+        _Sheet(_tinted(image[0], heat), engineer),
+        _Sheet(_quarters(image, list(checks.values())), auditor),
+    )
+
+
+def _framed(image: Tensor, top: int, left: int, patch: int) -> Tensor:
+    framed = image.clone()
+    for pad, value in ((3, 1.0), (1, 0.0)):
+        edge = torch.zeros_like(image[0], dtype=torch.bool)
+        edge[top : top + patch, left : left + patch] = True
+        edge[top + pad : top + patch - pad, left + pad : left + patch - pad] = False
+        framed[:, edge] = value
+    return framed
+
+
+def _tinted(image: Tensor, heat: Tensor) -> Tensor:
+    strength = (heat / heat.max().clamp(min=1e-9))[None] * 0.8
+    red = torch.tensor([0.8, 0.1, 0.1]).to(image)[: len(image), None, None]
+    grey = 0.4 + 0.6 * image.mean(0, keepdim=True).expand_as(image)
+    return grey * (1 - strength) + red * strength
+
+
+def _quarters(image: Tensor, changed: list[Tensor]) -> Tensor:
+    """Return the image and three changed ones as the quarters of one picture."""
+    small = [one[0, :, ::2, ::2] for one in (image, *changed)]
+    return torch.cat([torch.cat(small[:2], 2), torch.cat(small[2:], 2)], 1)
+
+
+def check_inside(function: Callable[[Tensor, Tensor], float | None]) -> Verdict:
+    """Check `inside(heat, mask)`: the share of a heatmap's positive values (H, W) that lies inside a mask (H, W)."""
+    heat = torch.tensor([[4.0, 1, -2], [0, 3, -1], [2, -2, 0]])
+    mask = torch.tensor([[True, False, True], [False, True, False], [False, True, False]])
+    answer = number(attempt(function, heat.clone(), mask.clone()))
+    if isinstance(answer, Verdict):
+        return answer
+    if abs(answer - 0.7) < 1e-5:
+        return Verdict("right", "Right: 7 of the 10 units of positive evidence lie inside.")
+    if abs(answer - float(heat[mask].sum() / heat.sum())) < 1e-5:
+        return Verdict("wrong", "You add up the negative values too; evidence against is no evidence for the place.")
+    if abs(answer - float(heat[mask].abs().sum() / heat.abs().sum())) < 1e-5:
+        return Verdict("wrong", "You drop the signs: evidence against counts as evidence for.")
+    if abs(answer - float((heat[mask] > 0).sum() / (heat > 0).sum())) < 1e-5:
+        return Verdict("wrong", "You count pixels; add up their values.")
+    if abs(answer - 7) < 1e-5:
+        return Verdict("wrong", "That is the evidence inside; divide it by all the positive evidence.")
+    return Verdict("wrong", f"For the map of the checker expected 0.7, and yours is {answer:.3g}.")
+
+
+def check_followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -> Verdict:
+    """Check `followed(before, after, marks)`: of the answers that changed, the share that changed to what the mark says."""
+    before, after = torch.tensor([0, 1, 2, 3, 4, 5]), torch.tensor([1, 1, 0, 5, 2, 5])
+    marks = torch.tensor([1, 1, 0, 4, 2, 5])
+    answer = number(attempt(function, before.clone(), after.clone(), marks.clone()))
+    if isinstance(answer, Verdict):
+        return answer
+    changed, agrees = before != after, after == marks
+    if abs(answer - 0.75) < 1e-5:
+        return Verdict("right", "Right: three of the four that changed went where the mark points.")
+    if abs(answer - float(agrees.float().mean())) < 1e-5:
+        return Verdict("wrong", "You count every image; leave out those whose answer did not change.")
+    if abs(answer - float(changed.float().mean())) < 1e-5:
+        return Verdict("wrong", "That is how many changed; ask where they went.")
+    if abs(answer - float((changed & agrees).float().mean())) < 1e-5:
+        return Verdict("wrong", "You divide by all images; divide by those that changed.")
+    return Verdict("wrong", f"For the answers of the checker expected 0.75, and yours is {answer:.3g}.")

@@ -1,0 +1,56 @@
+"""What all explorers share, and the one module that imports widgets: a box with a plain page beside it."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from torch import Tensor, nn
+
+from vislib.explain import check_inputs
+
+SIDE = 320  # pixels on the screen
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """A box of widgets with a plain page beside it, for readers without a kernel."""
+
+    def __init__(self, children: Sequence[widgets.Widget], name: str, page: str) -> None:
+        super().__init__(children=list(children))
+        self._name, self._page = name, page
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        return {**(data or {}), "text/plain": f"{self._name}: run this cell in JupyterLab", "text/html": self._page}
+
+
+class Page:
+    """A page that needs no kernel: it reacts to the mouse by itself."""
+
+    def __init__(self, name: str, page: str) -> None:
+        self._name, self._page = name, page
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {"text/plain": f"{self._name}: point at a dot to see its image", "text/html": self._page}
+
+
+def still(picture: bytes, words: str, *, alt: str, caption: str, width: int = SIDE) -> str:
+    """Return the page of an explorer: a PNG or JPEG file, the HTML beside it, and how to get more."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return (
+        f'<figure><img alt="{alt}" width="{width}" src="data:image/{kind};base64,{base64.b64encode(picture).decode()}">'
+        f"{words}<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def check_one(model: nn.Module, image: Tensor, target: int) -> Tensor:
+    """Return the target as an int64 tensor (1,); refuse what a model cannot be asked, and more than one image.
+
+    Raises:
+        TypeError, ValueError: as :func:`vislib.explain.check_inputs`, and for a batch that is not one image.
+    """
+    checked = check_inputs(model, image, target)
+    if len(image) != 1:
+        raise ValueError(f"image has shape {tuple(image.shape)}; expected one image (1, C, H, W).")
+    return checked

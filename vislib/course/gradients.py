@@ -1,0 +1,212 @@
+"""What belongs to notebook 05: maps by class, a step along the gradient, a guessing game, and checkers."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vislib.course.encoding import encoded_image
+from vislib.course.figures import clipped, figure, overlay
+from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+from vislib.gradients import pixel_gradient
+from vislib.models import Classifier
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vislib.course.frame import Explorer
+
+
+_WAYS = {"down the gradient": -1, "up the gradient": 1, "at random": 0}
+
+
+def by_word(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: float = 9.0) -> "Figure":
+    """Draw unsigned maps of the first image, a column per method and a row per word that is explained.
+
+    Args:
+        images: (B, C, H, W), pixels in [0, 1].
+        rows: word -> method -> heatmaps (B, H, W); each map is cut at its own 99th percentile.
+        width: of the figure, in inches.
+    """
+    columns = max(len(maps) for maps in rows.values())
+    cell = (width - 1.1) / columns
+    made, axes = figure(len(rows), columns, (width, len(rows) * cell + 0.3))
+    for r, (word, maps) in enumerate(rows.items()):
+        for axis, (method, heat) in zip(axes[r], maps.items(), strict=True):
+            scale = overlay(axis, images[0], clipped(heat[:1])[0], signed=False, limit=1.0)
+            axis.set_title("" if r else method)
+        axes[r, 0].text(-0.04, 0.5, word, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center")
+    made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
+    return made
+
+
+def explorer(model: Classifier, image: Tensor, target: int, *, size: float = 0.5) -> "Explorer":
+    """Move every value of an image (1, C, H, W) by the same small amount, up, down or at random, and watch the answer.
+
+    Args:
+        model, image, target: what is asked; the image is a batch of one.
+        size: how far each value moves at first, in units of 1/255.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import SIDE, Explorer, check_one
+
+    check_one(model, image, target)
+    sign = pixel_gradient(model, image, target).sign()
+    coin = torch.rand(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
+    signs = {1: sign, -1: -sign, 0: torch.where(coin < 0.5, -1.0, 1.0)}
+    way = widgets.Dropdown(options=list(_WAYS), description="way")
+    far = widgets.FloatSlider(size, min=0, max=4, step=0.1, description="size / 255", continuous_update=False)
+    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px"))
+    words = widgets.HTML()
+
+    def moved() -> Tensor:
+        return (image + float(far.value) / 255 * signs[_WAYS[str(way.value)]]).clamp(0, 1)
+
+    def draw(change: Any = None) -> None:
+        now = moved()
+        picture.value = encoded_image(now[0], "png")
+        with torch.no_grad():
+            rows = model.top(now, k=3)[0]
+        cells = "".join(f"<tr><td>{html.escape(name)}</td><td>{value:.2f}</td></tr>" for name, value in rows)
+        words.value = f"<table><caption>probability</caption>{cells}</table>"
+
+    for control in (way, far):
+        control.observe(draw, "value")
+    draw()
+    page = _still(moved()[0], words.value, "A photograph after a step too small to be seen")
+    return Explorer([widgets.HBox([picture, widgets.VBox([way, far, words])])], "Step explorer", page)
+
+
+def guess(images: Tensor, maps: Tensor, answers: Sequence[str], others: Sequence[str], *, seed: int = 0) -> "Explorer":
+    """Let the reader guess a model's answers, in the first half without a map and in the second with one; shows the score.
+
+    Args:
+        images: (B, C, H, W).
+        maps: heatmaps (B, H, W) in [0, 1], drawn in red.
+        answers: what the model says of each image.
+        others: what it does not say of each.
+        seed: of the order of the two buttons.
+
+    Raises:
+        ValueError: if there are not as many maps, answers and others as images.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import SIDE, Explorer
+
+    if not len(images) == len(maps) == len(answers) == len(others):
+        raise ValueError(
+            f"there are {len(images)} images, {len(maps)} maps, {len(answers)} answers and {len(others)} others; "
+            "expected as many of each."
+        )
+    half = len(images) // 2
+    first = torch.rand(len(images), generator=torch.Generator().manual_seed(seed)) < 0.5
+    right: list[bool] = []
+    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px"))
+    buttons = [widgets.Button(), widgets.Button()]
+    words = widgets.HTML()
+
+    def seen(k: int) -> Tensor:
+        return images[k] if k < half else _tinted(images[k], maps[k])
+
+    def draw() -> None:
+        k = len(right)
+        done = k == len(images)
+        for button, word in zip(
+            buttons, ("", "") if done else _order(answers[k], others[k], bool(first[k])), strict=True
+        ):
+            button.description, button.disabled = word, done
+        if not done:
+            picture.value = encoded_image(seen(k), "png")
+        with_map = right[half:]
+        words.value = (
+            f"<p>{'Done' if done else f'Image {k + 1} of {len(images)}'}. Without a map: {sum(right[:half])} of "
+            f"{len(right[:half])} right. With a map: {sum(with_map)} of {len(with_map)} right.</p>"
+        )
+
+    def pick(button: Any) -> None:
+        if len(right) < len(images):
+            right.append(button.description == answers[len(right)])
+            draw()
+
+    for button in buttons:
+        button.on_click(pick)
+    draw()
+    page = _still(seen(len(images) - 1), words.value, "A scene with a heatmap in red over it")
+    return Explorer([widgets.HBox([picture, widgets.VBox([*buttons, words])])], "Guess the answer", page)
+
+
+def _order(answer: str, other: str, first: bool) -> tuple[str, str]:
+    return (answer, other) if first else (other, answer)
+
+
+def _still(image: Tensor, words: str, alt: str) -> str:
+    from vislib.course.frame import still
+
+    return still(encoded_image(image, "jpeg"), words, alt=alt, caption="A still: run this cell in JupyterLab.")
+
+
+def _tinted(image: Tensor, heat: Tensor) -> Tensor:
+    """Return a pale grey image with the map in red."""
+    red = torch.tensor([0.8, 0.1, 0.1], device=image.device)[:, None, None]
+    pale = 0.4 + 0.6 * image.mean(0, keepdim=True)
+    weight = heat.clamp(0, 1).detach()
+    return pale * (1 - weight) + red * weight
+
+
+def check_integrate(function: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, int], Tensor | None]) -> Verdict:
+    """Check `integrate(slope, x, start, steps)`: (x - start) times the mean of slope at the midpoints of `steps` pieces."""
+    x, start, steps = torch.tensor([1.0, 2.0, -1.0]), torch.tensor([0.5, 0.0, 1.0]), 4
+
+    def slope(at: Tensor) -> Tensor:
+        return 3 * at.square() + 1
+
+    def mean(shift: float, origin: Tensor) -> Tensor:
+        return torch.stack([slope(origin + (k + shift) / steps * (x - origin)) for k in range(steps)]).mean(0)
+
+    expected = (x - start) * mean(0.5, start)
+    answer = attempt(function, slope, x.clone(), start.clone(), steps)
+    if bad := tensor_verdict(answer, (3,)):
+        return bad
+    answer = answer.float()
+    wrong = {
+        "You return the mean gradient; multiply it by x - start.": mean(0.5, start),
+        "You add the gradients up; divide by the number of steps.": steps * expected,
+        "You multiply by x; the distance is x - start.": x * mean(0.5, start),
+        "You take the beginning of each piece; take its middle, (k + 1/2) / steps.": (x - start) * mean(0.0, start),
+        "You take the end of each piece; take its middle, (k + 1/2) / steps.": (x - start) * mean(1.0, start),
+        "You start at 0; the way begins at `start`.": (x - start) * mean(0.5, torch.zeros(3)),
+    }
+    if torch.allclose(answer, expected, atol=1e-4):
+        return Verdict("right", "Right: the distance times the mean slope on the way.")
+    for message, value in wrong.items():
+        if torch.allclose(answer, value, atol=1e-4):
+            return Verdict("wrong", message)
+    return Verdict("wrong", f"The first value is {float(expected[0]):.3f}, and yours is {float(answer[0]):.3f}.")
+
+
+def check_most(function: Callable[[Tensor, float], Tensor | None]) -> Verdict:
+    """Check `most(slope, eps)`: how far each score can fall, to first order, if each value moves by at most eps, (B,)."""
+    slope = torch.tensor([[[[1.0, -2.0], [0.5, 0.0]]], [[[-3.0, 0.25], [1.0, -1.0]]]])
+    answer = attempt(function, slope.clone(), 0.1)
+    if isinstance(answer, float | int):
+        return Verdict("wrong", "Your function returns one number; expected one per image.")
+    if answer is None:
+        return NOT_YET
+    if bad := tensor_verdict(answer, (2,)):
+        return bad
+    flat = slope.flatten(1)
+    if torch.allclose(answer.float(), 0.1 * flat.abs().sum(1), atol=1e-5):
+        return Verdict("right", "Right: each value moves against its own slope, so the absolute values add up.")
+    if torch.allclose(answer.float(), 0.1 * flat.norm(dim=1), atol=1e-5):
+        return Verdict(
+            "wrong", "You use the Euclidean norm: that is the worst case for a bound on the *length* of the step."
+        )
+    if torch.allclose(answer.float(), 0.1 * flat.sum(1), atol=1e-5):
+        return Verdict("wrong", "You let slopes of different sign cancel; each value may choose its own direction.")
+    if torch.allclose(answer.float(), flat.abs().sum(1), atol=1e-5):
+        return Verdict("wrong", "You forgot eps.")
+    return Verdict("wrong", f"For the first image expected {0.1 * 3.5:.3f}, and yours is {float(answer[0]):.3f}.")

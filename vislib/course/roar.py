@@ -1,0 +1,299 @@
+"""What belongs to notebook 08: curves of retrained networks, differences and rankings, an explorer, and checkers."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vislib.course.encoding import encoded_image
+from vislib.course.figures import BLUE, GREY, ORANGE, figure, shown
+from vislib.course.maps import label, spread_labels
+from vislib.course.verdict import Verdict, attempt, tensor_verdict
+from vislib.intervals import Floats
+from vislib.roar import RoarResult
+from vislib.roar.removal import Removal, Removed, ranks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame, Series
+
+    from vislib.course.frame import Explorer
+
+
+_NAMES = "retrained; not retrained; the mask alone; retrained, {}; chance"  # in the order of the legend
+_ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
+
+
+def curves(
+    result: RoarResult,
+    names: Sequence[str] = (),
+    *,
+    masks: RoarResult | None = None,
+    against: str = "random",
+    chance: float | None = None,
+    columns: int = 4,
+    width: float = 9.0,
+) -> "Figure":
+    """Draw a panel per explainer: its accuracy over the share of removed pixels, beside all that it must be compared with.
+
+    Args:
+        result: of a sweep; with five seeds or more a band shows the interval, with fewer a dot each seed.
+        names: which explainers; all but `against` unless given.
+        masks: what was learned from the shape of the holes alone.
+        against: the control that is drawn in every panel.
+        chance: the accuracy of guessing.
+        columns: panels in a row.
+        width: of the figure, in inches.
+    """
+    names = list(names) or [name for name in result.explainers if name != against]
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns)
+    made, axes = figure(rows, columns, (width, 0.5 + 1.95 * rows), sharex=True, sharey=True)
+    x = [100 * fraction for fraction in result.fractions]
+    bands = result.intervals().groupby("explainer") if len(result.values(names[0])) >= _ENOUGH else None
+    for axis in axes.flat[len(names) :]:
+        axis.axis("off")
+    for axis, name in zip(axes.flat, names, strict=False):
+        if chance is not None:
+            axis.axhline(chance, color="#c8c8c8", linewidth=1, label="chance")
+        if against in result.explainers and name != against:
+            axis.plot(
+                x, result.values(against).mean(0), color=GREY, marker="s", markersize=3.5, label=f"retrained, {against}"
+            )
+        if masks is not None and name in masks.explainers:
+            style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
+            axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
+        _before(axis, result, name, x)
+        _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
+        axis.set_title(shown(name))
+        axis.grid(alpha=0.25)
+        axis.set(ylim=(0, 1.03), xticks=[10, 50, 90], yticks=[0, 0.5, 1])
+    made.supxlabel(
+        "pixels ranked lowest removed, in %" if result.setting.get("keep") else "pixels removed, in %",
+        fontsize=11,
+    )
+    made.supylabel("accuracy", fontsize=11)
+    lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
+    named = [name for name in _NAMES.format(against).split("; ") if name in lines]
+    handles = [lines[name] for name in named]
+    made.legend(handles, named, loc="outside upper center", ncols=len(named), fontsize=10, frameon=False)
+    return made
+
+
+def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFrame | None") -> None:
+    axis.plot(x, values.mean(0), color=BLUE, marker="o", markersize=4.5, label="retrained")
+    if band is None:
+        axis.plot(np.tile(x, len(values)), values.ravel(), ".", color=BLUE, alpha=0.5, markersize=5)
+    else:
+        axis.fill_between(x, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
+
+
+def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float]) -> None:
+    if result.before is None or name not in set(result.before["explainer"]):
+        return
+    rows = result.before[result.before["explainer"] == name].sort_values("fraction")
+    axis.plot(x, rows["accuracy"], color=BLUE, linestyle=":", linewidth=1.8, label="not retrained")
+
+
+def differences(
+    panels: Mapping[str, "DataFrame"], *, xlabel: str, better: str = "lower", width: float = 9.0
+) -> "Figure":
+    """Draw differences with their intervals: a dot and a bar per explainer; grey where the interval holds 0.
+
+    Args:
+        panels: title -> explainer, mean, low, high, verdict, as from `RoarResult.area_differences`.
+        xlabel: what is subtracted from what.
+        better: the verdict, "lower" or "higher", that speaks for a method.
+        width: of the figure, in inches.
+    """
+    rows = max(len(table) for table in panels.values())
+    made, axes = figure(1, len(panels), (width, 0.9 + 0.27 * rows))
+    for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
+        axis.axvline(0, color="black", linewidth=1)
+        for place, row in enumerate(table.itertuples()):
+            told = row.verdict != "cannot be told"
+            colour = (BLUE if row.verdict == better else ORANGE) if told else GREY
+            axis.plot([row.low, row.high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
+            axis.plot([row.mean], [place], "o" if told else "s", color=colour, markersize=6)
+        names = [shown(name) for name in table["explainer"]]
+        axis.set(title=title, yticks=range(len(table)), yticklabels=names, ylim=(len(table) - 0.5, -0.5))
+        axis.grid(axis="x", alpha=0.25)
+        axis.tick_params(left=False)
+    made.supxlabel(xlabel, fontsize=11)
+    return made
+
+
+def agreement(
+    one: "Series", other: "Series", *, xlabel: str, ylabel: str, size: tuple[float, float] = (6.4, 4.2)
+) -> "Figure":
+    """Draw a dot per explainer: what one benchmark says of it against what another says, each a series by name."""
+    made, axes = figure(1, 1, size)
+    axis = axes[0, 0]
+    names = [name for name in one.index if name in other.index]
+    axis.plot(one[names], other[names], "o", color=BLUE, markersize=6)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25)
+    axis.margins(0.12)
+    labels = [label(axis, torch.tensor([one[name], other[name]]), shown(name), "black", bold=False) for name in names]
+    spread_labels(made, axis, labels)
+    return made
+
+
+def explorer(
+    images: Tensor,
+    maps: Mapping[str, Tensor],
+    result: RoarResult,
+    *,
+    colour: Tensor,
+    masks: RoarResult | None = None,
+) -> "Explorer":
+    """Choose who ranks the pixels and how many go; see images without them, and the accuracies of the sweep.
+
+    Args:
+        images: a few images (B, C, H, W), pixels in [0, 1].
+        maps: explainer -> heatmaps (B, H, W), of explainers that the result has.
+        result: the sweep.
+        colour: what a removed pixel becomes, (C, 1, 1).
+        masks: what was learned from the shape of the holes alone.
+
+    Raises:
+        ValueError: if the result has not one of the explainers.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import Explorer, still
+
+    for name in maps:
+        result.values(name)
+    orders = {name: ranks(heat, 0) for name, heat in maps.items()}
+    shares = {f"{fraction:.0%}": fraction for fraction in result.fractions}
+    who = widgets.Dropdown(options=list(maps), description="ranked by", layout=widgets.Layout(width="320px"))
+    share = widgets.SelectionSlider(
+        options=list(shares), value=list(shares)[len(shares) // 2], description="removed", continuous_update=False
+    )
+    picture, words = widgets.Image(format="png"), widgets.HTML()
+
+    def seen() -> Tensor:
+        how = Removal(shares[share.value], keep=bool(result.setting.get("keep")))
+        return _sheet(Removed(images, orders[who.value], how, colour)[: len(images)])
+
+    def table() -> str:
+        fraction = result.fractions.index(shares[share.value])
+        rows = {f"retrained, {who.value}": result.values(who.value)[:, fraction].mean()}
+        if "random" in result.explainers:
+            rows["retrained, random"] = result.values("random")[:, fraction].mean()
+        if masks is not None and who.value in masks.explainers:
+            rows["from the mask alone"] = masks.values(who.value)[:, fraction].mean()
+        cells = "".join(
+            f'<tr><td style="padding-right:8px">{html.escape(name)}</td><td style="width:150px"><div style="background:#0072b2;'
+            f'height:12px;width:{150 * value:.0f}px"></div></td><td>{value:.3f}</td></tr>'
+            for name, value in rows.items()
+        )
+        return f'<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">accuracy</caption>{cells}</table>'
+
+    def draw(change: Any = None) -> None:
+        picture.value, words.value = encoded_image(seen(), "png"), table()
+
+    for control in (who, share):
+        control.observe(draw, "value")
+    draw()
+    page = still(
+        encoded_image(seen(), "jpeg"),
+        words.value,
+        alt=f"Images without {share.value} of their pixels, ranked by {html.escape(who.value)}",
+        caption="A still of the explorer: run this cell in JupyterLab to choose.",
+    )
+    controls = widgets.VBox([who, share, words])
+    return Explorer(
+        [widgets.HBox([picture, controls], layout=widgets.Layout(flex_flow="row wrap"))], "ROAR explorer", page
+    )
+
+
+def _sheet(images: Tensor) -> Tensor:
+    """Return images (B, C, H, W) side by side in two rows, enlarged without smoothing, (C, H', W')."""
+    columns = -(-len(images) // 2)
+    room = torch.ones(2 * columns - len(images), *images.shape[1:]).to(images)
+    grid = torch.cat([images, room]).unflatten(0, (2, columns))
+    grid = torch.nn.functional.pad(grid, (1, 1, 1, 1), value=1.0)
+    sheet = grid.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+    scale = max(480 // sheet.shape[-1], 1)
+    return sheet.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+
+
+def check_keep_top(function: Callable[[Tensor, Tensor, float, Tensor], Tensor | None]) -> Verdict:
+    """Check `keep_top(images, heat, fraction, colour)`: what is ranked highest in each image stays, the rest is a colour."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 4, 5, generator=generator)
+    heat = torch.stack([torch.randperm(20, generator=generator).float().reshape(4, 5) for _ in images])
+    heat[0] *= 10  # one threshold for the whole batch would keep pixels of one image alone
+    colour, fraction = torch.tensor([0.1, 0.5, 0.9])[:, None, None], 0.3
+
+    def only(stays: Tensor, fill: Tensor | float = colour) -> Tensor:
+        return torch.where(stays[:, None], images, fill)
+
+    def top(values: Tensor, share: float) -> Tensor:
+        return values >= values.flatten(1).sort(descending=True).values[:, round(share * 20) - 1][:, None, None]
+
+    best = top(heat, fraction)
+    expected = only(best)
+    answer = attempt(function, images.clone(), heat.clone(), fraction, colour.clone())
+    if bad := tensor_verdict(answer, (2, 3, 4, 5)):
+        return bad
+    whole = heat >= heat.flatten().sort(descending=True).values[round(fraction * 40) - 1]
+    wrong = {
+        "You keep the pixels that are ranked lowest.": only(top(-heat, fraction)),
+        "You remove the pixels that are ranked highest: that is ROAR. Keep them, and remove the others.": only(~best),
+        "The fraction is what stays; in yours it is what goes.": only(top(heat, 1 - fraction)),
+        "You use one threshold for the whole batch; each image has its own ranking.": only(whole),
+        "You fill with black; fill with `colour`.": only(best, 0.0),
+        "You fill with one number; `colour` has one for each channel.": only(best, colour.mean()),
+        "You return the images as they were.": images,
+    }
+    if torch.allclose(answer.float(), expected, atol=1e-6):
+        return Verdict("right", "Right: each image keeps its own highest pixels, in all channels at once.")
+    for message, value in wrong.items():
+        if torch.allclose(answer.float(), value, atol=1e-6):
+            return Verdict("wrong", message)
+    stay = [(answer[i] == images[i]).all(0).sum().item() for i in range(2)]
+    return Verdict("wrong", f"You keep {stay[0]} and {stay[1]} pixels of two images; expected 6 of 20 in each.")
+
+
+def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
+    """Check `paired(mine, random)`: the mean of the differences of two methods over seeds, and its standard error."""
+    mine, random = torch.tensor([0.70, 0.78, 0.74, 0.66]), torch.tensor([0.73, 0.80, 0.78, 0.69])
+    difference = mine - random
+    n = len(mine)
+    answer = attempt(function, mine.clone(), random.clone())
+    if isinstance(answer, tuple | list) and len(answer) == 2:
+        answer = torch.tensor([float(part) for part in answer])
+    if bad := tensor_verdict(answer, (2,)):
+        return bad
+    mean, error = difference.mean(), difference.std() / n**0.5
+    wrong = {
+        "You take random minus mine; take mine minus random.": (-mean, error),
+        "Your error is that of two independent samples; take the differences first, seed by seed.": (
+            mean,
+            ((mine.var() + random.var()) / n).sqrt(),
+        ),
+        "You give the standard deviation of one difference; divide by the root of the number of seeds.": (
+            mean,
+            difference.std(),
+        ),
+        "You divide by n inside the standard deviation; with few seeds divide by n - 1 (torch.std does).": (
+            mean,
+            difference.std(correction=0) / n**0.5,
+        ),
+    }
+    if torch.allclose(answer.float(), torch.stack([mean, error]), atol=1e-5):
+        return Verdict("right", "Right: what both methods share with a seed cancels, and the error shrinks.")
+    for message, values in wrong.items():
+        if torch.allclose(answer.float(), torch.stack(values), atol=1e-5):
+            return Verdict("wrong", message)
+    return Verdict(
+        "wrong",
+        f"Expected {float(mean):.4f} and {float(error):.4f}; yours are {float(answer[0]):.4f} and {float(answer[1]):.4f}.",
+    )

@@ -1,0 +1,290 @@
+"""What belongs to notebook 07: maps of networks going to pieces, how much of them is left, an explorer, and checkers."""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vislib.course import results
+from vislib.course.encoding import encoded_image
+from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
+from vislib.course.verdict import NOT_YET, Verdict, attempt, number
+from vislib.sanity import interval, spearman
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vislib.course.frame import Explorer
+
+
+def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, width: float = 9.0) -> "Figure":
+    """Draw one photograph, and beside it rows of unsigned maps, each cut at its own 99th percentile.
+
+    Args:
+        image: (C, H, W), pixels in [0, 1].
+        rows: name -> maps (N, H, W), from left to right.
+        titles: one for each map of a row.
+        width: of the figure, in inches.
+    """
+    columns = len(titles) + 1
+    cell = (width - 0.9) / columns  # beside the colour bar
+    lines = max(title.count("\n") + 1 for title in titles)
+    made, axes = figure(len(rows), columns, (width, len(rows) * cell + 0.2 * lines + 0.1))
+    for r, (name, maps) in enumerate(rows.items()):
+        axes[r, 0].axis("off")
+        draw_image(axes[r, 0], image)
+        axes[r, 0].text(
+            -0.06, 0.5, name, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
+        )
+        for c, heat in enumerate(clipped(maps), start=1):
+            scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
+            if r == 0:
+                axes[r, c].set_title(titles[c - 1], fontsize=10)
+    made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
+    return made
+
+
+def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, ylabel: str = "similarity") -> "Figure":
+    """Draw a panel per method: how alike its maps stay to those of the trained network, and its floor as a dashed line.
+
+    Bands are 95 % intervals over seeds and photographs; the trained network itself is a hollow dot at 0.
+
+    Args:
+        kept: name -> values (seeds, layers, B) and floor (pairs, B), as in :class:`vislib.sanity.Cascade`.
+        columns: panels in a row.
+        ylabel: what is measured.
+    """
+    rows = -(-len(kept) // columns)
+    made, axes = figure(rows, columns, (9.0, 2.25 * rows + 0.4), sharex=True, sharey=True)
+    for axis, (name, (values, floor)) in zip(axes.flat, kept.items(), strict=False):
+        depths = range(1, values.shape[1] + 1)
+        _band(axis, [0, len(depths)], floor[:, None].expand(-1, 2, -1), GREY, "--")
+        _band(axis, depths, values, BLUE, "-")
+        axis.plot([0], [1], "o", markerfacecolor="white", color=BLUE, markersize=5, clip_on=False)
+        axis.set_title(name)
+        axis.set(xticks=[1, 10, 19] if len(depths) == 19 else [1, len(depths)], yticks=[0, 0.5, 1])
+        axis.grid(alpha=0.25)
+    for axis in list(axes.flat)[len(kept) :]:
+        axis.axis("off")
+    made.supxlabel("random blocks, counted from the output", fontsize=11)
+    made.supylabel(ylabel, fontsize=11)
+    return made
+
+
+def _band(axis: "Axes", x: Sequence[int], values: Tensor, colour: str, style: str) -> None:
+    low, high = interval(values)
+    axis.fill_between(x, low.tolist(), high.tolist(), color=colour, alpha=0.25, linewidth=0)
+    axis.plot(x, values.mean((0, 2)).tolist(), style, color=colour, linewidth=1.8)
+
+
+def dots(
+    panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor]]],
+    *,
+    value: str,
+    reference: str,
+    xlabel: str = "similarity",
+    xlim: tuple[float, float] = (-0.35, 1.12),
+) -> "Figure":
+    """Draw a panel per way of measuring and a line per method: a dot for the mean with all its values as ticks, and a diamond.
+
+    Args:
+        panels: title -> name -> (values (N,), reference values (M,)).
+        value: what the dots are, for the legend.
+        reference: what the diamonds are.
+        xlabel: what is measured.
+        xlim: the ends of the scale.
+    """
+    names = list(next(iter(panels.values())))
+    made, axes = figure(1, len(panels), (9.0, 0.33 * len(names) + 1.25), sharey=True)
+    for axis, (title, of) in zip(axes[0], panels.items(), strict=True):
+        for place, (values, others) in enumerate(of.values()):
+            axis.plot(values.tolist(), [place] * len(values), "|", color=BLUE, markersize=9, alpha=0.5)
+            axis.plot(
+                [float(others.mean())],
+                [place],
+                "D",
+                color=ORANGE,
+                markerfacecolor="white",
+                markersize=9,
+                label=reference,
+            )
+            axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=6, label=value)
+        axis.axvline(0, color=GREY, linewidth=0.8)
+        axis.set_title(title, fontsize=10)
+        axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlim=xlim)
+        axis.grid(axis="x", alpha=0.25)
+    made.supxlabel(xlabel, fontsize=11)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    found = dict(zip(labels, handles, strict=True))
+    made.legend(found.values(), found.keys(), ncols=2, loc="outside upper center", frameon=False)
+    return made
+
+
+def columns_of(maps: Sequence[Tensor], index: int) -> Tensor:
+    """Return the maps of one image, (N, H, W), from several batches of maps (B, H, W)."""
+    return torch.stack([heat[index] for heat in maps])
+
+
+@cache
+def _table(name: str) -> Any:
+    return results.stored(name)
+
+
+def kept(method: str, measure: str = "spearman") -> tuple[Tensor, Tensor]:
+    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and its floor (pairs, photographs)."""
+    tables = _table("sanity"), _table("sanity_floor")
+    values, floor = (torch.tensor(table[table.method == method][measure].tolist()) for table in tables)
+    return values.unflatten(0, (tables[0].seed.nunique(), -1)), floor
+
+
+def twins(method: str, measure: str) -> tuple[Tensor, Tensor]:
+    """Return from the table how alike a method's maps are: true against shuffled labels, and the ceiling; a value per pair."""
+    table = _table("sanity_labels").set_index(["method", "against"])
+    values, ceiling = (torch.tensor(table.loc[(method, kind), measure].tolist()) for kind in ("permuted", "true"))
+    return values, ceiling
+
+
+def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], blocks: Sequence[str]) -> "Explorer":
+    """Move a slider over the depth of the destruction; see the map beside that of the trained network, and their likeness.
+
+    Args:
+        images: (B, C, H, W), pixels in [0, 1].
+        maps: method -> unsigned heatmaps (blocks + 1, B, H, W), the first ones of the trained network.
+        names: of the images.
+        blocks: what is destroyed at each step.
+
+    Raises:
+        ValueError: if there are not as many names as images, or not one batch of maps more than blocks.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import SIDE, Explorer, still
+
+    expected = (len(blocks) + 1, len(images), *images.shape[2:])
+    for method, heat in maps.items():
+        if heat.shape != expected or len(names) != len(images):
+            raise ValueError(
+                f"the maps of {method} have shape {tuple(heat.shape)}, with {len(names)} names; expected {expected} "
+                "and a name for each image."
+            )
+    method = widgets.Dropdown(options=list(maps), description="method")
+    name = widgets.Dropdown(options=list(names), description="image")
+    depth = widgets.IntSlider(
+        len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
+    )
+    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(2)]
+    words = widgets.HTML()
+
+    def pair() -> Tensor:
+        k = list(names).index(str(name.value))
+        both = maps[str(method.value)][[0, int(depth.value)], k]
+        return torch.stack([_shaded(images[k], heat) for heat in clipped(both)])
+
+    def sentence() -> str:
+        k, now = list(names).index(str(name.value)), int(depth.value)
+        heat = maps[str(method.value)][:, k]
+        like = float(spearman(heat[:1], heat[now : now + 1]))
+        what = f"down to <code>{html.escape(blocks[now - 1])}</code>" if now else "nothing"
+        return f"<p>Random: {what}. Left the trained network, right this one. Spearman: <strong>{like:.2f}</strong></p>"
+
+    def draw(change: Any = None) -> None:
+        for widget, picture in zip(pictures, pair(), strict=True):
+            widget.value = encoded_image(picture, "png")
+        words.value = sentence()
+
+    for control in (method, name, depth):
+        control.observe(draw, "value")
+    draw()
+    page = still(
+        encoded_image(torch.cat(list(pair()), dim=2), "jpeg"),
+        words.value,
+        alt="Two heatmaps, of the trained and of a half destroyed network",
+        caption="A still of the explorer: run this cell in JupyterLab to move the slider.",
+        width=SIDE * 3 // 2,
+    )
+    row = widgets.HBox(pictures, layout=widgets.Layout(flex_flow="row wrap"))
+    return Explorer([widgets.HBox([method, name]), depth, row, words], "Cascade explorer", page)
+
+
+def _shaded(image: Tensor, heat: Tensor) -> Tensor:
+    """Return a map in [0, 1] over a pale grey copy of its image, in the course's colours for unsigned maps."""
+    from matplotlib import colormaps
+
+    colours = torch.from_numpy(colormaps["viridis"](heat.detach().cpu().float().numpy())[..., :3]).permute(2, 0, 1)
+    pale = 0.62 + 0.38 * image.detach().cpu().float().mean(0)
+    return (0.25 * pale + 0.75 * colours).float()
+
+
+def _network() -> nn.Sequential:
+    """Return a network with two layers of one shape, as if it were trained: all its weights are 3."""
+    network = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 2))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(3.0)
+    return network.eval()
+
+
+def check_destroyed(function: Callable[[nn.Module, int], nn.Module | None]) -> Verdict:
+    """Check `destroyed(network, seed)`: a copy whose layers all have new random weights, each by its own initialiser."""
+    with torch.random.fork_rng(devices=[]):
+        network = _network()
+        answer = attempt(function, network, 0)
+        again, other = (attempt(function, _network(), seed) for seed in (0, 1))
+    if answer is None or isinstance(answer, Verdict):
+        return NOT_YET if answer is None else answer
+    for returned in (answer, again, other):
+        if isinstance(returned, Verdict):
+            return returned
+        if not isinstance(returned, nn.Module):
+            return Verdict("wrong", f"Your function returns a {type(returned).__name__}; expected a network.")
+        if returned.state_dict().keys() != network.state_dict().keys():
+            return Verdict("wrong", "Your network has other layers than the one that it should be a copy of.")
+    if any((p != 3).any() for p in network.parameters()):
+        return Verdict("wrong", "The network itself has changed: work on copy.deepcopy(network).")
+    first, second, last = (answer.get_parameter(f"{i}.weight").detach() for i in (0, 2, 4))
+    if any((weight == 3).all() for weight in (first, second, last)):
+        return Verdict("wrong", "A layer still has its old weights; call reset_parameters on each that has it.")
+    if torch.equal(first, second):
+        return Verdict(
+            "wrong", "Two layers of one shape have got the same weights: set the seed once, before the first layer."
+        )
+    bound = 40**-0.5  # PyTorch draws a linear layer's weights evenly between -bound and bound
+    if max(float(weight.abs().max()) for weight in (first, second)) > 1.001 * bound or float(first.min()) >= 0:
+        return Verdict("wrong", "These are not the weights that the layers begin with; leave them to reset_parameters.")
+    if not torch.equal(first, again.get_parameter("0.weight")):
+        return Verdict("wrong", "The same seed gives other weights: call torch.manual_seed(seed).")
+    if torch.equal(first, other.get_parameter("0.weight")):
+        return Verdict("wrong", "Another seed gives the same weights: call torch.manual_seed(seed).")
+    return Verdict("right", "Right: a copy, one stream of random numbers, and each layer's own initialiser.")
+
+
+def check_ground(function: Callable[[Tensor, Callable[[Tensor, Tensor], Tensor]], float | None]) -> Verdict:
+    """Check `ground(maps, alike)`: the mean similarity of all pairs of different maps (N, H, W)."""
+    maps = torch.tensor([0.0, 1.0, 3.0, 7.0])[:, None, None].expand(-1, 2, 2).clone()
+
+    def alike(a: Tensor, b: Tensor) -> Tensor:
+        return 1 - (a - b).abs().mean() / 10
+
+    def mean(pairs: list[tuple[int, int]]) -> float:
+        return sum(float(alike(maps[i], maps[j])) for i, j in pairs) / len(pairs)
+
+    answer = number(attempt(function, maps.clone(), alike))
+    if isinstance(answer, Verdict):
+        return answer
+    everything = [(i, j) for i in range(4) for j in range(4)]
+    if abs(answer - mean(list(combinations(range(4), 2)))) < 1e-5:
+        return Verdict("right", "Right: 4 networks make 6 pairs, and no network is compared with itself.")
+    if abs(answer - mean(everything)) < 1e-5:
+        return Verdict("wrong", "You compare each map with itself too, which gives 1 and lifts the floor.")
+    if abs(answer - mean([(0, j) for j in range(1, 4)])) < 1e-5:
+        return Verdict("wrong", "You compare with the first map only; take all pairs.")
+    if abs(answer - mean([(i, i + 1) for i in range(3)])) < 1e-5:
+        return Verdict("wrong", "You compare neighbours only; take all pairs.")
+    if abs(answer - 6 * mean(list(combinations(range(4), 2)))) < 1e-4:
+        return Verdict("wrong", "That is the sum; divide it by the number of pairs.")
+    return Verdict("wrong", f"For the maps of the checker expected 0.633, and yours is {answer:.3f}.")
