@@ -1,0 +1,166 @@
+"""Cascades of random weights: what they ask for, what they count, and their intervals computed by hand."""
+
+from typing import Any
+
+import pytest
+import torch
+import tqdm.auto
+from torch import Tensor, nn
+
+from vislib.nets import SmallCNN
+from vislib.sanity import cascade, interval, label_twins
+
+
+def brightness(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+    return images.mean(1)
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """A measure of a reader's own, of which one value per pair is asked."""
+    return -(a - b).abs().amax((1, 2))
+
+
+class Bar:
+    """Stands in for a progress bar, and remembers how far it came."""
+
+    made: list["Bar"]
+
+    def __init__(self, *, total: int, disable: bool, **options: Any) -> None:
+        self.total, self.count, self.disable = total, 0, disable
+        self.made.append(self)
+
+    def update(self, by: int = 1) -> None:
+        self.count += by
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
+    made: list[Bar] = []
+    monkeypatch.setattr(Bar, "made", made, raising=False)
+    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
+    monkeypatch.delenv("CI", raising=False)
+    return made
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    return SmallCNN(classes=5, size=16, widths=(4,), hidden=6).eval()
+
+
+# ---- the cascade ----
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_bar_counts_every_block_of_every_seed(shown: bool, net: nn.Module, images: Tensor, bars: list[Bar]) -> None:
+    cascade(net, images, 0, brightness, seeds=2, progress=shown)
+    assert [(bar.total, bar.count, bar.disable) for bar in bars] == [(6, 6, not shown)]  # head, hidden, conv1; twice
+
+
+def test_no_bar_is_shown_unless_asked_for(net: nn.Module, images: Tensor, bars: list[Bar]) -> None:
+    cascade(net, images, 0, brightness, seeds=2)
+    assert [bar.disable for bar in bars] == [True]
+
+
+def test_values_are_by_seed_block_and_image_and_the_floor_by_pair(net: nn.Module, images: Tensor) -> None:
+    asked: list[float] = []
+
+    def counted(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+        """The n-th map that is asked for is n everywhere; the first image is one ahead."""
+        asked.append(len(asked))
+        return asked[-1] + torch.tensor([1.0, 0.0, 0.0])[:, None, None] * (len(asked) > 1) + torch.zeros(3, 4, 4)
+
+    result = cascade(net, images, 0, counted, seeds=3, similarity=distance)
+    assert result.layers == ["head", "hidden", "conv1"]
+    away = torch.arange(1.0, 10).reshape(3, 3)  # of the trained network's map 0: three blocks, three seeds
+    assert torch.equal(result.values, -torch.stack([away + 1, away, away], 2))
+    assert result.floor.tolist() == [[-3] * 3, [-6] * 3, [-3] * 3]  # the wholly random networks gave 3, 6 and 9
+
+
+def test_alone_each_block_is_random_and_the_floor_is_of_networks_that_are_wholly_random(images: Tensor) -> None:
+    net = SmallCNN(classes=5, size=16, widths=(4,), hidden=6).eval()
+    trained = {name: parameter.detach() for name, parameter in net.named_parameters()}
+    counts: list[int] = []
+
+    def changed(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+        counts.append(sum(not torch.equal(p, trained[n]) for n, p in model.named_parameters() if n.endswith("weight")))
+        return images.mean(1)
+
+    cascade(net, images, 0, changed, seeds=2, order="independent")
+    assert counts == [0, *[1, 1, 1, 3] * 2]  # the trained one; then the head, hidden, conv1, and all at once
+
+
+@pytest.mark.parametrize(
+    ("target", "message"), [(-1, "target contains -1"), (torch.tensor([0, 1]), r"target has shape \(2,\) for 3 images")]
+)
+def test_a_target_that_no_explainer_looks_at_must_fit(
+    target: int | Tensor, message: str, net: nn.Module, images: Tensor
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        cascade(net, images, target, brightness)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "kind", "message"),
+    [
+        (1, ValueError, "seeds is 1; expected at least 2"),
+        (2.0, TypeError, "seeds is 2.0; expected an int of at least 2"),
+        (True, TypeError, "seeds is True; expected an int of at least 2"),
+    ],
+)
+def test_two_random_networks_are_compared_at_least(
+    seeds: Any, kind: type[Exception], message: str, net: nn.Module, images: Tensor
+) -> None:
+    with pytest.raises(kind, match=message):
+        cascade(net, images, 0, brightness, seeds=seeds)
+    with pytest.raises(kind, match=message):
+        label_twins(lambda seed: net, None, seeds=seeds)  # type: ignore[arg-type]  # refused before anything is looked at
+
+
+# ---- the interval ----
+
+
+@pytest.mark.parametrize(
+    ("level", "low", "high"),
+    [
+        (0.95, 0.0, 1.0),
+        (0.6, 0.0, 1.0),  # from the share 0.2 to 0.8
+        (0.4, 0.5, 0.5),  # from the share 0.3 to 0.7
+    ],
+)
+def test_of_two_networks_a_draw_has_the_first_twice_the_second_twice_or_both(
+    level: float, low: float, high: float
+) -> None:
+    """Their means are 0, 1 and 0.5, with probabilities of a quarter, a quarter and a half."""
+    ends = interval(torch.tensor([0.0, 1.0])[:, None, None], level=level)
+    assert [end.tolist() for end in ends] == [[low], [high]]
+
+
+def test_images_are_drawn_as_well_as_networks() -> None:
+    """Four values, 0 and 1 by the network, 0 and 2 by the image: a 16th of the draws has the least, a 16th the greatest."""
+    values = torch.tensor([[0.0, 2.0], [1.0, 3.0]])[:, None]
+    assert [end.tolist() for end in interval(values, level=0.9)] == [[0.0], [3.0]]
+    assert [end.tolist() for end in interval(values, level=0.8)] == [[0.5], [2.5]]
+
+
+def test_each_block_has_its_own_limits() -> None:
+    values = torch.tensor([[0.0, 10.0, 5.0], [1.0, 14.0, 5.0]])[..., None]
+    assert [end.tolist() for end in interval(values)] == [[0.0, 10.0, 5.0], [1.0, 14.0, 5.0]]
+
+
+def test_pairs_of_the_floor_are_drawn_apart_from_the_networks() -> None:
+    """Networks 0 and 1, pairs 0 and 4: the difference goes from 0 - 4 to 1 - 0, each in a 16th of the draws."""
+    values, floor = torch.tensor([0.0, 1.0])[:, None, None], torch.tensor([0.0, 4.0])[:, None]
+    assert [end.tolist() for end in interval(values, floor, level=0.9)] == [[-4.0], [1.0]]
+
+
+def test_the_level_is_95_percent_and_the_draws_have_a_seed() -> None:
+    values = torch.rand(6, 1, 6, generator=torch.Generator().manual_seed(0))
+    assert interval(values) == interval(values, level=0.95)
+    assert interval(values, seed=1) == interval(values, seed=1)
+    assert interval(values, seed=1) != interval(values, seed=2)

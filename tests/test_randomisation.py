@@ -1,0 +1,250 @@
+"""Into which blocks a network falls, how each is made random, and when a random network is no network any more."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.state import unchanged
+from vislib.sanity import randomised
+
+
+@pytest.fixture(autouse=True)
+def _same_networks() -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+class Part(nn.Module):
+    """Two linear layers without biases, of n parameters each."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(2, n // 2, bias=False), nn.Linear(n // 2, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.two(self.one(x))
+        return answer
+
+
+class Parts(nn.Module):
+    """Runs its parts one after another, on the first two pixels of an image."""
+
+    def __init__(self, **parts: nn.Module) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, 0, 0, :2]
+        for part in self.children():
+            for layer in part.children() if isinstance(part, nn.ModuleList | nn.ModuleDict) else [part]:
+                x = layer(x)
+        return x
+
+
+def names(model: nn.Module, images: Tensor, **options: Any) -> list[str]:
+    return [name for name, _ in randomised(model.eval(), images, **options)]
+
+
+# ---- blocks ----
+
+
+def test_a_part_with_half_of_all_parameters_is_a_block_and_one_with_more_is_opened(images: Tensor) -> None:
+    assert names(Parts(a=Part(8), b=Part(8)), images) == ["b", "a"]
+    assert names(Parts(a=Part(8), b=Part(10)), images) == ["b.two", "b.one", "a"]
+
+
+@pytest.mark.parametrize(
+    "contain",
+    [
+        lambda one, two: nn.Sequential(one, two),
+        lambda one, two: nn.ModuleList([one, two]),
+        lambda one, two: nn.ModuleDict({"0": one, "1": two}),
+    ],
+)
+def test_a_container_is_opened_however_small_it_is(contain: Any, images: Tensor) -> None:
+    model = Parts(small=contain(nn.Linear(2, 2), nn.Linear(2, 2)), large=Part(40))
+    assert names(model, images) == ["large.two", "large.one", "small.1", "small.0"]
+
+
+def test_a_norm_goes_with_the_layer_before_it_and_alone_only_when_it_is_named(images: Tensor) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(784, 5), nn.LayerNorm(5)
+    )
+    with torch.no_grad():
+        for norm in (model[1], model[5]):
+            norm.weight.fill_(3)
+    steps = dict(randomised(model.eval(), images))
+    assert list(steps) == ["4", "0"]
+    assert steps["4"].get_submodule("5").weight.eq(1).all()  # reset with the head
+    assert steps["4"].get_submodule("1").weight.eq(3).all()
+    assert steps["0"].get_submodule("1").weight.eq(1).all()
+    assert names(model, images, blocks=["1", "0"]) == ["1", "0"]
+
+
+def test_a_norm_that_runs_first_is_a_block(images: Tensor) -> None:
+    assert names(nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(768, 5)), images) == ["2", "0"]
+
+
+def test_a_name_is_found_in_its_place_and_layers_below_it_stay_as_they_are(images: Tensor) -> None:
+    model = Parts(a=Part(8), b=Part(8))
+    [(name, network)] = randomised(model.eval(), images, blocks=["b"])
+    assert name == "b"
+    changed = {
+        n: not torch.equal(p, q) for (n, p), q in zip(network.named_parameters(), model.parameters(), strict=True)
+    }
+    assert changed == {"a.one.weight": False, "a.two.weight": False, "b.one.weight": True, "b.two.weight": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"blocks": "a.one"}, TypeError, r"blocks is 'a\.one'; expected several names, such as \['a\.one'\]"),
+        ({"blocks": ["a.on"]}, ValueError, r"there is no layer 'a\.on'; did you mean 'a\.one'"),
+        ({"blocks": ["relu"]}, ValueError, "the layer 'relu' has no parameters that the model uses"),
+        ({"blocks": []}, ValueError, "there is nothing to randomise"),
+        ({"order": "input_first"}, ValueError, "order is 'input_first'; expected 'output_first' or 'independent'"),
+    ],
+)
+def test_blocks_that_are_none_are_refused_and_leave_no_hook(
+    options: Any, kind: type[Exception], message: str, images: Tensor
+) -> None:
+    model = Parts(a=Part(8), relu=nn.ReLU(), b=Part(8)).eval()
+    with unchanged(model), pytest.raises(kind, match=message):
+        randomised(model, images, **options)
+
+
+def test_a_network_without_parameters_and_one_in_training_mode_are_refused(images: Tensor) -> None:
+    with pytest.raises(ValueError, match="there is nothing to randomise"):
+        randomised(Parts(flat=nn.Identity()).eval(), images)
+    with pytest.raises(ValueError, match="is in training mode"):
+        randomised(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Dropout(), nn.Flatten(), nn.Linear(392, 5)), images)
+    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\]"):
+        randomised(Parts(a=Part(8)).eval(), images + 1)
+    with pytest.raises(ValueError, match="expected logits of shape"):
+        randomised(nn.Sequential(nn.Conv2d(3, 2, 3)).eval(), images)
+
+
+# ---- random weights ----
+
+
+def test_attention_is_drawn_by_its_own_initialiser(images: Tensor) -> None:
+    """PyTorch calls it _reset_parameters there; it makes the biases 0, where a shuffle would keep their values."""
+
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention, self.head = nn.MultiheadAttention(16, 2, batch_first=True), nn.Linear(16, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.mean(1)
+            answer: Tensor = self.head(self.attention(x, x, x)[0].mean(1))
+            return answer
+
+    model = Attending().eval()
+    nn.init.constant_(model.attention.in_proj_bias, 0.5)
+    *_, (_, network) = randomised(model, images)
+    attention = network.get_submodule("attention")
+    assert attention.in_proj_bias.eq(0).all()
+    assert not torch.equal(attention.in_proj_weight, model.attention.in_proj_weight)
+
+
+def test_a_large_parameter_without_an_initialiser_keeps_its_values_and_its_shape(images: Tensor) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale, self.head = nn.Parameter(torch.arange(1, 49.0).reshape(3, 16)), nn.Linear(48, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.head((x.mean(2) * self.scale).flatten(1))
+            return answer
+
+    model = Scaled().eval()
+    *_, (name, network) = randomised(model, images, seed=3)
+    assert name == ""  # the network itself
+    shuffled = network.get_parameter("scale")
+    assert shuffled.shape == (3, 16)
+    assert torch.equal(shuffled.flatten().sort().values, model.scale.flatten())
+    assert int((shuffled == model.scale).sum()) < 10
+    *_, (_, other) = randomised(model, images, seed=4)
+    assert not torch.equal(shuffled, other.get_parameter("scale"))
+
+
+def test_the_random_state_of_the_caller_stays(images: Tensor) -> None:
+    model = Parts(a=Part(8), b=Part(8)).eval()
+    before = torch.get_rng_state()
+    list(randomised(model, images))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# ---- norms ----
+
+
+def test_norms_are_calibrated_in_one_batch_and_left_as_norms_that_do_not_learn(images: Tensor) -> None:
+    class Counting(nn.BatchNorm2d):
+        batches: list[int] = []  # noqa: RUF012
+
+        def forward(self, input: Tensor) -> Tensor:
+            if self.training:
+                self.batches.append(len(input))
+            return super().forward(input)
+
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), Counting(4), nn.Flatten(), nn.Linear(784, 5)).eval()
+    steps = dict(randomised(model, images))
+    assert Counting.batches == [3]  # for the lower block alone: no norm runs from the head on
+    norm = steps["0"].get_submodule("1")
+    assert not norm.training
+    assert not norm._forward_pre_hooks
+    torch.testing.assert_close(norm.running_mean, steps["0"].get_submodule("0")(images).mean((0, 2, 3)))
+
+
+def test_a_norm_without_statistics_takes_none(images: Tensor) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(784, 5)
+    )
+    *_, (_, network) = randomised(model.eval(), images)
+    assert network.get_submodule("1").running_mean is None
+    assert not network.get_submodule("1").training
+
+
+# ---- alive ----
+
+
+class Faint(nn.Linear):
+    """Answers 1 to a black image, and a little more to a white one: however it is drawn anew."""
+
+    more = 0.0
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.more / self.in_features)
+        nn.init.constant_(self.bias, 1.0)
+
+
+@pytest.mark.parametrize(("more", "alive"), [(5e-4, False), (0.9e-3, False), (1.2e-3, True), (-1.2e-3, True)])
+def test_a_network_is_alive_if_it_answers_an_image_and_its_negative_a_thousandth_apart(
+    more: float, alive: bool
+) -> None:
+    model = nn.Sequential(nn.Flatten(), Faint(12, 1)).eval()
+    Faint.more = more
+    steps = randomised(model, torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]))
+    if alive:
+        assert [name for name, _ in steps] == ["1"]
+    else:
+        with pytest.raises(ValueError, match="down to '1' the network answers the same to an image and its negative"):
+            list(steps)
+
+
+def test_the_negative_of_an_image_is_white_where_it_is_darker_than_the_middle() -> None:
+    seen: list[Tensor] = []
+
+    class Seeing(nn.Sequential):
+        def forward(self, input: Tensor) -> Tensor:
+            seen.append(input)
+            return super().forward(input)
+
+    shades = torch.tensor([0.0, 0.4, 0.5, 0.9]).reshape(1, 1, 2, 2)
+    list(randomised(Seeing(nn.Flatten(), nn.Linear(4, 3)).eval(), torch.cat([shades, 1 - shades])))
+    assert torch.equal(seen[-1], torch.cat([shades, torch.tensor([1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 2, 2)]))
