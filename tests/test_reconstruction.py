@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from experiments import RECIPES
 from tests.state import unchanged
 from vislib import data, models
-from vislib.course import exercises, explore, results
+from vislib.course import input_reconstruction as course
+from vislib.course import results
 from vislib.course.plots.reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
 from vislib.incremental.lean import lean
@@ -385,7 +386,7 @@ def _widgets(box: Any) -> dict[str, Any]:
 
 def test_the_explorer_shows_the_picture_and_the_tests_of_its_step(climbed: tuple[models.Classifier, History]) -> None:
     model, history = climbed
-    explorer = explore.reconstruction(model, history, 2, other=model)
+    explorer = course.explorer(model, history, 2, other=model)
     found = _widgets(explorer)
     for place, step in enumerate((0, 5, 11)):
         found["IntSlider"].value = place
@@ -401,7 +402,7 @@ def test_the_explorer_shows_the_picture_and_the_tests_of_its_step(climbed: tuple
 
 
 def test_the_explorer_is_a_page_where_there_is_no_kernel(climbed: tuple[models.Classifier, History]) -> None:
-    page = explore.reconstruction(*climbed, 2)._repr_mimebundle_()["text/html"]
+    page = course.explorer(*climbed, 2)._repr_mimebundle_()["text/html"]
     assert 'alt="The picture at the last step that was kept"' in page
     assert "Step <strong>11</strong>" in page
     assert "second network" not in page
@@ -409,11 +410,11 @@ def test_the_explorer_is_a_page_where_there_is_no_kernel(climbed: tuple[models.C
 
 def test_a_history_without_pictures_is_refused(climbed: tuple[models.Classifier, History]) -> None:
     with pytest.raises(ValueError, match=r"kept 0 steps of 0 pictures; expected some steps of one picture"):
-        explore.reconstruction(climbed[0], History(), 2)
+        course.explorer(climbed[0], History(), 2)
     several = History(keep=[0])
     reconstruct(climbed[0], 2, seed=[0, 1], steps=1, watch=several)
     with pytest.raises(ValueError, match="kept 1 steps of 2 pictures"):
-        explore.reconstruction(climbed[0], several, 2)
+        course.explorer(climbed[0], several, 2)
 
 
 def test_the_spectrum_of_a_wave_is_one_line() -> None:
@@ -450,7 +451,7 @@ SURVIVAL: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), SURVIVAL)
 def test_survival(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.survival(function)
+    verdict = course.check_survival(function)
     assert (verdict.state, part in verdict.message) == (state, True), verdict
 
 
@@ -473,7 +474,7 @@ ROUGHNESS: list[tuple[Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("function", "state", "part"), ROUGHNESS)
 def test_roughness(function: Callable[..., Any], state: str, part: str) -> None:
-    verdict = exercises.roughness(function)
+    verdict = course.check_roughness(function)
     assert (verdict.state, part in verdict.message) == (state, True), verdict
 
 
