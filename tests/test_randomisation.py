@@ -70,6 +70,19 @@ def test_a_container_is_opened_however_small_it_is(contain: Any, images: Tensor)
     assert names(model, images) == ["large.two", "large.one", "small.1", "small.0"]
 
 
+def test_a_block_that_runs_before_and_after_another_one_counts_as_the_later(images: Tensor) -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.outer, self.inner = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]), nn.Linear(2, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.outer[1](self.inner(self.outer[0](x[:, 0, 0, :2])))
+            return answer
+
+    assert names(Around(), images, blocks=["inner", "outer"]) == ["outer", "inner"]
+
+
 def test_a_norm_goes_with_the_layer_before_it_and_alone_only_when_it_is_named(images: Tensor) -> None:
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(784, 5), nn.LayerNorm(5)
@@ -85,8 +98,32 @@ def test_a_norm_goes_with_the_layer_before_it_and_alone_only_when_it_is_named(im
     assert names(model, images, blocks=["1", "0"]) == ["1", "0"]
 
 
-def test_a_norm_that_runs_first_is_a_block(images: Tensor) -> None:
-    assert names(nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(768, 5)), images) == ["2", "0"]
+def test_a_norm_that_runs_first_is_a_block_and_takes_its_own_statistics_anew(images: Tensor) -> None:
+    steps = dict(randomised(nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(768, 5)).eval(), images))
+    assert list(steps) == ["2", "0"]
+    assert steps["2"].get_submodule("0").running_mean.eq(0).all()
+    torch.testing.assert_close(steps["0"].get_submodule("0").running_mean, images.mean((0, 2, 3)))
+
+
+def test_norms_between_the_layers_of_a_block_are_calibrated_and_a_layer_that_never_runs_is_no_hindrance(
+    images: Tensor,
+) -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.ModuleDict(
+                {"never": nn.Linear(2, 2), "first": nn.Conv2d(3, 4, 3), "last": nn.Linear(784, 5)}
+            )
+            self.norm = nn.BatchNorm2d(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            answer: Tensor = self.block["last"](self.norm(self.block["first"](x)).flatten(1))
+            return answer
+
+    [(name, network)] = randomised(Around().eval(), images, blocks=["block"])
+    assert name == "block"
+    seen = network.get_submodule("block.first")(images)
+    torch.testing.assert_close(network.get_submodule("norm").running_mean, seen.mean((0, 2, 3)))
 
 
 def test_a_name_is_found_in_its_place_and_layers_below_it_stay_as_they_are(images: Tensor) -> None:
