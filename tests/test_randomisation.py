@@ -251,21 +251,31 @@ def test_a_norm_without_statistics_takes_none(images: Tensor) -> None:
 
 
 class Faint(nn.Linear):
-    """Answers 1 to a black image, and a little more to a white one: however it is drawn anew."""
+    """Answers so much to a black image, and a little more to a white one: however it is drawn anew."""
 
-    more = 0.0
+    much, more = 1.0, 0.0
 
     def reset_parameters(self) -> None:
         nn.init.constant_(self.weight, self.more / self.in_features)
-        nn.init.constant_(self.bias, 1.0)
+        nn.init.constant_(self.bias, self.much)
 
 
-@pytest.mark.parametrize(("more", "alive"), [(5e-4, False), (0.9e-3, False), (1.2e-3, True), (-1.2e-3, True)])
+@pytest.mark.parametrize(
+    ("much", "more", "alive"),
+    [
+        (1.0, 5e-4, False),
+        (1.0, 0.9e-3, False),
+        (1.0, 1.2e-3, True),
+        (1.0, -1.2e-3, True),
+        (100.0, 0.05, False),  # it is the share that counts
+        (0.01, 1e-4, True),
+    ],
+)
 def test_a_network_is_alive_if_it_answers_an_image_and_its_negative_a_thousandth_apart(
-    more: float, alive: bool
+    much: float, more: float, alive: bool
 ) -> None:
     model = nn.Sequential(nn.Flatten(), Faint(12, 1)).eval()
-    Faint.more = more
+    Faint.much, Faint.more = much, more
     steps = randomised(model, torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]))
     if alive:
         assert [name for name, _ in steps] == ["1"]

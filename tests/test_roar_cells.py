@@ -147,7 +147,7 @@ def test_the_base_network_has_a_seed_of_its_own_and_is_trained_once_for_a_folder
         return nn.Sequential(Corner(seed % 7), nn.Dropout())
 
     def spy(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-        seen.append((model.training, [float(p) for p in model.parameters()]))
+        seen.append((model.training, [p.item() for p in model.parameters()]))
         return images[:, 0]
 
     def ask() -> None:
