@@ -251,13 +251,14 @@ def test_a_norm_without_statistics_takes_none(images: Tensor) -> None:
 
 
 class Faint(nn.Linear):
-    """Answers so much to a black image, and a little more to a white one: however it is drawn anew."""
+    """Answers so much to a black image, and a little more to a white one; nothing for a second class. However it is drawn."""
 
     much, more = 1.0, 0.0
 
     def reset_parameters(self) -> None:
-        nn.init.constant_(self.weight, self.more / self.in_features)
-        nn.init.constant_(self.bias, self.much)
+        for parameter, value in ((self.weight, self.more / self.in_features), (self.bias, self.much)):
+            nn.init.zeros_(parameter)
+            nn.init.constant_(parameter[0], value)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +268,7 @@ class Faint(nn.Linear):
         (1.0, 0.9e-3, False),
         (1.0, 1.2e-3, True),
         (1.0, -1.2e-3, True),
+        (-1.0, 5e-4, False),
         (100.0, 0.05, False),  # it is the share that counts
         (0.01, 1e-4, True),
     ],
@@ -274,7 +276,7 @@ class Faint(nn.Linear):
 def test_a_network_is_alive_if_it_answers_an_image_and_its_negative_a_thousandth_apart(
     much: float, more: float, alive: bool
 ) -> None:
-    model = nn.Sequential(nn.Flatten(), Faint(12, 1)).eval()
+    model = nn.Sequential(nn.Flatten(), Faint(12, 2)).eval()
     Faint.much, Faint.more = much, more
     steps = randomised(model, torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]))
     if alive:
