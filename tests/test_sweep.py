@@ -12,9 +12,10 @@ import torch
 import tqdm.auto
 from torch import Tensor, nn
 
+from vislib import one_thread
 from vislib.roar import sweep
 from vislib.roar.removal import Removal
-from vislib.roar.sweep import Cell, Training, digest, one_thread, read, run, state, write
+from vislib.roar.sweep import Cell, Sweep, Training, digest, read, run, state, write
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("meta")
 
@@ -105,8 +106,7 @@ def retrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def ask(some: list[Cell], *, device: torch.device = CPU, folder: Path | None = None, **options: Any) -> list[float]:
     task: Callable[[Cell], tuple[Any, ...]] = options.pop("task", lambda cell: (cell.seed,))
-    given = {"jobs": 1, "progress": False} | options
-    return run(some, task, device=device, folder=folder, **given)
+    return run(some, task, device, Sweep(folder=folder, jobs=1, **options))
 
 
 @pytest.mark.parametrize("device", [CPU, ELSEWHERE])
