@@ -49,6 +49,7 @@ test: lint unit nbval browser  ## everything
 lint: .venv/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(dir $(PY))lint-imports --no-logo --no-cache
 	$(PY) -m mypy
 	$(PY) -m flashcards check
 
