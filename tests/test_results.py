@@ -14,6 +14,7 @@ import pytest
 
 from experiments import RECIPES, __main__, compute
 from experiments.recipe import Recipe
+from tests.drawn import day
 from vislib import provenance
 from vislib.course.results import read, stored
 
@@ -179,15 +180,10 @@ def test_reading_imports_no_recipe_and_opens_nothing_but_the_table() -> None:
     assert [name for name in modules if name.startswith("experiments") or name == "vislib.provenance"] == []
 
 
-def _day() -> date:
-    """Return today, by which what is computed again is chosen; VISLIB_DAY=2026-11-28 repeats another day's choice."""
-    return date.fromisoformat(os.environ.get("VISLIB_DAY") or date.today().isoformat())
-
-
 @pytest.mark.parametrize("table", ["the heavy one of the day", *LIGHT])
 def test_a_cell_comes_out_again(table: str) -> None:
     """Of the tables whose cells take long, one after the other has its day."""
-    _comes_out_again(table if table in LIGHT else HEAVY[_day().toordinal() % len(HEAVY)])
+    _comes_out_again(table if table in LIGHT else HEAVY[day().toordinal() % len(HEAVY)])
 
 
 @pytest.mark.slow
@@ -206,7 +202,7 @@ safetensors.safe_open, safetensors.torch.load_file = told(safetensors.safe_open)
 
 def _comes_out_again(name: str) -> None:
     recipe = RECIPES[name]
-    key = random.Random(f"{name} {_day()}").choice(list(recipe.keys()))
+    key = random.Random(f"{name} {day()}").choice(list(recipe.keys()))
     script = f"""{_RUST}
     from experiments.compute import recompute
     from vislib import data, models  # what they open by themselves decides nothing
@@ -217,7 +213,7 @@ def _comes_out_again(name: str) -> None:
     opened, _ = _watched(script, said)
     [(row, again)] = said
     for column in row.keys() - recipe.grid.keys():
-        assert compute.differs(row[column], again[column]) <= recipe.tolerance, f"{column} of {key} on {_day()}"
+        assert compute.differs(row[column], again[column]) <= recipe.tolerance, f"{column} of {key} on {day()}"
     assert {file for file in opened if _is_data(file)} <= {file.resolve() for file in recipe.files}
 
 
