@@ -5,12 +5,12 @@ nbval runs every cell; here run only the explorer's, what it needs, and the quiz
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from symtable import SymbolTable, symtable
 from typing import Any
 
 import nbformat
@@ -50,25 +50,36 @@ def needs(cells: list[Any], number: int) -> set[int]:
     wanted: set[str] = set()
     found: set[int] = set()
     for at in range(number, -1, -1):
-        if cells[at].cell_type != "code":
-            continue
-        nodes = list(ast.walk(ast.parse(cells[at].source)))
-        names = [node for node in nodes if isinstance(node, ast.Name)]
-        bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-        bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        bound |= {(node.asname or node.name).split(".")[0] for node in nodes if isinstance(node, ast.alias)}
-        if at == number or bound & wanted:
-            found.add(at)
-            wanted |= {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        if cells[at].cell_type == "code":
+            top = symtable(cells[at].source, "cell", "exec")
+            bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+            if at == number or bound & wanted:
+                found.add(at)
+                wanted = wanted - bound | _used(top)
     return found
 
 
+def _used(scope: SymbolTable) -> set[str]:
+    """Return the names that a cell, or a function in it, looks up among those of the notebook."""
+    top = scope.get_type() == "module"
+    used = {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return used.union(*map(_used, scope.get_children()))
+
+
 def test_what_a_cell_needs() -> None:
-    sources = ["import numpy as np", "a = np.ones(3)", "b = 2", "def f(x):\n    return x + b", "f(a)", "print(b)"]
+    sources = [
+        "import numpy as np",
+        "x = a = np.ones(3)",
+        "b = 1",
+        "b = 2",
+        "def f(x):\n    return x + b",
+        "f(a)",
+        "[x for x in b]",
+    ]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    cells.insert(4, nbformat.v4.new_markdown_cell("f(a)"))
-    assert needs(cells, 5) == {0, 1, 2, 3, 5}
-    assert needs(cells, 6) == {2, 6}
+    cells.insert(5, nbformat.v4.new_markdown_cell("f(a)"))
+    assert needs(cells, 6) == {0, 1, 3, 4, 6}
+    assert needs(cells, 7) == {3, 7}
 
 
 @pytest.mark.slow
