@@ -11,16 +11,17 @@ endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 # Each core takes other tests; a process with one thread wastes nothing (with a learner's threads, `make notebooks` runs
 # all cells). A notebook's cells stay together.
-SPREAD := -n auto --dist worksteal
-SPREAD_FILES := -n auto --dist loadfile
-SPREAD_BROWSER := -n 2 --dist worksteal
+SPREAD := -n auto --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(PYTEST_ARGS)
+ALL := VISLIB_THOROUGH=1
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # In a container the only user is often root, which JupyterLab refuses unless told.
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 # Modules are compiled when they are first imported, not all at once; and kept, or each kernel would compile PyTorch anew.
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt
 
-.PHONY: lab test lint unit nbval browser notebooks slides site handout bench clean
+.PHONY: lab test test-all cells beside lint unit nbval browser gpu notebooks slides site handout bench clean help
 .DEFAULT_GOAL := lab
 
 define VENV
@@ -35,6 +36,10 @@ endef
 	@$(INSTALL) -e .
 	@touch $@
 
+.venv/.all: .venv/.dev
+	@$(INSTALL) -e ".[dev,bench,cluster]"
+	@touch $@
+
 .venv/.dev: pyproject.toml constraints.txt
 	$(VENV)
 	@echo "Installing the course and what the tests need into .venv (a few minutes, once) ..."
@@ -44,22 +49,38 @@ endef
 lab: .venv/.course  ## open the course in JupyterLab; options: make lab LAB_ARGS="--no-browser --port=8899"
 	$(PY) -m jupyterlab $(AS_ROOT) notebooks/00_start_here.ipynb $(LAB_ARGS)
 
-test: lint unit nbval browser  ## everything
+test: .venv/.dev  ## what CI runs: lint, every cell of every notebook, one of each kind of test, Chromium
+	+$(MAKE) -j 2 $(SYNC) cells beside
 
-lint: .venv/.dev
+test-all: .venv/.all lint  ## everything: all combinations, other random numbers in every run, a cell of every table; hours
+	$(ALL) $(PYTEST) $(SPREAD) $(NBVAL) -m "not gpu and not browser" tests notebooks --ignore tests/fixtures
+	$(ALL) $(PYTEST) -n 2 --dist worksteal -m browser tests/browser
+
+cells: .venv/.dev
+	$(PYTEST) $(SPREAD) $(NBVAL) -m "not slow and not gpu and not browser" tests notebooks --ignore tests/fixtures
+
+beside: .venv/.dev  # what leaves a core idle in places runs while the tests do
+	$(MAKE) lint
+	$(MAKE) browser
+
+lint: .venv/.dev  ## form, imports, types, and the decks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(dir $(PY))lint-imports --no-logo --no-cache
 	$(PY) -m mypy
 	$(PY) -m flashcards check
 
-unit: .venv/.dev
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD) -m "not browser" $(PYTEST_ARGS)
+unit: .venv/.dev  ## the tests of the packages alone; one file: make unit PYTEST_ARGS=tests/test_roar.py
+	$(PYTEST) $(SPREAD) -m "not slow and not gpu and not browser"
 
-nbval: .venv/.dev
-	OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(SPREAD_FILES) $(NBVAL) notebooks/
+nbval: .venv/.dev  ## every cell of every notebook
+	$(PYTEST) $(SPREAD) $(NBVAL) -p tests.conftest notebooks
 
-browser: .venv/.dev
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(SPREAD_BROWSER) -m browser $(PYTEST_ARGS) tests/browser
+browser: .venv/.dev  ## flashcards, explorers and quizzes in Chromium
+	$(PYTEST) -m "browser and not slow" tests/browser
+
+gpu: .venv/.dev  ## on a machine with a GPU: the same values as on the CPU
+	$(PYTEST) -m gpu
 
 notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
 	$(PY) tools/run_notebooks.py $(ONLY)
@@ -77,9 +98,12 @@ site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
 handout: .venv/.course  ## notebooks without solutions and notes in build/handout
 	$(PY) -m tools.handout $(ONLY)
 
-bench: .venv/.dev
+bench: .venv/.dev  ## the times of the README
 	$(PY) -m benchmarks
 
 clean:  ## remove what was made here, .venv included; your progress is kept elsewhere
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

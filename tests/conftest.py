@@ -8,9 +8,30 @@ os.environ.pop("VISLIB_MODEL", None)
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import Tensor, nn
 
 from tests.pretend import Factories, Pretend
+
+# `make test-all` draws more, and anew in every run; otherwise the same examples come all day.
+THOROUGH = bool(os.environ.get("VISLIB_THOROUGH"))
+settings.register_profile(
+    "quick", max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200, print_blob=True)
+settings.load_profile("thorough" if THOROUGH else "quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the cells of a notebook together, and begin with what takes long, so that no process ends long after the other."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: not item.name.startswith(LONG))
+
+
+# The beginnings of names of single tests that take more than five seconds.
+LONG = ("test_a_cell_comes_out_again", "test_a_change_of_the_code", "test_other_words")
 
 
 @pytest.fixture

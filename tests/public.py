@@ -11,16 +11,17 @@ from torch import nn
 
 import vislib
 
+# What is no topic of the library: what belongs to the notebooks, and what no image or model goes through.
+ASIDE = {"__main__", "course", "intervals", "memory", "progress", "provenance"}
 # A pattern of names -> why the routines behind it are tested elsewhere, or have nothing to test here.
 NOT_ROUTINES = {
-    "vislib.*": "the choice of the device itself, and the global seed",
     "activations.find_layer": "finds a layer by its name and computes nothing",
     "data.PhotoFile.*": "says where a file lies",
     "data.photo": "opens a file",
     "data.fashion_mnist": "needs files that are downloaded on request",
-    "exercises.*": "takes the reader's function and brings its own small tensors",
-    "explore.*": "draws widgets; what they show comes from routines under their own names",
-    "imagenet.groups": "a table of the classes, the same for everyone",
+    "explain.check_*": "a check, which every routine goes through",
+    "explain.pair": "a check, which every routine goes through",
+    "explain.refuses": "decorates a routine",
     "incremental.IncrementalModel.kept": "an inner step of run",
     "incremental.IncrementalModel.offsets": "an inner step of run",
     "models.Classifier.head": "names a layer",
@@ -28,17 +29,12 @@ NOT_ROUTINES = {
     "models.fetch": "downloads a file",
     "models.names": "lists names",
     "models.weights_file": "says where a file lies",
-    "mystery.*": "the course's own puzzle: shipped networks, their pictures, and numbers made of routines under their own names",
-    "plots.*": "draws, from copies on the CPU",
-    "roar.RoadResult.*": "reads its table",
-    "roar.RoarResult.*": "reads its table",
-    "results.*": "reads and writes tables",
-    "scoreboard.scoreboard": "reads tables",
+    "roar.*Result.*": "reads its table",
 }
 
 
 def routines() -> dict[str, Callable[..., Any]]:
-    """Return every public routine but the exempt ones: "module.function", "module.Network" or "module.Class.method"."""
+    """Return every public routine but the exempt ones: "topic.function", "topic.Network" or "topic.Class.method"."""
     return {name: routine for name, routine in everything().items() if not exempt(name)}
 
 
@@ -48,10 +44,10 @@ def exempt(name: str) -> bool:
 
 
 def everything() -> dict[str, Callable[..., Any]]:
-    """Return all that is public: what a module lists in ``__all__``, or else defines under a name without underscore."""
-    found: dict[str, Callable[..., Any]] = _public("vislib", vislib)
+    """Return all that the topics show: what a face lists in ``__all__``, or else defines under a name without underscore."""
+    found: dict[str, Callable[..., Any]] = {}
     for module in pkgutil.iter_modules(vislib.__path__):
-        if not module.name.startswith("_"):
+        if module.name not in ASIDE:
             found |= _public(module.name, importlib.import_module(f"vislib.{module.name}"))
     return found
 

@@ -1,19 +1,16 @@
 """Every bad input is refused with one sentence of the right kind that says what came and what was expected."""
 
-import copy
-import functools
-import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests import public
+from tests.calls import FUNCTIONS, SETS, SIGNATURES, having
 from tests.state import unchanged
-from vislib import controls, data, gradients, models, nets, sanity, training
+from vislib import controls, data, gradients, models, nets, training
 from vislib.course import explore
 from vislib.explain import check_eval, pair
 from vislib.incremental import IncrementalModel
@@ -22,79 +19,6 @@ from vislib.occlusion import occlusion, occlusion_grid
 from vislib.reconstruction import invert, moved, reconstruct
 
 Call = Callable[[nn.Module, Any], Any]
-Signature = Mapping[str, inspect.Parameter]
-
-# ---- calls made from signatures: a routine that is added tomorrow is tested without being entered ----
-
-
-def _image_set(images: Any) -> data.ImageSet:
-    return data.ImageSet(images, torch.zeros(len(images), dtype=torch.int64), "abcde")
-
-
-def _length(images: Any) -> int:
-    return 3 if images is None else len(images)
-
-
-# What to give to a required parameter of this name.
-GIVEN: dict[str, Callable[[nn.Module, Any], Any]] = {
-    "model": lambda model, images: model,
-    "images": lambda model, images: images,
-    **dict.fromkeys(("data", "train", "test"), lambda model, images: _image_set(images)),
-    "target": lambda model, images: 0,
-    "layer": lambda model, images: next(name for name, _ in model.named_children()),
-    "explainer": lambda model, images: gradients.gradient,
-    "explainers": lambda model, images: {"gradient": gradients.gradient},
-    "build_model": lambda model, images: lambda *seed: copy.deepcopy(model),
-    "twins": lambda model, images: sanity.Twins([model, model], [model, model]),
-    "heat": lambda model, images: torch.zeros(_length(images), 16, 16),
-    "masks": lambda model, images: torch.zeros(_length(images), 16, 16, dtype=torch.bool),
-    "size": lambda model, images: 8,
-}
-# What to give to an optional parameter, so that a right call is quick.
-SMALL: dict[str, Any] = {
-    "patch": 4,
-    "stride": 4,
-    "steps": 1,
-    "n": 1,
-    "epochs": 1,
-    "seeds": 2,
-    "fitted": 0.0,
-    "fractions": (0.5,),
-}
-IMAGES_IN = {"images", "data", "train", "test"}
-SETS = {"data", "train", "test"}
-UNCHECKED = ("fills.",)  # are called with images that a routine has checked, and their own options are checked below
-
-
-def _call(routine: Callable[..., Any], model: nn.Module, images: Any, **options: Any) -> Any:
-    """Call a routine with what its signature asks for."""
-    asked = inspect.signature(routine).parameters
-    given = {name: SMALL[name] for name in asked.keys() & SMALL.keys()}
-    for name, parameter in asked.items():
-        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            assert name in GIVEN, f"enter into GIVEN what to give to the parameter {name!r}"
-            if name not in options:
-                given[name] = GIVEN[name](model, images)
-    return routine(**given | options)
-
-
-SIGNATURES: dict[str, Signature] = {
-    name: inspect.signature(routine).parameters
-    for name, routine in public.routines().items()
-    if not inspect.isclass(routine) and name.count(".") == 1 and not name.startswith(UNCHECKED)
-}
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: functools.partial(_call, public.routines()[name])
-    for name, asked in SIGNATURES.items()
-    if asked.keys() & IMAGES_IN and name != "training.fit_jointly"
-}
-
-
-def having(*parameters: str, among: Collection[str] = FUNCTIONS) -> list[str]:
-    """Return the functions that have all these parameters."""
-    return [name for name in among if SIGNATURES.get(name, {}).keys() >= set(parameters)]
-
-
 METHODS: dict[str, Call] = {
     "training.fit_jointly": lambda model, images: training.fit_jointly(
         Classifier(nets.SelfExplainingNet(classes=5, size=16, width=4)), _annotated(images), epochs=1
@@ -118,6 +42,20 @@ def _annotated(images: Tensor) -> data.ImageSet:
     labels = torch.zeros(len(images), dtype=torch.int64)
     masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
     return data.ImageSet(images, labels, "abcde", masks, {"texture": labels})
+
+
+def across(routines: Sequence[Any], cases: Iterable[str], first: Sequence[Any] = ()) -> list[Any]:
+    """Return all pairs of a routine and a case; those beyond the first case, and of other than the first routines, are slow.
+
+    Routines share their checks: that each one checks is seen by one bad case, and what a check says by one routine.
+    """
+    names = list(cases)
+    first = first or routines[:1]
+    return [
+        pytest.param(routine, name, marks=() if routine in first or name == names[0] else pytest.mark.slow)
+        for routine in routines
+        for name in names
+    ]
 
 
 def refused(model: nn.Module, call: Callable[[], Any], kind: type[Exception], *parts: str) -> None:
@@ -156,16 +94,22 @@ IMAGES: dict[str, tuple[Callable[[Tensor], Any], type[Exception], list[str]]] = 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", IMAGES)
-@pytest.mark.parametrize("routine", ROUTINES)
+def _images() -> list[Any]:
+    """Leave out: a set of what is no tensor, which nobody can make; the model's type, where there is no model."""
+    others = [name for name in IMAGES if name not in ("too high", "an array", "nothing", "double", "half")]
+    without_model = [name for name in ROUTINES if name not in MODELS and name not in WITH_SETS]
+    with_model = [name for name in MODELS if name not in WITH_SETS]
+    return [
+        *across(with_model, ["too high", *others, "an array", "nothing", "double", "half"], ["occlusion.occlusion"]),
+        *across(without_model, ["too high", *others, "an array", "nothing"]),
+        *across(WITH_SETS, ["too high", *others, "double", "half"]),
+    ]
+
+
+@pytest.mark.parametrize(("routine", "name"), _images())
 def test_images(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None:
     make, kind, parts = IMAGES[name]
-    bad = make(images)
-    if routine not in MODELS + WITH_SETS and name in ("double", "half"):
-        pytest.skip("without a model, any floating-point type will do")
-    if routine in WITH_SETS and not isinstance(bad, Tensor):
-        pytest.skip("no set can be made of this")
-    refused(cnn, lambda: ROUTINES[routine](cnn, bad), kind, *parts)
+    refused(cnn, lambda: ROUTINES[routine](cnn, make(images)), kind, *parts)
 
 
 def test_pixels_at_the_ends_of_the_range_are_accepted(cnn: nn.Module) -> None:
@@ -191,12 +135,19 @@ TARGETS: dict[str, tuple[Any, type[Exception], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("routine", having("target", "images"))
+def _targets() -> list[Any]:
+    """Leave out a class that does not exist where the model is not asked, which alone knows how many there are."""
+    silent = [name for name in having("target", "images") if name.startswith(SILENT)]
+    asking = [name for name in having("target", "images") if name not in silent]
+    return [
+        *across(asking, ["too high", *(name for name in TARGETS if name != "too high")]),
+        *across(silent, [name for name in TARGETS if "too high" not in name]),
+    ]
+
+
+@pytest.mark.parametrize(("routine", "name"), _targets())
 def test_target(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None:
     target, kind, parts = TARGETS[name]
-    if "too high" in name and routine.startswith(SILENT):
-        pytest.skip("does not ask the model, which alone knows how many classes there are")
     refused(cnn, lambda: FUNCTIONS[routine](cnn, images, target=target), kind, *parts)
 
 
@@ -245,8 +196,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("routine", having("patch", "images"))
+@pytest.mark.parametrize(("routine", "name"), across(having("patch", "images"), OPTIONS))
 def test_options_of_occlusion(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None:
     options, kind, parts = OPTIONS[name]
     images = (images * 8).round() / 8
@@ -259,10 +209,13 @@ COUNTS = ("batch_size", "epochs", "k", "n", "seeds", "size", "steps")
 BAD_COUNTS = {"zero": 0, "negative": -3, "bool": True, "float": 2.0, "text": "2", "list": [2]}
 
 
-@pytest.mark.parametrize("name", BAD_COUNTS)
-@pytest.mark.parametrize(("routine", "option"), [(routine, option) for option in COUNTS for routine in having(option)])
-def test_counts(routine: str, option: str, name: str, cnn: nn.Module, images: Tensor) -> None:
-    value = BAD_COUNTS[name]
+@pytest.mark.parametrize(
+    ("routine_option", "name"),
+    across([(routine, option) for option in COUNTS for routine in having(option)], BAD_COUNTS),
+    ids=str,
+)
+def test_counts(routine_option: tuple[str, str], name: str, cnn: nn.Module, images: Tensor) -> None:
+    (routine, option), value = routine_option, BAD_COUNTS[name]
     kind = ValueError if type(value) is int else TypeError
     refused(cnn, lambda: FUNCTIONS[routine](cnn, images, **{option: value}), kind, f"{option} is {value!r}", "expected")
 
@@ -398,8 +351,10 @@ def _layer(name: str) -> nn.Module:
     }[name]
 
 
-@pytest.mark.parametrize("name", ["BatchNorm2d", "Dropout", "Dropout2d", "RReLU", "DropPath", "StochasticDepth"])
-@pytest.mark.parametrize("routine", [name for name in MODELS if name not in TRAINING])
+LAYERS = ("Dropout", "BatchNorm2d", "Dropout2d", "RReLU", "DropPath", "StochasticDepth")
+
+
+@pytest.mark.parametrize(("routine", "name"), across([name for name in MODELS if name not in TRAINING], LAYERS))
 def test_training_mode(routine: str, name: str, images: Tensor) -> None:
     network = nn.Sequential(_layer(name), nn.Flatten(), nn.Linear(768, 5)).eval()
     network[0].train()  # the layer alone, as half-hearted code leaves it
@@ -463,8 +418,7 @@ LOGITS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", LOGITS)
-@pytest.mark.parametrize("routine", ANSWERERS)
+@pytest.mark.parametrize(("routine", "name"), across(ANSWERERS, LOGITS))
 def test_models_that_return_no_logits(routine: str, name: str, images: Tensor) -> None:
     make, part = LOGITS[name]
     model = Answers(make).eval()

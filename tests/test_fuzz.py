@@ -1,27 +1,30 @@
-"""Whatever comes in: a result of the right shape without NaN, or one of the documented errors, and the model as it was.
+"""Whatever fits comes out: a result of the right shape without NaN, and the model as it was.
 
-The routines are found by their signatures (tests/test_check.py), and every argument is drawn at random: mostly one that
-fits, often at the end of what fits, sometimes one that does not.
+The routines are found by their signatures (tests/calls.py), and every argument is drawn: one that fits, often at the end of
+what fits. What does not fit is the business of tests/test_check.py; here a refusal in words is no failure, but each routine
+must come to a result in most of its examples. Drawn by the date; `make test-all` draws more, and anew in every run.
 """
 
 import copy
 import inspect
-import math
 import traceback
 import warnings
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests import public
+from tests.calls import SETS, SIGNATURES, SMALL
+from tests.conftest import THOROUGH
+from tests.drawn import day
+from tests.routines import tensors
 from tests.state import unchanged
-from tests.test_check import SETS, SIGNATURES, SMALL
-from tests.test_pretend_device import _tensors
-from vislib import controls, data, gradients, sanity
+from vislib import controls, data, gradients, nets, sanity
 from vislib.explain import logit, probability
 from vislib.fills import NAMES
 
@@ -32,13 +35,13 @@ ROUTINES = [
 ]
 HEATMAPS = [name for name in ROUTINES if name.startswith(("gradients.", "controls.")) or name == "occlusion.occlusion"]
 HEATMAPS = [name for name in HEATMAPS if not name.endswith(("pixel_gradient", "completeness_gap"))]
-SLOW = ("sanity.", "reconstruction.", "training.")
+FEWER = ("sanity.", "reconstruction.", "training.", "roar.")  # of those that take long
 
 
-def _network() -> nn.Module:
+def _network(seed: int = 0) -> nn.Module:
     """Return a network for images of any size."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         network = nn.Sequential(
             nn.Conv2d(3, 4, 3, padding=1),
             nn.BatchNorm2d(4),
@@ -51,117 +54,108 @@ def _network() -> nn.Module:
     return network.eval()
 
 
+# The networks that explain themselves have one size, and their routines take no other network.
+MODELS: dict[str, nn.Module] = {
+    "nets.patch_evidence": nets.PatchEvidenceNet(classes=5, width=4).eval(),
+    "nets.learned_mask": nets.SelfExplainingNet(classes=5, size=16, width=4).eval(),
+    "nets.learned_words": nets.SelfExplainingNet(classes=5, size=16, width=4).eval(),
+}
 MODEL = _network()
-DTYPES = st.sampled_from([torch.float32] * 12 + [torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool])
-
-
-@st.composite
-def filled(draw: st.DrawFn, shape: tuple[int, ...]) -> Tensor:
-    """Return a tensor of random numbers, or of one and the same; now and then with something odd in it."""
-    kind = draw(st.sampled_from(["noise"] * 6 + ["zeros", "ones", "grey", "bits", "nan", "inf", "negative", "large"]))
-    noise = torch.rand(shape, generator=torch.Generator().manual_seed(draw(st.integers(0, 99))))
-    constant = {"zeros": 0.0, "ones": 1.0, "grey": 0.5}
-    if kind in constant:
-        noise = torch.full(shape, constant[kind])
-    elif kind == "bits":
-        noise = noise.round()
-    elif kind != "noise" and noise.numel():
-        noise.flatten()[-1:] = {"nan": math.nan, "inf": math.inf, "negative": -3.0, "large": 255.0}[kind]
-    return noise.to(draw(DTYPES))
-
-
-@st.composite
-def pictures(draw: st.DrawFn) -> Any:
-    height, width = draw(st.integers(1, 12)), draw(st.integers(1, 12))
-    usual = (draw(st.integers(1, 3)), 3, height, width)
-    shape = draw(st.sampled_from([usual] * 10 + [usual[1:], (1, *usual), (0, *usual[1:]), (*usual[:3], 0)]))
-    return draw(st.one_of(filled(shape), filled(shape), filled(shape), st.sampled_from([None, 3, "cat"])))
-
-
-COUNT = st.sampled_from([1, 1, 2, 2, 3, 0, -1, 2.0, True, None, "2"])
-NUMBER = st.sampled_from([0.0, 0.1, 0.5, 1.0, 3, -0.5, math.nan, math.inf, "much", None])
-SIDES = st.one_of(st.integers(0, 6), st.tuples(st.integers(1, 6), st.integers(1, 6)), st.sampled_from([2.0, None]))
-FILL = st.one_of(
-    st.sampled_from([*NAMES, "blak", 0.5, None]),
-    st.sampled_from([lambda x: 1 - x, lambda x: x[..., :1], lambda x: x * math.nan, torch.tensor(0.25), torch.zeros(3, 1, 1)]),
-)  # fmt: skip
+SIDE = st.integers(6, 12)
+FILL = st.sampled_from([*NAMES, lambda x: 1 - x, torch.tensor(0.25), torch.zeros(3, 1, 1)])
+PATCHES = st.one_of(st.integers(1, 6), st.tuples(st.integers(1, 6), st.integers(1, 6)))
+FEW = st.integers(1, 3)
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
-    "patch": SIDES,
-    "stride": SIDES,
+    "patch": PATCHES,
+    "stride": st.just(1),
     "fill": FILL,
-    "baseline": FILL,
+    "baseline": FILL.filter(lambda fill: fill != "inpaint" if isinstance(fill, str) else True),
     "score": st.sampled_from([logit, probability]),
     "incremental": st.booleans(),
-    "dtype": st.sampled_from([None, torch.float64, torch.bfloat16, torch.int64, "half"]),
-    "batch_size": COUNT | st.none(),
-    "n": COUNT,
-    "steps": COUNT,
-    "epochs": COUNT,
-    "seeds": st.sampled_from([2, 2, 2, 1, 0, 2.0, True]),
+    "dtype": st.sampled_from([None, torch.float64, torch.bfloat16]),
+    "batch_size": FEW | st.none(),
+    "n": FEW,
+    "steps": FEW,
+    "epochs": st.just(1),
+    "seeds": st.just(2),
+    "jobs": st.just(1),
     "seed": st.integers(0, 5),
-    "sigma": NUMBER,
-    "size": COUNT | st.just(8),
-    "shift": st.sampled_from([0, 1, 3, -1, 1.5]),
-    "scale": st.sampled_from([0.0, 0.1, 0.9, 1.0, -0.1, math.nan]),
-    "rotate": st.sampled_from([0.0, 10, 180, 200, -1, math.nan]),
-    "layer": st.sampled_from(["0", "2", "3", "6", "44"]),
-    "blocks": st.sampled_from([None, None, ["0"], ["6", "0"], ["2"], [], "0", ["44"]]),
-    "order": st.sampled_from(["output_first", "independent", "input_first"]),
-    "similarity": st.sampled_from([sanity.spearman]),
+    "sigma": st.sampled_from([0.0, 0.1, 1.0, 3]),
+    "size": st.integers(2, 12),
+    "shift": st.sampled_from([0, 1, 3]),
+    "scale": st.sampled_from([0.0, 0.1, 0.9]),
+    "rotate": st.sampled_from([0.0, 10, 180]),
+    "layer": st.sampled_from(["0", "1", "2"]),
+    "blocks": st.sampled_from([None, ["0"], ["6", "0"]]),
+    "order": st.sampled_from(["output_first", "independent"]),
+    "similarity": st.just(sanity.spearman),
     "absolute": st.booleans(),
-    "parametrisation": st.sampled_from(["fourier", "pixels", "fourrier"]),
-    "learning_rate": st.sampled_from([0.05, 0.0, -1.0, math.nan]),
-    "fitted": st.sampled_from([0.0, 1.0]),
-    "k": COUNT,
-    "n_components": COUNT,
-    "cell": st.sampled_from([1, 2, 16]),
+    "parametrisation": st.sampled_from(["fourier", "pixels"]),
+    "learning_rate": st.sampled_from([0.05, 0.001]),
+    "fitted": st.just(0.0),
+    "k": FEW,
+    "n_components": FEW,
+    "cell": st.sampled_from([1, 2, 4]),
+}
+# By topic, where it takes less or other things than the others.
+OPTIONS_OF = {
+    "roar": {
+        "fill": st.sampled_from(["mean", "linear"]),
+        "order": st.sampled_from(["both", "most_first", "least_first"]),
+    },
+    "training": {"batch_size": FEW},
+    "sanity": {"batch_size": FEW},
 }
 
 
 @st.composite
-def arguments(draw: st.DrawFn, asked: dict[str, inspect.Parameter]) -> dict[str, Any]:
-    """Return something for every required parameter, and for some of the options."""
-    images = draw(pictures())
-    length, shape = (
-        (len(images), tuple(images.shape)) if isinstance(images, Tensor) and images.ndim else (2, (2, 3, 4, 4))
+def pixels(draw: st.DrawFn, *shape: int) -> Tensor:
+    """Return noise in [0, 1], or one and the same, or nothing but black and white."""
+    kind = draw(st.sampled_from(["noise", "noise", "noise", "zeros", "ones", "grey", "bits"]))
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(draw(st.integers(0, 99))))
+    constant = {"zeros": 0.0, "ones": 1.0, "grey": 0.5}
+    return torch.full(shape, constant[kind]) if kind in constant else noise.round() if kind == "bits" else noise
+
+
+@st.composite
+def arguments(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """Return something that fits for every required parameter, and for some of the options."""
+    asked, topic = SIGNATURES[name], name.split(".")[0]
+    fixed = name in MODELS
+    shape = (draw(FEW), 3, 16, 16) if fixed else (draw(FEW), 3, draw(SIDE), draw(SIDE))
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(draw(st.integers(0, 99))))
+    # A constant image has no variance and no edges, its gap to a constant baseline is 0 / 0.
+    images = (
+        noise if topic in ("sanity", "roar", "training") or name.endswith("completeness_gap") else draw(pixels(*shape))
     )
-    flat = (length, *shape[-2:])
-    labels = draw(st.sampled_from([torch.arange(length) % 5] * 3 + [torch.arange(length) + 3, torch.zeros(length)]))
-    targets = st.one_of(
-        st.integers(-1, 6), st.just(labels), st.sampled_from([1.0, True, None, torch.zeros(7, dtype=torch.int64)])
-    )
-    maps = filled(draw(st.sampled_from([(2, 12, 13)] * 5 + [(2, 1, 1), (0, 12, 12), (12, 12), (1, 48, 48)])))
-    points = filled(draw(st.sampled_from([(6, 4)] * 5 + [(1, 4), (6, 1), (6, 0), (0, 4), (6, 2, 3), (6,)])))
-    first = draw(maps)
-    x = draw(points)
+    flat, labels = (len(images), *shape[-2:]), torch.arange(len(images)) % 5
+    maps = (2, 12, 13)
+    x = draw(pixels(24, 4)) + torch.rand(24, 4, generator=torch.Generator().manual_seed(draw(st.integers(0, 99))))
     made: dict[str, Any] = {
-        "model": MODEL,
+        "model": MODELS.get(name, MODEL),
         "images": images,
-        "target": draw(targets),
-        "explainer": draw(st.sampled_from([gradients.gradient, controls.sobel, lambda m, i, t: i[:, 0] * math.nan])),
+        "target": draw(st.one_of(st.integers(0, 4), st.just(labels))),
+        "explainer": draw(st.sampled_from([gradients.gradient, controls.sobel])),
         "explainers": {"gradient": gradients.gradient, "chance": controls.chance},
-        "build_model": lambda *seed: copy.deepcopy(MODEL),
+        "build_model": _network,
         "twins": sanity.Twins([MODEL, MODEL], [MODEL, MODEL]),
-        "heat": draw(filled(flat)),
-        "masks": draw(st.sampled_from([torch.ones(flat, dtype=torch.bool), torch.zeros(flat, dtype=torch.bool), torch.ones(flat), None])),
-        "a": first,
-        "b": draw(st.one_of(st.just(first), filled(tuple(first.shape)), maps)),
+        "heat": draw(pixels(*flat)),
+        "masks": torch.ones(flat, dtype=torch.bool),
+        "a": draw(pixels(*maps)),
+        "b": draw(pixels(*maps)),
         "x": x,
-        "points": draw(st.one_of(st.just(x), points)),
-        "labels": draw(st.sampled_from([torch.arange(len(x)) % 2, torch.arange(3)])),
-    }  # fmt: skip
-    for name in asked.keys() & SETS:
-        pixels = images if isinstance(images, Tensor) else torch.rand(2, 3, 4, 4)
-        made[name] = data.ImageSet(
-            pixels, torch.arange(len(pixels)) % 5 if len(labels) != len(pixels) else labels, "abcde"
-        )
+        "points": x,
+        "labels": torch.arange(len(x)) % 2,
+        **{of: data.ImageSet(images, labels, "abcde") for of in SETS},
+    }
     chosen = {}
-    for name, parameter in asked.items():
+    for parameter in asked.values():
+        options = OPTIONS | OPTIONS_OF.get(topic, {})
         required = parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD
         if required:
-            chosen[name] = made[name] if name in made else draw(OPTIONS[name])
-        elif name in OPTIONS and (name in SMALL or draw(st.integers(0, 3)) == 0):
-            chosen[name] = draw(OPTIONS[name])
+            chosen[parameter.name] = made[parameter.name] if parameter.name in made else draw(options[parameter.name])
+        elif parameter.name in options and (parameter.name in {*SMALL, "jobs", "cell"} or draw(st.booleans())):
+            chosen[parameter.name] = draw(options[parameter.name])
     return chosen
 
 
@@ -179,39 +173,34 @@ def _documented(error: Exception) -> bool:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ROUTINES)
-def test_a_result_or_a_documented_error(name: str) -> None:
-    routine, asked = public.routines()[name], dict(SIGNATURES[name])
+def test_what_fits_comes_out(name: str) -> None:
+    routine = public.routines()[name]
+    came: Counter[str] = Counter()
 
-    @settings(
-        max_examples=15 if name.startswith(SLOW) else 40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(arguments(asked))
+    @settings(max_examples=(settings().max_examples + 3) // 4 if name.startswith(FEWER) else settings().max_examples)
+    @given(arguments(name))
     def check(chosen: dict[str, Any]) -> None:
-        if name.startswith(("sanity.", "training.")):  # a single pixel has no variance, and BatchNorm itself refuses it
-            pixels = chosen.get("images", next((chosen[k].images for k in SETS & chosen.keys()), None))
-            assume(not isinstance(pixels, Tensor) or pixels.numel() != 3)
-        model = copy.deepcopy(MODEL)
+        model = copy.deepcopy(MODELS.get(name, MODEL))
         training = name == "training.fit"  # which is meant to change the model
-        chosen = {k: model if v is MODEL else v for k, v in chosen.items()}
+        chosen = {k: model if isinstance(v, nn.Module) else v for k, v in chosen.items()}
         with unchanged(nn.Identity() if training else model), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 result = routine(**chosen)
                 result = list(result) if inspect.isgenerator(result) else result
-            except Exception as error:
-                assert _documented(error), f"{type(error).__name__}: {error}"
+            except (ValueError, TypeError) as error:
+                if not _documented(error):
+                    raise
+                came[str(error)] += 1
                 return
-        for tensor in _tensors(vars(result) if hasattr(result, "__dataclass_fields__") else result):
+        came["a result"] += 1
+        for tensor in tensors(vars(result) if hasattr(result, "__dataclass_fields__") else result):
             assert not bool(tensor.isnan().any()), "NaN"
         if name in HEATMAPS:
-            images = chosen["images"]
-            assert result.shape == (len(images), *images.shape[-2:])
+            assert result.shape == (len(chosen["images"]), *chosen["images"].shape[-2:])
 
-    check()
+    (check if THOROUGH else seed(day().toordinal())(check))()
+    assert came["a result"] >= 0.75 * came.total(), came
 
 
 def test_an_error_by_accident_is_none_of_the_documented_ones() -> None:

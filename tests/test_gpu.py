@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.test_pretend_device import PLAIN, ROUTINES, _tensors
+from tests.routines import PLAIN, ROUTINES, tensors
 
 pytestmark = [
     pytest.mark.gpu,
@@ -35,8 +35,8 @@ def test_same_values_as_on_the_cpu(name: str, cnn: nn.Module, images: Tensor) ->
     if name == "embedding.tsne":
         pytest.skip("on a GPU it is another library's t-SNE, which starts and ends elsewhere: see embedding.tsne")
     target = torch.tensor([0, 3, 4])
-    expected = _tensors(ROUTINES[name](cnn, images, target))
-    result = _tensors(ROUTINES[name](_to(cnn, "cuda"), images.cuda(), target.cuda()))
+    expected = tensors(ROUTINES[name](cnn, images, target))
+    result = tensors(ROUTINES[name](_to(cnn, "cuda"), images.cuda(), target.cuda()))
     assert len(result) == len(expected) > 0
     for ours, cpu in zip(result, expected, strict=True):
         if not name.endswith(PLAIN):

@@ -1,10 +1,10 @@
 """The house is in order: one set of versions everywhere, everything in the wheel, and arrows that point one way."""
 
-import ast
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -90,114 +90,63 @@ def test_conda_installs_the_course_by_pip_under_the_same_pins_without_cuda() -> 
 
 def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
     """Hatch takes every file of the named packages that git does not ignore, as long as nothing else is configured."""
-    assert PROJECT["tool"]["hatch"] == {"build": {"targets": {"wheel": {"packages": ["vislib", "flashcards"]}}}}
+    assert PROJECT["tool"]["hatch"] == {
+        "build": {"targets": {"wheel": {"packages": ["vislib", "flashcards", "experiments"]}}}
+    }
     ignored = GitIgnoreSpec.from_lines((ROOT / ".gitignore").read_text(encoding="utf-8").splitlines())
     files = [
         path.relative_to(ROOT).as_posix()
-        for package in ("vislib", "flashcards")
+        for package in ("vislib", "flashcards", "experiments")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    assert {"flashcards/decks/04_occlusion.md", "flashcards/widgets/static/card.js", "vislib/occlusion.py"} <= set(
-        files
-    )
+    wanted = "flashcards/decks/04_occlusion.md", "card.js", "vislib/explain.py", "experiments/tables/weights.json"
+    assert all(any(file.endswith(end) for file in files) for end in wanted)
     assert [file for file in files if ignored.match_file(file)] == []
 
 
 # ---- arrows ----
 
-# From the bottom up, as in the design: a module imports from its own layer and from those before it.
-LAYERS = [
-    {"__init__", "_device", "_check", "_progress", "explain"},
-    {"models", "_checkpoint", "nets", "data", "imagenet", "fills", "controls", "activations", "_maps", "incremental"},
-    {"occlusion", "gradients", "reconstruction", "embedding"},
-    {"training"},
-    {
-        "sanity",
-        "_randomisation",
-        "roar",
-        "_explained",
-        "_removal",
-        "_roar_result",
-        "_sweep",
-        "_intervals",
-        "faithfulness",
-    },
-    {"results", "_recipes", "mystery", "scoreboard", "plots", "explore", "exercises", "__main__"},
-]
-METHODS = LAYERS[2]
-EVALUATIONS = LAYERS[4]
+# A wrong import, and the contract of pyproject.toml that it breaks.
+WRONG = {
+    "upward": ("vislib/fills.py", "from vislib.occlusion import occlusion", "contract, networks and data"),
+    "a circle in a folder": ("vislib/gradients/sensitivity.py", "from vislib.gradients.family import gradient", "No circle"),
+    "in a function": ("vislib/nets.py", "def f():\n    from vislib import training", "contract, networks and data"),
+    "a method in an evaluation": ("vislib/roar/sweep.py", "import vislib.gradients as g", "Evaluations do not import methods"),
+    "the experiments": ("vislib/course/results.py", "from experiments import RECIPES", "knows nothing of the experiments"),
+    "flashcards": ("vislib/course/results.py", "from flashcards import quiz", "do not know flashcards"),
+    "upward in flashcards": ("flashcards/model.py", "from flashcards import collection", "model, parsing and scheduler"),
+    "PyTorch in flashcards": ("flashcards/model.py", "import torch", "neither vislib nor PyTorch"),
+}  # fmt: skip
 
 
-def _imports(source: str, package: str) -> set[str]:
-    """Return the absolute names of all modules that a module of `package` imports, also inside functions."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = f"{package}.{node.module or ''}".rstrip(".") if node.level else node.module or ""
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return found
+def _lint_imports(root: Path) -> tuple[int, str]:
+    """Run `lint-imports` on the packages in a folder; return its exit status and what it said, on one line."""
+    script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    return ran.returncode, " ".join((ran.stdout + ran.stderr).split())
 
 
-def _layer(module: str) -> int:
-    for number, layer in enumerate(LAYERS):
-        if module in layer:
-            return number
-    return 0 if module.startswith("_") else -1
+def test_arrows_point_down() -> None:
+    status, said = _lint_imports(ROOT)
+    assert status == 0, said
 
 
-def wrong_arrows(module: str, source: str) -> list[str]:
-    """Return what a module of vislib imports although it must not."""
-    used = {name.split(".")[1] for name in _imports(source, "vislib") if name.startswith("vislib.")}
-    used = {name for name in used if _layer(name) >= 0} - {"__init__"}
-    wrong = [
-        f"{module} imports {name}, from a layer above it" for name in sorted(used) if _layer(name) > _layer(module)
-    ]
-    if module in EVALUATIONS:
-        wrong += [f"{module} imports the method {name}" for name in sorted(used & METHODS)]
-    if any(name.split(".")[0] == "flashcards" for name in _imports(source, "vislib")):
-        wrong.append(f"{module} imports flashcards")
-    return wrong
-
-
-MODULES = sorted((ROOT / "vislib").rglob("*.py"))
-
-
-def _module(path: Path) -> str:
-    """Return the name of a file's module, or of the package that it is in."""
-    return path.relative_to(ROOT / "vislib").parts[0].removesuffix(".py")
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "vislib")))
-def test_arrows_point_down(path: Path) -> None:
-    assert _layer(_module(path)) >= 0, f"{_module(path)} is in no layer: enter it in LAYERS"
-    assert wrong_arrows(_module(path), path.read_text(encoding="utf-8")) == []
-
-
-@pytest.mark.parametrize(
-    ("module", "source", "wrong"),
-    [
-        ("fills", "from vislib.occlusion import occlusion", "fills imports occlusion, from a layer above it"),
-        ("_check", "def f():\n    from vislib import models", "_check imports models, from a layer above it"),
-        ("models", "from . import plots", "models imports plots, from a layer above it"),
-        ("sanity", "import vislib.gradients as g", "sanity imports the method gradients"),
-        ("roar", "from .occlusion import occlusion", "roar imports the method occlusion"),
-        ("explore", "from flashcards.collection import load", "explore imports flashcards"),
-    ],
-)
-def test_a_wrong_arrow_is_seen(module: str, source: str, wrong: str) -> None:
-    assert wrong_arrows(module, source) == [wrong]
-
-
-def test_flashcards_knows_neither_vislib_nor_torch() -> None:
-    paths = sorted((ROOT / "flashcards").rglob("*.py"))
-    assert paths
-    for path in paths:
-        package = ".".join(path.relative_to(ROOT).parts[:-1])
-        roots = {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"), package)}
-        assert roots.isdisjoint({"vislib", "torch"}), path
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_arrow_is_refused(name: str, tmp_path: Path) -> None:
+    file, wrong, contract = WRONG[name]
+    for package in ("vislib", "flashcards", "experiments"):
+        for path in (ROOT / package).rglob("*.py"):
+            copy = tmp_path / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / file).open("a") as opened:
+        opened.write(f"\n{wrong}\n")
+    status, said = _lint_imports(tmp_path)
+    assert status == 1
+    broken = re.findall(r"\b(\w[^.]*?) BROKEN", said.split("dependencies.")[1].replace("KEPT", "."))
+    assert any(contract in name for name in broken), broken
 
 
 # ---- beside the code ----

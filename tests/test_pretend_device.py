@@ -1,12 +1,7 @@
 """Every public routine gives the CPU's values on another device, and refuses a mix of devices.
 
-A routine is entered into ROUTINES the day it is written: a name, and a call of (model, images, target). A test fails
-when one is missing.
+One of each topic at every run, all of them in `make test-all`.
 """
-
-import copy
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -14,272 +9,10 @@ from torch import Tensor, nn
 
 from tests import public
 from tests.pretend import DEVICE, PretendTensor, to_pretend
-from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, models, nets, sanity, training
-from vislib.activations import record
-from vislib.incremental import IncrementalModel
-from vislib.models import Classifier
-from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
-from vislib.reconstruction import History, invert, moved, reconstruct, resized
-from vislib.roar import heatmaps, road, roar
+from tests.routines import PLAIN, REPRESENTATIVES, ROUTINES, tensors
+from vislib import gradients
 
-Routine = Callable[[nn.Module, Tensor, Tensor], Any]
-
-
-def _classifier(model: nn.Module) -> Classifier:
-    return Classifier(model, mean=(0.4, 0.5, 0.6), std=0.3, input_size=16)
-
-
-def _image_set(images: Tensor, target: Tensor) -> data.ImageSet:
-    return data.ImageSet(images, target, "abcde", images[:, 0] > 0.5, {"k": target})
-
-
-def _features(model: nn.Module, images: Tensor) -> Tensor:
-    return model(images).detach()
-
-
-def _recorded(model: nn.Module, images: Tensor) -> Tensor:
-    with record(model, ["0"]) as seen:
-        model(images)
-    return seen["0"]
-
-
-def _values(result: sanity.Cascade | sanity.RandomLabels) -> list[Tensor]:
-    return [result.values, result.floor if isinstance(result, sanity.Cascade) else result.ceiling]
-
-
-def _like(model: nn.Module, other: nn.Module) -> nn.Module:
-    """Put another network where the model is."""
-    weight = next(model.parameters())
-    return to_pretend(other) if isinstance(weight, PretendTensor) else other.to(weight.device)
-
-
-def _scaled(model: nn.Module, seed: int) -> nn.Module:
-    """Return a copy with other weights for each seed."""
-    other = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter *= 1 + seed / 10
-    return other
-
-
-def _patches(model: nn.Module) -> nn.Module:
-    return _like(model, nets.PatchEvidenceNet(classes=5, width=4).eval())
-
-
-def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
-    return _like(model, nets.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
-
-
-def _watched(model: nn.Module, target: Tensor) -> list[Tensor]:
-    history = History(keep=[1])
-    reconstruct(model, target, steps=3, size=16, watch=history)
-    return [history.pictures[1], *history.scores]
-
-
-def _fitted(model: nn.Module, images: Tensor, target: Tensor) -> list[Tensor]:
-    """Train a copy for one step, and see what it answers."""
-    network = copy.deepcopy(model)
-    losses = training.fit(network, _image_set(images, target), epochs=1)
-    return [network(images).detach(), torch.tensor(losses).to(images.device)]
-
-
-def _fitted_jointly(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    network = _like(model, _classifier(nets.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
-    training.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
-    return network(images).detach()
-
-
-def _answers(model: nn.Module, images: Tensor, method: str) -> list[Tensor]:
-    """Paste a patch into each image, and return what the incremental model answers."""
-    seen = IncrementalModel(model, images)
-    which = torch.arange(len(images), device=images.device)
-    patch = images[..., :5, :5]
-    if method == "run":
-        return [seen.clean, seen.run(patch, which, which, which)]
-    cpu = which.cpu().numpy()
-    return [logits for _, logits in seen.stream(lambda chosen: patch[chosen], (5, 5), cpu, cpu, cpu)]
-
-
-def _swept(model: nn.Module, images: Tensor, target: Tensor, **options: Any) -> list[float]:
-    """Return the accuracies of a small sweep, as numbers that belong to no device."""
-    whole = _image_set(images, target)
-    sweep = roar(
-        {"brightness": _brightness},
-        whole,
-        whole,
-        build_model=lambda seed: copy.deepcopy(model),
-        base=model,
-        fractions=(0.5,),
-        seeds=1,
-        epochs=1,
-        jobs=1,
-        **options,
-    )
-    accuracies: list[float] = sweep.table["accuracy"].tolist()
-    return accuracies
-
-
-def _brightness(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-    return images.mean(1)
-
-
-# mixed=False: takes no images together with a model, so that there is nothing to mix
-ROUTINES: dict[str, Routine] = {
-    "explain.logit": lambda model, images, target: explain.logit(model(images), target),
-    "explain.probability": lambda model, images, target: explain.probability(model(images), target),
-    "occlusion.occlusion": lambda model, images, target: occlusion(model, images, target, patch=5, stride=3),
-    "occlusion.occlusion_grid": lambda model, images, target: occlusion_grid(model, images, target, patch=5, stride=3),
-    "occlusion.occlusion_logits": lambda model, images, target: occlusion_logits(model, images, patch=5, stride=3),
-    **{
-        f"gradients.{name}": lambda model, images, target, name=name, options=options: getattr(gradients, name)(
-            model, images, target, **options
-        )
-        for name, options in {
-            "gradient": {},
-            "pixel_gradient": {},
-            "input_x_gradient": {},
-            "smoothgrad": {"n": 3},
-            "smoothgrad_squared": {"n": 3},
-            "vargrad": {"n": 3},
-            "integrated_gradients": {"steps": 3, "baseline": "noise"},
-            "guided_backprop": {},
-            "grad_cam": {},
-        }.items()
-    },
-    "gradients.completeness_gap": lambda model, images, target: gradients.completeness_gap(
-        model, images, target, images[:, 0]
-    ),
-    "sanity.cascade": lambda model, images, target: _values(
-        sanity.cascade(model, images, target, gradients.gradient, seeds=2)
-    ),
-    "sanity.randomised": lambda model, images, target: [
-        network(images) for _, network in sanity.randomised(model, images, order="independent")
-    ],
-    "sanity.random_labels": lambda model, images, target: _values(
-        sanity.random_labels(sanity.Twins([model, model], [model, model]), images, target, gradients.input_x_gradient)
-    ),
-    "sanity.label_twins": lambda model, images, target: [
-        network(images)
-        for network in sanity.label_twins(
-            lambda seed: _scaled(model, seed), _image_set(images, target), epochs=1, fitted=0, seeds=2
-        ).permuted
-    ],
-    "sanity.interval": lambda model, images, target: sanity.interval(
-        model(images)[None] + images[:, :1, :1, 0], images[:, 0, 0, :5], draws=20
-    ),
-    "sanity.spearman": lambda model, images, target: sanity.spearman(
-        images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
-    ),
-    "sanity.ssim": lambda model, images, target: sanity.ssim(images[:, 0], model(images)[:, :1, None] + images[:, 1]),
-    "sanity.hog": lambda model, images, target: sanity.hog(
-        images[:, 0], model(images)[:, :1, None] + images[:, 1], cell=4
-    ),
-    "models.Classifier": lambda model, images, target: _classifier(model)(images),
-    "models.Classifier.features": lambda model, images, target: _classifier(model).features(images),
-    "models.Classifier.top": lambda model, images, target: _classifier(model).top(images, k=2),
-    "models.Classifier.preprocess": lambda model, images, target: (
-        _classifier(model).preprocess(images[:1].cpu()) + 0 * images
-    ),
-    **{
-        f"fills.{name}": lambda model, images, target, name=name: occlusion(
-            model, images, target, patch=5, stride=3, fill=name
-        )
-        for name in fills.FILLS
-    },
-    "data.shapes": lambda model, images, target: model(data.shapes(3, size=16, device=images.device).images),
-    "data.ImageSet": lambda model, images, target: model(_image_set(images, target)[target < 4].split(1)[0].images),
-    "activations.record": lambda model, images, target: _recorded(model, images),
-    "embedding.pca": lambda model, images, target: embedding.pca(_features(model, images)).points,
-    "embedding.Projection.transform": lambda model, images, target: embedding.pca(
-        _features(model, images), 1
-    ).transform(_features(model, images)[:2]),
-    "embedding.tsne": lambda model, images, target: embedding.tsne(
-        _features(model, images).repeat(3, 1), perplexity=2, iterations=250
-    ),
-    "embedding.nearest": lambda model, images, target: embedding.nearest(_features(model, images), k=2),
-    "embedding.neighbour_accuracy": lambda model, images, target: embedding.neighbour_accuracy(
-        _features(model, images), target % 2, k=1
-    ),
-    "embedding.trustworthiness": lambda model, images, target: embedding.trustworthiness(
-        _features(model, images), _features(model, images)[:, :1], k=1
-    ),
-    "embedding.class_weights": lambda model, images, target: model(images) @ embedding.class_weights(model),
-    "training.accuracy": lambda model, images, target: training.accuracy(model, _image_set(images, target)),
-    "nets.SmallCNN": lambda model, images, target: _like(model, nets.SmallCNN(size=16, widths=(4, 4)).eval())(images),
-    "reconstruction.reconstruct": lambda model, images, target: reconstruct(model, target, steps=3, size=16),
-    "reconstruction.reconstruct of a unit": lambda model, images, target: reconstruct(
-        model, target, layer="4", parametrisation="pixels", steps=3, size=16
-    ),
-    "reconstruction.invert": lambda model, images, target: invert(model, images, "4", steps=3),
-    "reconstruction.moved": lambda model, images, target: model(moved(images, n=2)),
-    "data.tiles": lambda model, images, target: model(data.tiles(3, size=16, device=images.device).images),
-    "nets.PatchEvidenceNet": lambda model, images, target: _patches(model)(images),
-    "nets.SelfExplainingNet": lambda model, images, target: _explaining(model)(images),
-    "nets.SelfExplainingNet gated": lambda model, images, target: _explaining(model, True)(images),
-    "nets.patch_evidence": lambda model, images, target: nets.patch_evidence(_patches(model), images, target),
-    "nets.learned_mask": lambda model, images, target: nets.learned_mask(_explaining(model), images, target),
-    "nets.learned_words": lambda model, images, target: nets.learned_words(_explaining(model), images),
-    "controls.sobel": controls.sobel,
-    "controls.chance": controls.chance,
-    "controls.disc": controls.disc,
-    "controls.blurred": controls.blurred(controls.sobel, sigma=1.0),
-    "faithfulness.deletion": lambda model, images, target: (
-        faithfulness.deletion(model, images, target, _brightness).areas
-    ),
-    "faithfulness.insertion": lambda model, images, target: (
-        faithfulness.insertion(model, images, target, _brightness).areas
-    ),
-    "faithfulness.pointing_game": lambda model, images, target: faithfulness.pointing_game(
-        model, images, target, _brightness, images[:, 0] > 0.5
-    ),
-    "faithfulness.mass_inside": lambda model, images, target: faithfulness.mass_inside(
-        model, images, target, _brightness, images[:, 0] > 0.5
-    ),
-    "roar.roar": _swept,
-    "roar.roar linear": lambda model, images, target: _swept(model, images, target, fill="linear"),
-    "roar.roar mask_only": lambda model, images, target: _swept(model, images, target, mask_only=True),
-    "roar.road": lambda model, images, target: (
-        road(model, {"brightness": _brightness}, _image_set(images, target), fractions=(0.5,))
-        .table["accuracy"]
-        .tolist()
-    ),
-    "roar.heatmaps": lambda model, images, target: list(
-        heatmaps(
-            {}, model, _image_set(images, target), _image_set(images, target), controls=["random", "blurred"]
-        ).values()
-    ),
-    "fills.canvas": lambda model, images, target: model(fills.canvas(lambda x: 1 - x, images)),
-    "fills.gaussian": lambda model, images, target: model(fills.gaussian(images, 1.5)),
-    "fills.inpaint": lambda model, images, target: model(fills.inpaint(images, target % 3, target, target, (5, 6))),
-    "fills.patches": lambda model, images, target: model(
-        fills.patches("noise", images, (5, 6))(target % 3, target, target)
-    ),
-    "fills.windows": lambda model, images, target: model(fills.windows(images, target % 3, target, target, (5, 6))),
-    "data.digits": lambda model, images, target: model(
-        data.digits(device=images.device).images[:3].expand(-1, 3, -1, -1)
-    ),
-    "data.ImageSet.split": lambda model, images, target: model(_image_set(images, target).split(1)[1].images),
-    "data.ImageSet.to": lambda model, images, target: model(
-        _image_set(images.cpu(), target.cpu()).to(images.device).images
-    ),
-    "faithfulness.Curve.areas": lambda model, images, target: (
-        faithfulness.deletion(model, images, target, _brightness, steps=3, fill="noise").areas
-    ),
-    "incremental.IncrementalModel.exact_by": lambda model, images, target: [
-        IncrementalModel(model, images, incremental=IncrementalModel(model, images).exact_by == "increments").clean
-    ],
-    "incremental.IncrementalModel.run": lambda model, images, target: _answers(model, images, "run"),
-    "incremental.IncrementalModel.stream": lambda model, images, target: _answers(model, images, "stream"),
-    "models.load": lambda model, images, target: _like(model, models.load(device="cpu"))(images),
-    "models.trained": lambda model, images, target: _like(model, models.trained("shapes_object", device="cpu"))(
-        resized(images, 64)
-    ),
-    "nets.SelfExplainingNet.told": lambda model, images, target: list(_explaining(model).told(images)),  # type: ignore[operator]
-    "reconstruction.reconstruct watched": lambda model, images, target: _watched(model, target),
-    "reconstruction.resized": lambda model, images, target: model(resized(images, 24)),
-    "training.fit": _fitted,
-    "training.fit_jointly": _fitted_jointly,
-}
+EACH = [pytest.param(name, marks=() if name in REPRESENTATIVES else pytest.mark.slow) for name in ROUTINES]
 
 
 def _entered(name: str) -> str:
@@ -289,7 +22,9 @@ def _entered(name: str) -> str:
 
 def test_every_public_routine_is_entered() -> None:
     missing = public.routines().keys() - set(map(_entered, ROUTINES))
-    assert not missing, f"enter into ROUTINES, or with a reason into NOT_ROUTINES of tests/public.py: {sorted(missing)}"
+    assert not missing, (
+        f"enter into ROUTINES of tests/routines.py, or with a reason into NOT_ROUTINES of tests/public.py: {sorted(missing)}"
+    )
 
 
 def test_every_entry_and_every_exemption_is_about_something_public() -> None:
@@ -301,31 +36,26 @@ def test_every_entry_and_every_exemption_is_about_something_public() -> None:
         assert any(public.fnmatchcase(name, pattern) for name in everything), f"{pattern} exempts nothing"
 
 
+def test_every_topic_has_a_representative() -> None:
+    assert set(REPRESENTATIVES) <= set(ROUTINES)
+    assert {name.split(".")[0] for name in REPRESENTATIVES} == {name.split(".")[0] for name in ROUTINES}
+
+
 def test_a_new_public_routine_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     def new(images: Tensor) -> Tensor:
         return images
 
     monkeypatch.setattr(new, "__module__", "vislib.gradients")
     monkeypatch.setattr(gradients, "new", new, raising=False)
+    monkeypatch.setattr(gradients, "__all__", [*gradients.__all__, "new"])
     assert public.routines().keys() - set(map(_entered, ROUTINES)) >= {"gradients.new"}
 
 
-PLAIN = (".top", "accuracy", "trustworthiness", ".roar", ".roar linear", ".roar mask_only", ".road")  # plain numbers
-
-
-def _tensors(result: Any) -> list[Tensor]:
-    if isinstance(result, Tensor):
-        return [result]
-    if isinstance(result, tuple | list):
-        return [t for part in result for t in _tensors(part)]
-    return [torch.tensor(result)] if isinstance(result, float) else []
-
-
-@pytest.mark.parametrize("name", ROUTINES)
+@pytest.mark.parametrize("name", EACH)
 def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor, pretend: torch.device) -> None:
     target = torch.tensor([0, 3, 4])
-    expected = _tensors(ROUTINES[name](cnn, images, target))
-    result = _tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
+    expected = tensors(ROUTINES[name](cnn, images, target))
+    result = tensors(ROUTINES[name](to_pretend(cnn), to_pretend(images), to_pretend(target)))
     assert len(result) == len(expected) > 0
     for ours, cpu in zip(result, expected, strict=True):
         if not name.endswith(PLAIN):
@@ -333,7 +63,7 @@ def test_same_values_on_another_device(name: str, cnn: nn.Module, images: Tensor
         torch.testing.assert_close(ours.cpu() if isinstance(ours, PretendTensor) else ours, cpu, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ROUTINES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_mix_of_devices_is_refused(name: str, cnn: nn.Module, images: Tensor, pretend: torch.device) -> None:
     target = torch.tensor([0, 3, 4])
     with pytest.raises((ValueError, RuntimeError), match=r"pretend.*cpu|cpu.*pretend"):

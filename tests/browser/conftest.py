@@ -1,7 +1,8 @@
 """A real JupyterLab in headless Chromium, with everything it keeps in a temporary folder and no way out to the network.
 
-Fixtures: `lab` (one server for the whole run), `open_notebook(cells or path, theme=...)` (a `Notebook` per call). After
-each test it is asserted that nothing but the loopback was asked for and that the page raised no error.
+Fixtures: `lab` (one server for the whole run), `open_notebook(cells or path, theme=...)` (a `Notebook` per call, in a page
+of JupyterLab that the next test uses again). After each test it is asserted that nothing but the loopback was asked for
+and that the page raised no error. Nothing waits for a time, everything for a state.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -42,6 +43,21 @@ class Lab:
     url: str
     folder: Path
     progress: Path  # the file of the flashcards; removed before every test
+    session: str = ""  # the warm kernel's, see `open_notebook`
+
+    def move_session(self, path: str) -> None:
+        """Let the warm kernel belong to the notebook of this path, so that JupyterLab finds it there."""
+        facts = {"path": path, "name": path, "type": "notebook"}
+        if self.session:
+            self._ask(f"sessions/{self.session}", "PATCH", facts)
+        else:
+            self.session = self._ask("sessions", "POST", facts | {"kernel": {"name": "python3"}})["id"]
+
+    def _ask(self, what: str, method: str, facts: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        url, data = f"{self.url}/api/{what}", json.dumps(facts).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=START) as answer:
+            return dict(json.load(answer))
 
 
 @dataclass
@@ -51,12 +67,18 @@ class Notebook:
     page: Page
     lab: Lab
     path: str
+    warm: bool = False
     errors: list[str] = field(default_factory=list)
 
     def command(self, name: str, wait: bool = True) -> None:
         """Carry out a command of JupyterLab."""
         start = "await " if wait else ""
         self.page.evaluate(f"async (name) => {{ {start}jupyterapp.commands.execute(name); }}", name)
+
+    def close(self) -> None:
+        """Close the notebook without saving it, and end its kernel if it is its own."""
+        end = "" if self.warm else "await panel.sessionContext.shutdown();"
+        self.page.evaluate(f"async () => {{ const panel = jupyterapp.shell.currentWidget; {end} panel?.dispose(); }}")
 
     def run_all(self) -> None:
         """Run every cell and wait until the kernel has answered."""
@@ -99,16 +121,32 @@ class Notebook:
         self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
         light = "false" if "Dark" in name else "true"
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+        self.page.wait_for_function(_PAINTED, arg="Dark" in name)
 
     def card(self, number: int = 0) -> Locator:
         """A flashcard on the page, once its keys work."""
         card = self.page.locator(".fc-card[role=group]").nth(number)
-        card.wait_for(timeout=START * 1000)
+        card.wait_for()
         return card
 
-    def focus_in_card(self) -> bool:
-        """Whether the keyboard is in a flashcard."""
-        return bool(self.page.evaluate("() => document.activeElement.closest('.fc-card') !== null"))
+    def expect_focus(self, in_card: bool = True) -> None:
+        """Wait until the keyboard is in a flashcard, or in none."""
+        script = "(wanted) => (document.activeElement?.closest('.fc-card') != null) === wanted"
+        self.page.wait_for_function(script, arg=in_card)
+
+
+_PAINTED = """(dark) => {
+    const [red] = getComputedStyle(document.querySelector(".jp-NotebookPanel")).backgroundColor.match(/\\d+/g);
+    return (red < 100) === dark;
+}"""
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait for a state that no page shows: a file, a server."""
+    end = time.monotonic() + START
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)  # between two looks
 
 
 def chromium_or_skip() -> str:
@@ -141,6 +179,8 @@ def outside() -> list[str]:
 def context(browser: Browser, outside: list[str]) -> Iterator[BrowserContext]:
     """One profile for all tests, so that JupyterLab's scripts come out of its cache."""
     context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(START * 1000)
+    expect.set_options(timeout=START * 1000)
 
     def note(url: str) -> None:
         address = urlsplit(url)
@@ -185,6 +225,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
         *(
             "--IdentityProvider.token=",
+            "--ServerApp.disable_check_xsrf=True",  # Lab.move_session asks without a browser
             f"--ServerApp.root_dir={folders['root']}",
             "--LabApp.expose_app_in_browser=True",
         ),
@@ -192,7 +233,8 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with (home / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=home)
         try:
-            _wait_for(f"{url}/api", server, home / "lab.log")
+            until(lambda: server.poll() is not None or _answers(f"{url}/api"))
+            assert server.poll() is None, (home / "lab.log").read_text(errors="replace")[-2000:]
             yield Lab(url, folders["root"], progress)
         finally:
             server.terminate()
@@ -202,14 +244,31 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 server.kill()
 
 
+@pytest.fixture(scope="session")
+def pages() -> list[Page]:
+    """The pages of JupyterLab in which no notebook is open; to load one takes longer than most tests."""
+    return []
+
+
 @pytest.fixture
-def open_notebook(lab: Lab, context: BrowserContext, outside: list[str]) -> Iterator[Callable[..., Notebook]]:
-    """Open a notebook, given as a list of code cells or as a path that is copied; several may be open."""
+def open_notebook(
+    lab: Lab, context: BrowserContext, pages: list[Page], outside: list[str]
+) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook, given as a list of code cells or as a path that is copied; several may be open.
+
+    With `warm`, in the kernel of the last notebook that was opened so, where PyTorch is imported already.
+    """
     shutil.rmtree(lab.progress.parent, ignore_errors=True)
     opened: list[Notebook] = []
+    listeners: list[Callable[[Error], None]] = []
 
     def open_(
-        content: list[str] | Path, *, theme: str = "JupyterLab Light", width: int = 1200, height: int = 1000
+        content: list[str] | Path,
+        *,
+        theme: str = "JupyterLab Light",
+        width: int = 1200,
+        height: int = 1000,
+        warm: bool = False,
     ) -> Notebook:
         name = f"notebook_{time.monotonic_ns()}.ipynb" if isinstance(content, list) else content.name
         target = lab.folder / name
@@ -219,38 +278,50 @@ def open_notebook(lab: Lab, context: BrowserContext, outside: list[str]) -> Iter
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), target)
         else:
             shutil.copy(content, target)
-        page = context.new_page()
+        if warm:
+            lab.move_session(name)
+        page = pages.pop() if pages else _new_page(lab, context)
         page.set_viewport_size({"width": width, "height": height})
-        notebook = Notebook(page, lab, name)
+        notebook = Notebook(page, lab, name, warm)
         opened.append(notebook)
-        page.on("pageerror", lambda error: notebook.errors.append(str(error)))
-        page.goto(f"{lab.url}/lab/tree/{quote(name)}?reset", timeout=START * 1000)
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=START * 1000)
+        listeners.append(lambda error: notebook.errors.append(str(error)))
+        page.on("pageerror", listeners[-1])
         # A dialog (a notebook that names no kernel, say) would keep this waiting for ever.
         page.evaluate(
-            """async (seconds) => {
-                const panel = jupyterapp.shell.currentWidget;
+            """async ([path, seconds]) => {
                 const late = new Promise((_, no) => setTimeout(() => no(new Error("no kernel")), seconds * 1000));
                 await Promise.race([late, (async () => {
+                    const panel = await jupyterapp.commands.execute("docmanager:open", { path, factory: "Notebook" });
                     await panel.context.ready;
                     await panel.sessionContext.ready;
                     await panel.sessionContext.session.kernel.info;
                 })()]);
             }""",
-            START,
+            [name, START],
         )
-        # Two panels leave little room for a notebook; a reader of a course would close the file browser too.
-        page.evaluate("() => jupyterapp.shell.collapseLeft()")
         notebook.theme(theme)
         return notebook
 
     yield open_
-    for notebook in opened:
+    for notebook, listener in zip(opened, listeners, strict=True):
         with contextlib.suppress(Error):  # the test may have closed the page
-            notebook.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+            notebook.close()
+            notebook.page.remove_listener("pageerror", listener)
+            if not notebook.errors and not notebook.page.locator(".jp-Dialog").count():
+                pages.append(notebook.page)
+                continue
         notebook.page.close()
     assert outside == []
     assert [error for notebook in opened for error in notebook.errors] == []
+
+
+def _new_page(lab: Lab, context: BrowserContext) -> Page:
+    page = context.new_page()
+    page.goto(f"{lab.url}/lab?reset")
+    page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
+    # Two panels leave little room for a notebook; a reader of a course would close the file browser too.
+    page.evaluate("() => jupyterapp.shell.collapseLeft()")
+    return page
 
 
 def _free_port() -> int:
@@ -259,12 +330,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not answer at {url}:\n{log.read_text(errors='replace')[-2000:]}")
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=START):
+            return True
+    except OSError:
+        return False

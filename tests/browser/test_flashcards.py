@@ -6,15 +6,13 @@ Pictures of every view in both themes go to `build/screenshots` for the eye.
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Notebook
-from playwright.sync_api import Locator, expect
+from conftest import ROOT, Notebook, until
+from playwright.sync_api import Locator, TimeoutError, expect
 
 from flashcards.collection import load
 
@@ -27,6 +25,7 @@ QUIZ = ["from flashcards import predict, quiz, review", "quiz('05_gradients')", 
 def shoot(card: Locator, name: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     card.scroll_into_view_if_needed()
+    expect(card).to_be_visible()
     box = card.bounding_box()
     assert box
     around = {"x": box["x"] - 8, "y": max(box["y"] - 8, 0), "width": box["width"] + 16, "height": box["height"] + 16}
@@ -39,13 +38,6 @@ def rows(path: Path, table: str = "reviews") -> list[Any]:
     with closing(sqlite3.connect(path)) as db:
         made = db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()  # a moment after the file
         return db.execute(f"SELECT * FROM {table} ORDER BY id").fetchall() if made else []
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def start(notebook: Notebook, cell: int = 1) -> Locator:
@@ -73,10 +65,8 @@ def position(card: Locator, text: str) -> None:
 
 
 def no_raw_math(card: Locator) -> None:
-    text = card.inner_text()
-    assert "$" not in text
-    assert "\\(" not in text
-    assert "\\nabla" not in text
+    for raw in ("$", "\\(", "\\nabla"):
+        expect(card).not_to_contain_text(raw, use_inner_text=True)
 
 
 def test_math_focus_keys_and_the_file(open_notebook):
@@ -87,12 +77,12 @@ def test_math_focus_keys_and_the_file(open_notebook):
 
     expect(card.locator(".fc-front mjx-container")).to_have_count(1)
     no_raw_math(card)
-    assert card.get_attribute("aria-label") == "Gradients. Card 1 of 10"
+    expect(card).to_have_attribute("aria-label", "Gradients. Card 1 of 10")
     assert not notebook.lab.progress.exists()  # showing writes nothing
 
     reveal(card)
     no_raw_math(card)
-    assert notebook.focus_in_card()
+    notebook.expect_focus()
     for keys in ("a", "b", "x", "d", "d", "m", "y", "c", "v", "Shift+m", "0", " "):
         keyboard.press(keys)
     assert notebook.sources() == before
@@ -100,26 +90,28 @@ def test_math_focus_keys_and_the_file(open_notebook):
 
     keyboard.press("3")
     position(card, "Card 2 of 10")
-    assert [(row[1], row[3]) for row in rows(notebook.lab.progress)] == [("gradients.norm", 3)]
-    assert notebook.focus_in_card()
+    until(lambda: [(row[1], row[3]) for row in rows(notebook.lab.progress)] == [("gradients.norm", 3)])
+    notebook.expect_focus()
     image = card.locator(".fc-front img")
-    assert image.evaluate("(e) => e.naturalWidth") > 300
+    expect(image).to_be_visible()
+    page = notebook.page
+    page.wait_for_function("(image) => image.naturalWidth > 300", arg=image.element_handle())
 
     # The mouse: the button that was clicked is gone, and the focus is still here.
     card.get_by_role("button", name="Show answer").click()
     expect(card.locator(".fc-answer")).to_be_visible()
-    wait_for(notebook.focus_in_card)
+    notebook.expect_focus()
     shoot(card, "picture_light")
     card.get_by_role("button", name="Easy").click()
     position(card, "Card 3 of 10")
-    wait_for(notebook.focus_in_card)
+    notebook.expect_focus()
     for keys in ("a", "b", "x", "d", "d"):
         keyboard.press(keys)
     assert notebook.sources() == before
 
     keyboard.press("u")
     position(card, "Card 2 of 10")
-    wait_for(lambda: len(rows(notebook.lab.progress)) == 1)
+    until(lambda: len(rows(notebook.lab.progress)) == 1)
 
     # The first card once more, missed: it goes to the end.
     keyboard.press("u")
@@ -135,12 +127,12 @@ def test_math_focus_keys_and_the_file(open_notebook):
     assert ring == "solid2px"
     for _ in range(4):
         keyboard.press("Tab")
-    assert not notebook.focus_in_card()
+    notebook.expect_focus(in_card=False)
 
     # The other way round: outside of the card the same key does cut a cell, so the test above can fail.
     notebook.page.locator(".jp-Notebook .jp-InputPrompt").last.click()
     keyboard.press("x")
-    wait_for(lambda: notebook.sources() != before)
+    until(lambda: notebook.sources() != before)
 
 
 def test_a_restart_is_said_and_a_second_run_goes_on(open_notebook):
@@ -151,10 +143,10 @@ def test_a_restart_is_said_and_a_second_run_goes_on(open_notebook):
         notebook.page.keyboard.press("1" if number == 2 else "3")
         position(card, f"Card {number - 1} of 10 · 1 to repeat")
     notebook.restart()
-    notebook.page.locator(".fc-card.fc-lost").wait_for()
+    expect(notebook.page.locator(".fc-card.fc-lost")).to_be_visible()
     shoot(card, "lost_light")
     notebook.run_all()
-    wait_for(lambda: notebook.page.locator(".fc-lost").count() == 0, 30)
+    expect(notebook.page.locator(".fc-lost")).to_have_count(0)
     card = notebook.card()
     position(card, "Card 3 of 10")
     expect(card.locator(".fc-front")).to_contain_text("Why the 1-norm?")
@@ -192,6 +184,13 @@ _CONTRAST = """(card) => {
 
 def contrast(card: Locator) -> None:
     """Every text on the card stands out from its background as WCAG AA asks."""
+    expect(card).to_be_visible()
+    legible = f"""(card) => {{
+        const found = Object.values(({_CONTRAST})(card));
+        return found.length >= 3 && found.every((ratio) => ratio >= 4.5);
+    }}"""
+    with suppress(TimeoutError):  # which says less than what comes now
+        card.page.wait_for_function(legible, arg=card.element_handle(), timeout=20_000)
     found = card.evaluate(_CONTRAST)
     assert len(found) >= 3
     assert {text: round(ratio, 2) for text, ratio in found.items() if ratio < 4.5} == {}
@@ -242,7 +241,7 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     keyboard.press("3")
     expect(asked.locator(".fc-answer")).to_contain_text("you were 75% sure")
     look(asked, "predicted")
-    wait_for(lambda: [row[3:] for row in rows(notebook.lab.progress, "predictions")] == [("the camera", 0.75, 0)])
+    until(lambda: [row[3:] for row in rows(notebook.lab.progress, "predictions")] == [("the camera", 0.75, 0)])
     asked.get_by_role("button", name="Ask the room").click()
     expect(asked.locator(".fc-head")).to_contain_text("0 hands")
     for key in "1112233":
@@ -278,10 +277,10 @@ def test_a_whole_deck_with_trouble_on_the_way_ends_in_a_summary(open_notebook):
         if number == 1:
             expect(card.locator(".fc-notice")).to_contain_text("Not saved (")
             shoot(card, "notice_light")
-        assert card.locator(".fc-notice p").count() == 1
+        expect(card.locator(".fc-notice p")).to_have_count(1)
     expect(card.locator(".fc-end")).to_contain_text("5 of 6 right at the first try.")
     shoot(card, "end_light")
-    assert notebook.focus_in_card()
+    notebook.expect_focus()
     assert [output["output_type"] for output in notebook.outputs(1)] == ["execute_result"]  # no traceback, no warning
 
 
@@ -299,12 +298,12 @@ def test_without_a_kernel_the_cards_open_on_a_click(open_notebook, tmp_path):
     notebook = open_notebook(path)
     page = notebook.page
     summary = page.locator(".flashcards summary, section summary").first
-    summary.wait_for()
-    assert not page.get_by_text("In both cases the knowledge is gone").is_visible()
+    expect(summary).to_be_visible()
+    expect(page.get_by_text("In both cases the knowledge is gone")).to_be_hidden()
     summary.click()
-    assert page.get_by_text("In both cases the knowledge is gone").is_visible()
-    assert page.locator("details").count() == size("07_sanity_checks")
-    assert "\\(" not in page.locator(".jp-OutputArea-output").first.inner_text()
+    expect(page.get_by_text("In both cases the knowledge is gone")).to_be_visible()
+    expect(page.locator("details")).to_have_count(size("07_sanity_checks"))
+    expect(page.locator(".jp-OutputArea-output").first).not_to_contain_text("\\(", use_inner_text=True)
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / "stored_light.png")
 
@@ -320,18 +319,17 @@ def test_two_notebooks_at_once_lose_nothing(open_notebook):
             reveal(card)
             card.page.keyboard.press("3")
             position(card, f"Card {number} of {cards_in_all}")
+    until(lambda: len(rows(first.lab.progress)) == 6)
     names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
     assert sorted(names) == ["gradients"] * 3 + ["roar"] * 3
 
 
-def test_the_network_is_closed_and_an_attempt_is_noticed(context, lab, outside):
-    page = context.new_page()
-    page.goto(f"{lab.url}/lab")  # its own rules forbid no address, as those of /api would
+def test_the_network_is_closed_and_an_attempt_is_noticed(open_notebook, lab, outside):
+    page = open_notebook(["1"]).page  # its own rules forbid no address, as those of /api would
     attempt = "(url) => fetch(url, { mode: 'no-cors' }).then(() => 'reached', () => 'refused')"
     hosts = ["http://example.org/a.js", "http://192.0.2.1/a.js", "http://localhost.invalid/a.js"]
     assert [page.evaluate(attempt, url) for url in hosts] == ["refused"] * 3
     assert page.evaluate(attempt, f"{lab.url}/api") == "reached"
-    page.close()
     assert outside == hosts
     outside.clear()
 
