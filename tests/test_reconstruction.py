@@ -110,6 +110,18 @@ def test_several_seeds_of_one_class(cnn: nn.Module) -> None:
     assert torch.equal(pictures, reconstruct(cnn, torch.tensor([2, 2, 2]), seed=[0, 1, 2], **SMALL))
 
 
+def test_the_network_sees_the_picture_as_it_is_moved() -> None:
+    network = Linear(torch.randn(3, 16, 16, generator=_generator()))  # so that every pixel matters
+    history, generator = History(keep=[0]), _generator(3)
+    reconstruct(network, 1, size=16, steps=1, seed=3, shift=2, scale=0.2, rotate=30.0, watch=history)
+    PARAMETRISATIONS["fourier"].start((3, 16, 16), generator)  # the moves are drawn after the start
+    still = history.pictures[0]
+    with torch.no_grad():
+        seen, unmoved = (network(x)[:, 1] for x in (move(still, draw_moves(2, 0.2, 30.0, generator)[None]), still))
+    torch.testing.assert_close(history.scores[0], seen)
+    assert (seen - unmoved).abs() > 0.01  # a hundred times what rounding makes
+
+
 def test_it_works_where_gradients_are_off(cnn: nn.Module) -> None:
     expected = reconstruct(cnn, 1, **SMALL)
     with torch.no_grad():
