@@ -114,8 +114,7 @@ def replay(reviews: Iterable[Review]) -> dict[str, State]:
 
 def intervals(state: State | None, now: datetime) -> dict[Grade, timedelta]:
     """For each grade, the time until the card would come back."""
-    last = state.last.time if state else now
-    now = max(now.astimezone(UTC), last)
+    now = now.astimezone(UTC)
     return {grade: _reviewed(state, grade, now).due - now for grade in Grade}
 
 

@@ -23,7 +23,7 @@ _BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
 _YES_NO = re.compile(
     r"(?:am|are|is|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
     r"|isn't|aren't|doesn't|don't|didn't|can't|won't)\b.*\?$",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
 _YES_NO_ANSWER = re.compile(r"(?:yes|no)\b(?=$|[.,:;!—–])", re.IGNORECASE)
 

@@ -166,7 +166,7 @@ def check_math(tokens: Sequence[Token], line: int, problem: Report) -> None:
 
 def check_braces(latex: str, line: int, problem: Report) -> None:
     """Tell where a formula opens and closes braces, or `\\left` and `\\right`, unequally often."""
-    bare = re.sub(r"\\.", "", latex, flags=re.DOTALL)
+    bare = re.sub(r"\\.", "", latex)
     if (opened := bare.count("{")) != (closed := bare.count("}")):
         problem(line, f"unbalanced math: {opened} '{{' but {closed} '}}' in {latex.strip()!r}")
     left, right = len(re.findall(r"\\left\b", latex)), len(re.findall(r"\\right\b", latex))

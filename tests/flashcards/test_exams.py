@@ -10,6 +10,8 @@ import flashcards
 from flashcards import collection
 from flashcards.cli import main
 from flashcards.exam_attempt import Attempt, Mark
+from flashcards.model import Criterion
+from flashcards.parsing.exams import read_exam
 from tests.flashcards.screen import Screen
 
 PAPER = """
@@ -51,6 +53,41 @@ def test_a_question_is_worth_its_scheme_or_one_point(attempt):
     assert (one.points, one.scheme, one.card.topic) == (1, (), "occlusion")
     assert [(c.points, c.html) for c in two.scheme] == [(2, "says <em>this</em>"), (1, "says \\(x_2\\)")]
     assert (two.points, two.card.topic) == (3, "gradients")
+
+
+def test_a_mark_scheme_is_what_its_list_says(write_deck):
+    path = write_deck(
+        "## Why? {#t.one}\n\n- (12) says *a*,\n  or `b<c>`\n\n- (1) says & shows $x<1$\n\n"
+        "## Which? {#t.two}\n\n- [x] a\n- [ ] b\n\nBecause:\n\n- (3) of this\n",
+        name="paper.md",
+    )
+    title, questions, problems = read_exam(path)
+    assert (title, problems) == ("T", [])
+    assert questions[0].scheme == (
+        Criterion(12, "says <em>a</em>,\nor <code>b&lt;c&gt;</code>", "says a,\nor b<c>"),
+        Criterion(1, "says &amp; shows \\(x&lt;1\\)", "says & shows \\(x<1\\)"),
+    )
+    assert (questions[0].points, questions[1].scheme, questions[1].points) == (13, (), 1)
+    assert [question.card.id for question in questions] == ["t.one", "t.two"]
+
+
+def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
+    _, questions, problems = read_exam(
+        write_deck(
+            "## Why? {#t.one}\n\nSo.\n\n## It is {{so}}. {#t.two}\n\n- (1) says so\n\n## It is {{so}}. {#t.three}\n\n"
+            "## Which?\n\n- [x] a\n- [ ] b\n\nSo.\n\n## When? {#t.five}\n\nNow.\n"
+        )
+    )
+    scheme = "the question has neither options nor a mark scheme; expected '- (2) what earns two points'"
+    cloze = "a cloze; expected a question with options or a mark scheme"
+    assert [str(problem) for problem in problems] == [
+        f"deck.md:6: {scheme}",
+        f"deck.md:10: {cloze}",
+        f"deck.md:14: {cloze}",
+        "deck.md:16: the card has no id; expected '{#topic.name}' at the end of its heading",
+        f"deck.md:23: {scheme}",
+    ]
+    assert len(questions) == 4
 
 
 @pytest.mark.parametrize(

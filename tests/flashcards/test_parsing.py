@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from flashcards import collection
-from flashcards.model import DeckError
+from flashcards.model import Card, Deck, DeckError, Option
 from flashcards.parsing.cards import read_deck
 
 GOOD = '+++\ntitle = "T"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n'
@@ -34,6 +35,34 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         [
             "3: the front matter is not TOML: "
             "Expected newline or end of document after a statement (at line 2, column 13)"
+        ],
+    ),
+    "front matter not TOML to its end": (
+        '+++\ntitle = """T\nnotebook = "04_occlusion"\n+++\n' + FINE,
+        ["4: the front matter is not TOML: Unterminated string (at end of document)"],
+    ),
+    "front matter not closed, and a card with a mistake": (
+        '+++\ntitle = "T"\n' + FINE + "\n## What?\n\nThis.\n",
+        [
+            "1: the front matter opened with '+++' is never closed with '+++'",
+            "8: the card has no id; expected '{#topic.name}' at the end of its heading",
+        ],
+    ),
+    "front matter of the wrong kinds": (
+        '+++\nnotebook = 4\ntitle = 1\ntags = ["a-b", "two words"]\n+++\n' + FINE,
+        [
+            "2: the notebook is 4; expected a text",
+            "3: the title is 1; expected a text",
+            "4: the tags are ['a-b', 'two words']; expected a list of words without blanks",
+        ],
+    ),
+    "front matter with two unknown keys and tags that are numbers": (
+        '+++\nz = 1\ntags = [1]\ntitle = " "\na = 1\nnotebook = "04_occlusion"\n+++\n' + FINE,
+        [
+            "2: unknown key 'z' in the front matter; expected title, notebook and tags",
+            "3: the tags are [1]; expected a list of words without blanks",
+            "4: the title is ' '; expected a text",
+            "5: unknown key 'a' in the front matter; expected title, notebook and tags",
         ],
     ),
     "front matter incomplete": (
@@ -73,7 +102,19 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What? {#Sanity Spot}\n\nThis.\n",
         ["7: bad id 'Sanity Spot'; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'"],
     ),
-    "repeated id": (GOOD + FINE + FINE, ["11: the id 't.fine' is already taken at line 7"]),
+    "repeated id": (
+        GOOD + FINE + FINE + FINE,
+        ["11: the id 't.fine' is already taken at line 7", "15: the id 't.fine' is already taken at line 7"],
+    ),
+    "mistakes of a card without an id": (
+        GOOD + "\n## What\n\n![](none.png)\n" + FINE,
+        [
+            "7: the card has no id; expected '{#topic.name}' at the end of its heading",
+            "7: the card has no answer",
+            "9: the picture 'none.png' does not exist",
+            "9: the picture 'none.png' has no alt text; expected '![what it shows](none.png)'",
+        ],
+    ),
     "no question": (GOOD + "\n## {#t.a}\n\nThis.\n", ["7: the card has no question"]),
     "no answer": (GOOD + "\n## What? {#t.a}\n" + FINE, ["7: the card has no answer"]),
     "picture without an answer": (
@@ -103,6 +144,24 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What? {#t.a}\n\nThis,\n![](dot.png)\n",
         ["10: the picture 'dot.png' has no alt text; expected '![what it shows](dot.png)'"],
     ),
+    "pictures whose lines must be counted": (
+        GOOD + "\n## What ![](dot.png)? {#t.a}\n\nThis,  \nthat,\n![](dot.png)\n\n> ![](dot.png)\n",
+        [
+            f"{line}: the picture 'dot.png' has no alt text; expected '![what it shows](dot.png)'"
+            for line in (7, 11, 13)
+        ],
+    ),
+    "picture with an empty address": (
+        GOOD + "\n## What? {#t.a}\n\n![A dot]()\n\nThis.\n",
+        ["9: the picture '' does not exist"],
+    ),
+    "pictures out of the folder": (
+        GOOD + "\n## What? {#t.a}\n\n![A dot](/dot.png)\n![A dot](img/../dot.png)\n\nThis.\n",
+        [
+            "9: the picture '/dot.png' is not a file of the decks; expected a relative path like 'img/name.png'",
+            "10: the picture 'img/../dot.png' is not a file of the decks; expected a relative path like 'img/name.png'",
+        ],
+    ),
     "picture elsewhere": (
         GOOD + "\n## What? {#t.a}\n\n![A dot](https://example.org/dot.png)\n\nThis.\n",
         [
@@ -125,6 +184,20 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
     "option without a box": (
         GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- B\n\nThis.\n",
         ["10: an option without a box; expected '- [ ]' or '- [x]'"],
+    ),
+    "options without a box, one of them in a list of its own": (
+        GOOD + "\n## Which? {#t.a}\n\n- A\n  - B\n- [x] C\n\nThis.\n",
+        [
+            "9: an option without a box; expected '- [ ]' or '- [x]'",
+            "10: an option without a box; expected '- [ ]' or '- [x]'",
+        ],
+    ),
+    "a box that is something else": (
+        GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- [ ]B\n- [y] C\n\nThis.\n",
+        [
+            "10: an option without a box; expected '- [ ]' or '- [x]'",
+            "11: an option without a box; expected '- [ ]' or '- [x]'",
+        ],
     ),
     "the same option twice": (
         GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- [ ] A\n- [ ]\n\nThis.\n",
@@ -163,6 +236,20 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## A map is sharp. Is it right? {#t.a}\n\nNot needed.\n",
         ["7: a yes/no question; expected one that asks what, why, when or how"],
     ),
+    "yes/no questions after something else and in capitals": (
+        GOOD + "\n## Consider this: ISN'T it right? {#t.a}\n\nSo.\n\n## So; can it?\n",
+        [
+            "7: a yes/no question; expected one that asks what, why, when or how",
+            "11: a yes/no question; expected one that asks what, why, when or how",
+            "11: the card has no id; expected '{#topic.name}' at the end of its heading",
+            "11: the card has no answer",
+        ],
+    ),
+    "yes/no answers": (
+        GOOD
+        + "".join(f"\n## What of it? {{#t.a{i}}}\n\n{a}\n" for i, a in enumerate(["No", "yes!", "NO: it", "no– it"])),
+        [f"{line}: a yes/no question; expected one that asks what, why, when or how" for line in (7, 11, 15, 19)],
+    ),
     "yes/no answer": (
         GOOD + "\n## What of it? {#t.a}\n\nNo, never.\n",
         ["7: a yes/no question; expected one that asks what, why, when or how"],
@@ -198,6 +285,133 @@ def test_a_malformed_deck_is_told_all_its_mistakes_at_their_lines(case, tmp_path
         collection.load(path)
     assert str(error.value).splitlines() == [str(problem) for problem in collection.lint([path])]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.md", "dot.png"]  # nothing was written
+
+
+def read(path: Path) -> Deck:
+    deck, problems = read_deck(path)
+    assert problems == []
+    return deck
+
+
+def test_a_deck_is_what_its_file_says(write_deck):
+    front = '+++ \n tags = ["a-b", "c"]\nnotebook="05_gradients"\ntitle = "All *of* it"\n+++\t\n'
+    path = write_deck("\n## What? {#t.a}\n\nThis.\n\n## Why? {#t.b_2.c}\n\nSo.\n", front, name="05_some.md")
+    deck = read(path)
+    assert (deck.name, deck.title, deck.notebook, deck.tags, deck.path) == (
+        "05_some", "All *of* it", "05_gradients", ("a-b", "c"), path
+    )  # fmt: skip
+    assert [(card.id, card.line, card.topic) for card in deck.cards] == [("t.a", 7, "t"), ("t.b_2.c", 11, "t")]
+
+
+def test_what_is_wrong_with_the_front_matter_leaves_the_rest_of_it(tmp_path):
+    path = tmp_path / "x.md"
+    path.write_text('+++\ntitle = 1\nnotebook = "04_occlusion"\ntags = "t"\n+++\n' + FINE)
+    deck, problems = read_deck(path)
+    assert (deck.title, deck.notebook, deck.tags) == ("x", "04_occlusion", ())
+    assert (len(problems), len(deck.cards)) == (2, 1)
+    path.write_text(FINE)
+    assert (read_deck(path)[0].notebook, len(read_deck(path)[0].cards)) == ("", 1)
+
+
+def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
+    (tmp_path / "dot.png").write_bytes(b"dot")
+    (tmp_path / "a..b one.png").write_bytes(b"dot")
+    (card,) = read(
+        write_deck(
+            "\n## What is *it*, $x<1$?  {#t.a}\n\n![One](dot.png)\n![Two](a..b%20one.png)\n\n![Three](dot.png)\n\n"
+            "The *first*.\n\n- and\n- more\n"
+        )
+    ).cards
+    question = (
+        '<p class="fc-question">What is <em>it</em>, \\(x&lt;1\\)?</p>\n<p><img src="dot.png" alt="One" />\n'
+        '<img src="a..b%20one.png" alt="Two" /></p>\n<p><img src="dot.png" alt="Three" /></p>'
+    )
+    assert card == Card(
+        id="t.a",
+        kind="basic",
+        question=question,
+        solved=question,
+        answer="<p>The <em>first</em>.</p>\n<ul>\n<li>and</li>\n<li>more</li>\n</ul>",
+        options=(),
+        question_text="What is it, $x<1$?",
+        solved_text="What is it, $x<1$?",
+        answer_text="The first.\nand\nmore",
+        images=("dot.png", "a..b%20one.png", "dot.png"),
+        folder=tmp_path,
+        line=7,
+    )
+
+
+def test_a_cloze_is_what_its_file_says(write_deck, tmp_path):
+    (card,) = read(write_deck("\n## Cover a {{part}}. {#t.a}\n")).cards  # an answer beyond the cloze is optional
+    assert card == Card(
+        id="t.a",
+        kind="cloze",
+        question='<p class="fc-question">Cover a <span class="fc-gap" aria-label="blank">[…]</span>.</p>',
+        solved='<p class="fc-question">Cover a <mark class="fc-cloze">part</mark>.</p>',
+        answer="",
+        options=(),
+        question_text="Cover a […].",
+        solved_text="Cover a part.",
+        answer_text="",
+        images=(),
+        folder=tmp_path,
+        line=7,
+    )
+
+
+def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
+    boxes = "- [ ] *left*\n- [X]  $x$\n- [ ] [x] up\n" + "".join(f"- [ ] {i}\n" for i in range(6))
+    (card,) = read(
+        write_deck(f"\n## Which? {{#t.a}}\n\nBetween\n\n- these\n  - and those\n\nOf\n\n{boxes}\nBecause.\n\n- so\n")
+    ).cards
+    assert card == Card(
+        id="t.a",
+        kind="choice",
+        question='<p class="fc-question">Which?</p>\n<p>Between</p>\n<ul>\n<li>these\n<ul>\n<li>and those</li>\n</ul>\n'
+        "</li>\n</ul>\n<p>Of</p>",
+        solved=card.question,
+        answer="<p>Because.</p>\n<ul>\n<li>so</li>\n</ul>",
+        options=(
+            Option("<em>left</em>", "left", False),
+            Option("\\(x\\)", "$x$", True),
+            Option("[x] up", "[x] up", False),
+            *(Option(str(i), str(i), False) for i in range(6)),
+        ),
+        question_text="Which?",
+        solved_text="Which?",
+        answer_text="Because.\nso",
+        images=(),
+        folder=tmp_path,
+        line=7,
+    )
+
+
+def test_a_cloze_with_options_is_a_choice(write_deck):
+    (card,) = read(write_deck("\n## It is {{this}}. {#t.a}\n\n- [x] this\n- [ ] that\n\nSo.\n")).cards
+    assert (card.kind, card.question_text) == ("choice", "It is […].")
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "## What? Is it? No: which is it? {#t.a}\n\nThis.\n",
+        "## Is it sharp. {#t.a}\n\nThis.\n",
+        "## Island or sea? {#t.a}\n\nThis.\n",
+        "## What holds? {#t.a}\n\nNo one knows.\n",
+        "## What holds? {#t.a}\n\nNothing.\n\nYes.\n",
+        "## Is it? {#t.a}\n\n- [x] this\n- [ ] yes\n\nNo.\n",
+    ],
+)
+def test_what_only_looks_like_a_yes_no_question(card, write_deck):
+    assert read(write_deck("\n" + card)).cards
+
+
+@pytest.mark.parametrize("words", [("yes", "NO."), ("True", "false"), ("Yes", "No", "true.")])
+def test_options_that_only_say_yes_or_no(words, write_deck):
+    boxes = "".join(f"- [{'x' if i == 0 else ' '}] {word}\n" for i, word in enumerate(words))
+    _, [problem] = read_deck(write_deck(f"\n## Which holds? {{#t.a}}\n\n{boxes}\nThis.\n"))
+    assert str(problem) == "deck.md:7: a yes/no question; expected one that asks what, why, when or how"
 
 
 def test_math_is_kept_from_markdown_and_html_is_escaped(write_deck):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import fsrs
@@ -9,17 +10,17 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from flashcards.scheduler import Grade, Review, after, in_words, intervals, is_due, replay
+from flashcards.scheduler import Grade, Review, after, in_words, intervals, is_due, replay, utc_now
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOGS = st.lists(st.tuples(st.sampled_from(list(Grade)), st.floats(0, 400)), min_size=1, max_size=25)
 
 
 def log(steps: list[tuple[Grade, float]], card: str = "t.a") -> list[Review]:
-    reviews, time = [], START
+    reviews, moment = [], START
     for grade, days in steps:
-        time += timedelta(days=days)
-        reviews.append(Review(card, time, grade))
+        moment += timedelta(days=days)
+        reviews.append(Review(card, moment, grade))
     return reviews
 
 
@@ -75,6 +76,21 @@ def test_times_of_other_zones_are_turned_into_utc():
     zone = timezone(timedelta(hours=9))
     abroad = Review("t.a", START.astimezone(zone), Grade.GOOD)
     assert replay([abroad]) == replay([Review("t.a", START, Grade.GOOD)])
+    assert intervals(None, abroad.time) == intervals(None, START)
+    assert replay([abroad])["t.a"].last.time.utcoffset() == timedelta()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be changed here")
+def test_the_zone_of_the_learner_does_not_matter(monkeypatch):
+    here = replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert (replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START)) == here
+        assert utc_now().utcoffset() == timedelta()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_missed_card_is_due_in_its_sitting_and_then_on_its_day():
@@ -89,13 +105,21 @@ def test_remembered_counts_from_the_first_success_after_the_last_miss():
     state = replay(log([(Grade.GOOD, 0), (Grade.AGAIN, 10), (Grade.GOOD, 1), (Grade.GOOD, 7)]))["t.a"]
     assert state.remembered == timedelta(days=7)
     assert state.lapses == 1
-    assert replay([Review("t.a", START, Grade.AGAIN)])["t.a"].lapses == 0  # what was never known is not forgotten
+    missed = replay([Review("t.a", START, Grade.AGAIN)])["t.a"]
+    assert (missed.lapses, missed.remembered) == (0, timedelta())  # what was never known is not forgotten
+
+
+def test_a_state_knows_its_last_review_and_the_time_to_the_next():
+    reviews = log([(Grade.GOOD, 0), (Grade.EASY, 3)])
+    state = replay(reviews)["t.a"]
+    assert state.last == reviews[-1]
+    assert state.interval == state.due - reviews[-1].time > timedelta(days=3)
 
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(0, "today"), (0.4, "today"), (1, "1 day"), (2, "2 days"), (59, "59 days"), (60, "2 months"), (700, "23 months"),
-     (740, "2 years")],
+    [(0, "today"), (0.4, "today"), (1, "1 day"), (2, "2 days"), (59, "59 days"), (60, "2 months"), (729, "24 months"),
+     (730, "2 years"), (1096, "3 years"), (-3, "today")],
 )  # fmt: skip
 def test_intervals_in_words(days, words):
     assert in_words(timedelta(days=days)) == words
