@@ -6,6 +6,7 @@ import pytest
 from vislib.intervals import interval, verdict
 
 
+@pytest.mark.filterwarnings("error")
 def test_one_value_has_no_interval() -> None:
     low, high = interval(np.array([[0.3, 0.7]]))
     assert np.isnan([*low, *high]).tolist() == [True] * 4
