@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from experiments import files
 from experiments.recipe import Recipe
-from vislib import controls, data, fills, gradients, nets, roar, training
+from vislib import controls, data, fills, gradients, nets, one_thread, roar, training
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
 from vislib.occlusion import occlusion
 from vislib.roar import removal
 from vislib.roar.removal import Removal
-from vislib.roar.sweep import Training, arrays, mean_colour, one_thread, retrain, without
+from vislib.roar.sweep import Training, arrays, mean_colour, retrain, without
 
 FRACTIONS = [0.1, 0.3, 0.5, 0.7, 0.9]
 SEEDS = [0, 1, 2, 3, 4]

@@ -47,6 +47,7 @@ def _known(images: Tensor) -> ImageSet:
 ROUTINES: dict[str, Callable[[nn.Module, Tensor], Any]] = {
     "answers": lambda m, x: answers(m, x, TARGET),
     "occlusion": lambda m, x: occlusion(m, x, TARGET, patch=4, stride=4),
+    "occlusion in plain batches": lambda m, x: occlusion(m, x, TARGET, patch=4, stride=4, incremental=False),
     "gradient": lambda m, x: g.gradient(m, x, TARGET),
     "smoothgrad": lambda m, x: g.smoothgrad(m, x, TARGET, n=50),
     "integrated_gradients": lambda m, x: g.integrated_gradients(m, x, TARGET, steps=50),

@@ -74,5 +74,5 @@ def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | N
     if batch_size is not None or copies <= positions_in_flight(2**62):
         return min(batch_size or copies, copies)
     with torch.no_grad():
-        largest = largest_activation(forward, images[:1].clone())
+        largest = largest_activation(forward, images[:1])
     return min(positions_in_flight(largest), copies)

@@ -86,7 +86,7 @@ def climb(
     generators = [torch.Generator().manual_seed(seed) for seed in how.seeds(len(grey))]
     numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=how.learning_rate, foreach=False)
-    at_once = how.batch_size or positions_in_flight(largest_activation(model, grey[:1].clone()))
+    at_once = how.batch_size or positions_in_flight(largest_activation(model, grey[:1]))
     index = torch.arange(len(grey), device=grey.device)
 
     def gradient(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:

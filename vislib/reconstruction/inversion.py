@@ -34,7 +34,7 @@ def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: flo
     how = Ascent(total_variation=total_variation, **options)
     with torch.no_grad():
         wanted = layer_answer(model, images, layer)
-    network = lean(model, images[:1].clone(), layer)
+    network = lean(model, images[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         goal = wanted[index].flatten(1)

@@ -63,7 +63,7 @@ def reconstruct(
             answers(model, grey[:1], targets)
         else:
             _check_units(_units(model, grey[:1], layer), targets, layer)
-    network = lean(model, grey[:1].clone(), layer)
+    network = lean(model, grey[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         found = answers(network, pictures) if layer is None else _units(network, pictures, layer)
