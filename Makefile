@@ -10,8 +10,8 @@ PY := .venv/bin/python
 endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 # Each core takes other tests; a process with one thread wastes nothing (with a learner's threads, `make notebooks` runs
-# all cells). A notebook's cells stay together.
-SPREAD := -n auto --dist loadgroup
+# all cells). tests/conftest.py keeps the cells of a notebook together.
+SPREAD := -n auto
 PYTEST := OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(PYTEST_ARGS)
 ALL := VISLIB_THOROUGH=1
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -54,7 +54,7 @@ test: .venv/.dev  ## what CI runs: lint, every cell of every notebook, one of ea
 
 test-all: .venv/.all lint  ## everything: all combinations, other random numbers in every run, a cell of every table; hours
 	$(ALL) $(PYTEST) $(SPREAD) $(NBVAL) -m "not gpu and not browser" tests notebooks --ignore tests/fixtures
-	$(ALL) $(PYTEST) -n 2 --dist worksteal -m browser tests/browser
+	$(ALL) $(PYTEST) -n 2 -m browser tests/browser
 
 cells: .venv/.dev
 	$(PYTEST) $(SPREAD) $(NBVAL) -m "not slow and not gpu and not browser" tests notebooks --ignore tests/fixtures
@@ -74,7 +74,7 @@ unit: .venv/.dev  ## the tests of the packages alone; one file: make unit PYTEST
 	$(PYTEST) $(SPREAD) -m "not slow and not gpu and not browser"
 
 nbval: .venv/.dev  ## every cell of every notebook
-	$(PYTEST) $(SPREAD) $(NBVAL) -p tests.conftest notebooks
+	$(PYTEST) -n auto --dist loadfile $(NBVAL) notebooks
 
 browser: .venv/.dev  ## flashcards, explorers and quizzes in Chromium
 	$(PYTEST) -m "browser and not slow" tests/browser

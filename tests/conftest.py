@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 os.environ["VISLIB_PROGRESS"] = "off"  # no test may touch the progress of whoever runs it
 os.environ.pop("VISLIB_MODEL", None)
@@ -22,16 +23,26 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 settings.load_profile("thorough" if THOROUGH else "quick")
 
 
+# The beginnings of the names of single tests that take more than five seconds.
+LONG = ("test_a_cell_comes_out_again", "test_a_change_of_the_code", "test_other_words")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the cells of a notebook together, and begin with what takes long, so that no process ends long after the other."""
-    for item in items:
-        if item.path.suffix == ".ipynb":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Begin with what takes long, so that no process ends long after the other."""
     items.sort(key=lambda item: not item.name.startswith(LONG))
 
 
-# The beginnings of names of single tests that take more than five seconds.
-LONG = ("test_a_cell_comes_out_again", "test_a_change_of_the_code", "test_other_words")
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process one test after another, and the cells of a notebook together, which come first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class NotebooksTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(".ipynb") else nodeid
+
+    return NotebooksTogether(config, log)
 
 
 @pytest.fixture
