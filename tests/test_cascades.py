@@ -164,3 +164,6 @@ def test_the_level_is_95_percent_and_the_draws_have_a_seed() -> None:
     assert interval(values) == interval(values, level=0.95)
     assert interval(values, seed=1) == interval(values, seed=1)
     assert interval(values, seed=1) != interval(values, seed=2)
+    before = torch.get_rng_state()
+    interval(values)
+    assert torch.equal(torch.get_rng_state(), before)

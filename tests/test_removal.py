@@ -34,6 +34,13 @@ def test_many_images_are_each_ranked_by_themselves() -> None:
     assert torch.equal(ranks(heat, 0)[1050:], ranks(heat[1050:], 0))  # there are no ties, and so nothing is drawn
 
 
+def test_what_is_drawn_leaves_the_random_state_of_the_caller() -> None:
+    before = torch.get_rng_state()
+    ranks(torch.zeros(2, 3, 3), 0)
+    noise((1, 2, 2), [0], torch.zeros(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize(
     ("fraction", "gone"),
     [(0.0, 0), (0.04, 0), (0.06, 1), (0.1, 1), (0.9, 9), (0.94, 9), (0.96, 10), (1.0, 10)],

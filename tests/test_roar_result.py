@@ -62,7 +62,8 @@ def test_intervals_of_curves_and_of_areas_have_the_level_asked_for(level: float)
 
 
 def test_the_level_is_95_percent_unless_given() -> None:
-    result = RoarResult(table({"mine": {0.1: 0.8, 0.9: 0.2}, "random": {0.1: 0.5, 0.9: 0.5}}, SPREAD))
+    rows = [table({"mine": {0.1: 0.8, 0.9: 0.2}}, SPREAD), table({"random": {0.1: 0.5, 0.9: 0.5}}, SPREAD[::-1])]
+    result = RoarResult(pd.concat(rows))
     for method in (result.intervals, result.areas, result.differences, result.area_differences):
         pd.testing.assert_frame_equal(method(), method(level=0.95))
 

@@ -104,6 +104,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Any:
         (0.5, 0.5, False),  # as alike as strangers, and not more
         (0.5625, 0.5, True),  # by so little, but for every network and photograph
         (0.0, 0.875, False),
+        (0.0, 0.9, False),
         (0.0, 0.9375, True),  # nearly the same map for any two random networks: no network has a say
     ],
 )
