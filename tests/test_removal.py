@@ -80,10 +80,11 @@ def test_a_mask_alone_shows_a_hole_in_every_channel_whatever_would_fill_it() -> 
 # ---- linear imputation ----
 
 
-def test_a_pixel_becomes_a_mean_in_which_a_side_weighs_twice_a_corner() -> None:
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_a_pixel_becomes_a_mean_in_which_a_side_weighs_twice_a_corner(start: float) -> None:
     image = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.0, 0.6], [0.7, 0.8, 0.9]])[None, None]
     image[0, 0, 0, 1] = 0.8  # the corners sum to 2, the sides to 2.6
-    filled = impute(image, hole(3, 3, (1, 1)), GREY)
+    filled = impute(image, hole(3, 3, (1, 1)), torch.full((1, 1, 1), start))  # from below and from above
     assert float(filled[0, 0, 1, 1]) == pytest.approx((2 * 2.6 + 2.0) / 12, abs=1e-6)
     known = ~hole(3, 3, (1, 1))
     assert torch.equal(filled[known], image[known])
@@ -112,14 +113,13 @@ def test_one_known_pixel_colours_the_whole_image_each_channel_by_itself() -> Non
     torch.testing.assert_close(filled, image[:, :, 3:4, 7:8].expand_as(image), atol=1e-2, rtol=0)
 
 
-def test_a_long_hole_is_filled_along_its_whole_length() -> None:
-    """Between 0 and 1 at the ends of a line lies a straight slope, however long the line is."""
-    image = torch.zeros(1, 1, 1, 101)
-    image[..., -1] = 1
-    removed = torch.ones_like(image, dtype=torch.bool)
-    removed[..., [0, -1]] = False
-    filled = impute(image, removed, GREY)
-    torch.testing.assert_close(filled.flatten(), torch.linspace(0, 1, 101), atol=2e-3, rtol=0)
+@pytest.mark.parametrize("shape", [(1, 1, 1, 101), (1, 1, 101, 1)])
+def test_a_long_hole_is_filled_along_its_whole_length(shape: tuple[int, ...]) -> None:
+    """Between 0 and 1 at the ends of a line lies a straight slope, however long the line is, and whichever way it runs."""
+    slope = torch.linspace(0, 1, 101).reshape(shape)
+    removed = (slope > 0) & (slope < 1)
+    filled = impute(slope * ~removed, removed, GREY)
+    torch.testing.assert_close(filled, slope, atol=2e-3, rtol=0)
 
 
 # ---- noise ----
