@@ -32,6 +32,10 @@ def corner(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     return heat
 
 
+def never(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+    raise AssertionError("an explainer was asked before its images were looked at")
+
+
 def drawn(corners: list[float], labels: list[int], rest: float) -> ImageSet:
     """Return images of 2 x 2 pixels whose corner differs from the rest."""
     images = torch.full((len(corners), 1, 2, 2), rest)
@@ -131,9 +135,9 @@ def test_pixels_of_either_set_must_be_pixels(asked: list[Asked]) -> None:
     bad = ImageSet(TRAIN.images + 1, TRAIN.labels, TRAIN.classes)
     for train, test in ((bad, TEST), (TRAIN, bad)):
         with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\]"):
-            roar({"mine": corner}, train, test, build_model=Corner, base=Corner(), jobs=1)
+            roar({"mine": never}, train, test, build_model=Corner, base=Corner(), controls=(), jobs=1)
         with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\]"):
-            heatmaps({"mine": corner}, Corner(), train, test)
+            heatmaps({"mine": never}, Corner(), train, test)
 
 
 def test_the_base_network_has_a_seed_of_its_own_and_is_trained_once_for_a_folder(
@@ -141,10 +145,17 @@ def test_the_base_network_has_a_seed_of_its_own_and_is_trained_once_for_a_folder
 ) -> None:
     seeds: list[int] = []
     seen: list[tuple[bool, list[float]]] = []
+    threads: set[int] = set()
+
+    class Watched(nn.Sequential):
+        def forward(self, input: Tensor) -> Tensor:
+            if self.training:
+                threads.add(torch.get_num_threads())
+            return super().forward(input)
 
     def build(seed: int) -> nn.Module:
         seeds.append(seed)
-        return nn.Sequential(Corner(seed % 7), nn.Dropout())
+        return Watched(Corner(seed % 7), nn.Dropout())
 
     def spy(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
         seen.append((model.training, [p.item() for p in model.parameters()]))
@@ -155,7 +166,13 @@ def test_the_base_network_has_a_seed_of_its_own_and_is_trained_once_for_a_folder
             {"mine": spy}, TRAIN, TEST, build_model=build, controls=(), seeds=2, epochs=3, folder=str(tmp_path), jobs=1
         )
 
-    ask()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        ask()
+    finally:
+        torch.set_num_threads(before)
+    assert threads == {1}
     assert len(set(seeds)) == 3
     assert {0, 1} < set(seeds)
     monkeypatch.setattr(benchmark, "fit", None)  # from now on nothing can be trained
@@ -239,7 +256,7 @@ def test_road_takes_every_pixel_and_none_as_shares() -> None:
 
 def test_road_refuses_images_that_are_none() -> None:
     with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\]"):
-        road(Corner(), {"mine": corner}, ImageSet(TEST.images + 1, TEST.labels, TEST.classes))
+        road(Corner(), {"mine": never}, ImageSet(TEST.images + 1, TEST.labels, TEST.classes), controls=())
 
 
 # ---- heatmaps ----
@@ -268,6 +285,13 @@ def test_a_pair_of_heatmaps_is_of_the_training_and_of_the_test_images() -> None:
     assert heatmaps({"mine": given}, Corner(), TRAIN, TEST)["mine"] == given
     with pytest.raises(ValueError, match=r"the heatmaps of 'mine' have shape \(4, 2, 2\); expected \(2, 2, 2\)"):
         heatmaps({"mine": given[::-1]}, Corner(), TRAIN, TEST)
+
+
+def test_heatmaps_of_nobody_are_refused() -> None:
+    with pytest.raises(ValueError, match="there are no explainers; expected at least one, or a control"):
+        heatmaps({}, Corner(), TRAIN, TEST)
+    with pytest.raises(TypeError, match="the explainer 'mine' is a int; expected a function, or heatmaps"):
+        heatmaps({"mine": 3}, Corner(), TRAIN, TEST)  # type: ignore[dict-item]
 
 
 def test_a_blurred_twin_follows_each_explainer_and_no_control() -> None:

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from vislib import one_thread
 from vislib.roar import sweep
 from vislib.roar.removal import Removal
-from vislib.roar.sweep import Cell, Sweep, Training, digest, read, run, state, write
+from vislib.roar.sweep import Cell, Sweep, Training, arrays, digest, read, run, state, tensors, write
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("meta")
 
@@ -38,6 +40,8 @@ def test_equal_content_has_one_name_and_different_content_another() -> None:
         ("ab",),
         ("a", "b"),
         (["a", "b"],),
+        (1, 2),
+        (12,),
         ({"a": 1},),
         ({"a": 1.5},),
         (None,),
@@ -75,6 +79,19 @@ def test_what_is_written_is_read_and_nothing_else_lies_there(tmp_path: Path) -> 
         write(file, payload)
         assert read(file) == payload
     assert [f.name for f in file.parent.iterdir()] == ["x.cell"]
+
+
+def test_a_file_that_is_written_again_is_old_until_it_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "x.cell", b"old")
+
+    def stopped(half: str, whole: Path) -> None:
+        assert (Path(half).parent, Path(half).suffix) == (tmp_path, ".part")  # on the same disk, and no cell
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "x.cell", b"new")
+    assert read(tmp_path / "x.cell") == b"old"
 
 
 def test_a_broken_file_is_named_where_it_is_asked_for_and_counts_as_nothing(tmp_path: Path) -> None:
@@ -140,6 +157,33 @@ def test_on_an_accelerator_each_cell_is_kept_before_the_next_one_is_asked_for(
 
     ask(cells(3), device=ELSEWHERE, folder=tmp_path, task=task)
     assert kept == [0, 1, 2]
+
+
+def test_joblib_is_given_the_jobs_on_the_cpu_and_nothing_on_an_accelerator(
+    retrained: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    parallel = joblib.Parallel
+
+    def spy(*, n_jobs: int, **options: Any) -> Any:
+        asked.append(n_jobs)
+        return parallel(n_jobs=1, **options)
+
+    monkeypatch.setattr(joblib, "Parallel", spy)
+    assert run(cells(2), lambda cell: (cell.seed,), CPU, Sweep(jobs=7)) == [0.0, 0.1]
+    assert run(cells(2), lambda cell: (cell.seed,), ELSEWHERE, Sweep(jobs=5)) == [0.0, 0.1]
+    assert asked == [7]
+
+
+def test_processes_share_what_lies_in_main_memory_and_tensors_of_a_device_stay_there() -> None:
+    near, far = torch.zeros(2), torch.zeros(2, device=ELSEWHERE)
+    array, tensor = arrays(near, far)
+    assert isinstance(array, np.ndarray)
+    assert tensor is far
+    back, same = tensors(array, far)
+    back[0] = 1
+    assert near[0] == 1
+    assert same is far
 
 
 def test_a_kept_cell_says_what_it_is(retrained: list[int], tmp_path: Path) -> None:
