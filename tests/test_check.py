@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from tests.calls import FUNCTIONS, SETS, SIGNATURES, having
 from tests.state import unchanged
 from vislib import controls, data, gradients, models, nets, training
-from vislib.course import explore
+from vislib.course import explanation_taxonomy
+from vislib.course import occlusion as occlusion_course
 from vislib.explain import check_eval, pair
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
@@ -27,14 +28,14 @@ METHODS: dict[str, Call] = {
     "incremental.IncrementalModel": IncrementalModel,
     "models.Classifier.top": lambda model, images: Classifier(model).top(images),
     "models.Classifier.features": lambda model, images: Classifier(model).features(images),
-    "explore.occlusion": lambda model, images: explore.occlusion(Classifier(model), images, 0),
-    "explore.audience": lambda model, images: explore.audience(Classifier(model), images, 0, patch=4),
+    "explorer.occlusion": lambda model, images: occlusion_course.explorer(Classifier(model), images, 0),
+    "explorer.taxonomy": lambda model, images: explanation_taxonomy.explorer(Classifier(model), images, 0, patch=4),
 }
 ROUTINES: dict[str, Callable[..., Any]] = FUNCTIONS | METHODS
 WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS] + ["training.fit_jointly"]
 TRAINING = [name for name in WITH_SETS if name.startswith("training.fit")]
 MODELS = [name for name in ROUTINES if name in METHODS or SIGNATURES[name].keys() & {"model", "twins"}]
-SILENT = ("controls.", "reconstruction.invert", "explore.", "nets.", "models.Classifier.features")  # ask for no logits
+SILENT = ("controls.", "reconstruction.invert", "explorer.", "nets.", "models.Classifier.features")  # ask for no logits
 ANSWERERS = [name for name in MODELS if not name.startswith(SILENT) and name != "training.fit_jointly"]
 
 
@@ -155,7 +156,7 @@ def test_target(routine: str, name: str, cnn: nn.Module, images: Tensor) -> None
 def test_target_of_the_explorer(name: str, cnn: nn.Module, images: Tensor) -> None:
     target, kind, parts = TARGETS[name]
     parts = [part.replace("(3,)", "(1,)") for part in parts]
-    refused(cnn, lambda: explore.occlusion(Classifier(cnn), images[:1], target), kind, *parts)
+    refused(cnn, lambda: occlusion_course.explorer(Classifier(cnn), images[:1], target), kind, *parts)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
@@ -182,7 +183,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
     "batch_size negative": ({"batch_size": -3}, ValueError, ["batch_size is -3", "at least 1"]),
     "batch_size bool": ({"batch_size": True}, TypeError, ["batch_size is True", "expected an int"]),
     "batch_size float": ({"batch_size": 8.0}, TypeError, ["batch_size is 8.0", "expected an int"]),
-    "fill unknown": ({"fill": "blak"}, ValueError, ["'blak' (did you mean 'black'?)", "one of black, white, gray, mean"]),
+    "fill unknown": ({"fill": "blak"}, ValueError, ["fill is 'blak'; did you mean 'black' or 'blur'?"]),
     "fill far from all": ({"fill": "zzz"}, ValueError, ["fill is 'zzz'; expected one of black"]),
     "fill number": ({"fill": 0.5}, TypeError, ["fill is a float", "a function or a tensor"]),
     "fill nothing": ({"fill": None}, TypeError, ["fill is a NoneType"]),
@@ -236,7 +237,7 @@ GRADIENT_OPTIONS: dict[str, tuple[list[str], dict[str, Any], type[Exception], li
     "sigma text": (["smoothgrad_squared"], {"sigma": "much"}, TypeError, ["sigma is 'much'", "expected a number"]),
     "steps zero": (["integrated_gradients"], {"steps": 0}, ValueError, ["steps is 0", "at least 1"]),
     "steps bool": (["integrated_gradients"], {"steps": True}, TypeError, ["steps is True", "expected an int"]),
-    "baseline unknown": (["integrated_gradients"], {"baseline": "blak"}, ValueError, ["did you mean 'black'?"]),
+    "baseline unknown": (["integrated_gradients"], {"baseline": "blak"}, ValueError, ["did you mean 'black' or 'blur'?"]),
     "baseline shape": (["integrated_gradients"], {"baseline": torch.zeros(4, 16, 16)}, ValueError, ["shape (4, 16, 16)"]),
     "baseline inpaint": (["integrated_gradients"], {"baseline": "inpaint"}, ValueError, ["depends on where the patch lies"]),
     "layer unknown": (["grad_cam"], {"layer": "conv9"}, ValueError, ["there is no layer 'conv9'"]),
@@ -322,9 +323,15 @@ def test_options_of_the_cascade(name: str, cnn: nn.Module, images: Tensor) -> No
 def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:
     model = Classifier(cnn)
     refused(
-        cnn, lambda: explore.occlusion(model, images, 0), ValueError, "image has shape (3, 3, 16, 16)", "(1, C, H, W)"
+        cnn,
+        lambda: occlusion_course.explorer(model, images, 0),
+        ValueError,
+        "image has shape (3, 3, 16, 16)",
+        "(1, C, H, W)",
     )
-    refused(cnn, lambda: explore.occlusion(model, images[:1], 0, fill="blak"), ValueError, "did you mean 'black'?")
+    refused(
+        cnn, lambda: occlusion_course.explorer(model, images[:1], 0, fill="blak"), ValueError, "did you mean 'black' or"
+    )
 
 
 def test_options_of_top(cnn: nn.Module, images: Tensor) -> None:
@@ -358,7 +365,7 @@ LAYERS = ("Dropout", "BatchNorm2d", "Dropout2d", "RReLU", "DropPath", "Stochasti
 def test_training_mode(routine: str, name: str, images: Tensor) -> None:
     network = nn.Sequential(_layer(name), nn.Flatten(), nn.Linear(768, 5)).eval()
     network[0].train()  # the layer alone, as half-hearted code leaves it
-    layer = "'network.0'" if "Classifier" in routine or "explore" in routine else "'0'"
+    layer = "'network.0'" if "Classifier" in routine or "explorer" in routine else "'0'"
     refused(
         network,
         lambda: ROUTINES[routine](network, images[:1]),
@@ -426,9 +433,7 @@ def test_models_that_return_no_logits(routine: str, name: str, images: Tensor) -
 
 
 def test_an_unknown_photo() -> None:
-    with pytest.raises(
-        ValueError, match=r"there is no photo 'cofee' \(did you mean 'coffee'\?\); expected one of astronaut"
-    ):
+    with pytest.raises(ValueError, match=r"there is no photo 'cofee'; did you mean 'coffee'\?"):
         data.photo("cofee")
     with pytest.raises(ValueError, match=r"there is no photo 'zzz'; expected one of astronaut, cameraman, cat"):
         data.photo("zzz")

@@ -110,7 +110,7 @@ def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
 # A wrong import, and the contract of pyproject.toml that it breaks.
 WRONG = {
     "upward": ("vislib/fills.py", "from vislib.occlusion import occlusion", "contract, networks and data"),
-    "a circle in a folder": ("vislib/gradients/sensitivity.py", "from vislib.gradients.plain import gradient", "No circle"),
+    "a circle in a folder": ("vislib/roar/removal.py", "from vislib.roar.benchmark import roar", "No circle"),
     "in a function": ("vislib/nets.py", "def f():\n    from vislib import training", "contract, networks and data"),
     "a method in an evaluation": ("vislib/roar/sweep.py", "import vislib.gradients as g", "Evaluations do not import methods"),
     "the experiments": ("vislib/course/results.py", "from experiments import RECIPES", "knows nothing of the experiments"),

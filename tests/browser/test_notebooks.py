@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ LONG = {"06_input_reconstruction", "07_sanity_checks", "08_roar"}
 def test_the_explorer_and_the_quiz(path: Path, open_notebook: Callable[..., Any]) -> None:
     notebook = open_notebook(path, height=1400, warm=True)
     cells = read(path).cells
-    explorers = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and "explore." in cell.source]
+    explorers = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and shows_explorer(cell.source)]
     quiz = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.startswith("quiz(")]
     assert len(explorers) >= 1
     assert len(quiz) == 1
@@ -51,6 +52,10 @@ def test_the_explorer_and_the_quiz(path: Path, open_notebook: Callable[..., Any]
         if number in explorers:
             move_explorer(notebook, number)
     answer_quiz(notebook)
+
+
+def shows_explorer(source: str) -> bool:
+    return re.search(r"\bexplorer\(", source) is not None
 
 
 def needs(cells: list[Any], number: int) -> set[int]:
@@ -101,7 +106,7 @@ def test_runs_from_top_to_bottom(path: Path, open_notebook: Callable[..., Any]) 
         no_complaint(notebook, number)
     answer_quiz(notebook)
     for number in code:
-        if "explore." in sources[number]:
+        if shows_explorer(sources[number]):
             move_explorer(notebook, number)
     if folder := os.environ.get("SCREENSHOTS"):
         notebook.page.screenshot(path=Path(folder) / f"{path.stem}.png")
