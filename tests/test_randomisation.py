@@ -269,6 +269,7 @@ class Faint(nn.Linear):
         (1.0, 1.2e-3, True),
         (1.0, -1.2e-3, True),
         (-1.0, 5e-4, False),
+        (0.0, 0.0, False),
         (100.0, 0.05, False),  # it is the share that counts
         (0.01, 1e-4, True),
     ],
