@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vislib.data import ImageSet
 from vislib.nets import SmallCNN
-from vislib.sanity import Twins, label_twins, random_labels
+from vislib.sanity import Twins, label_twins, labels, random_labels
 
 CLASSES = ("a", "b")
 
@@ -45,6 +45,24 @@ def test_twins_share_neither_the_order_of_images_nor_do_they_miss_one() -> None:
     label_twins(lambda seed: Watched(seed, seen), MIXED, seeds=2, epochs=1, fitted=0)
     assert len({tuple(order) for order in seen}) == 4
     assert all(sorted(order) == [*range(12)] for order in seen)
+
+
+@pytest.mark.parametrize("options", [{}, {"progress": True}])
+def test_each_network_of_permuted_labels_learns_a_permutation_of_its_own(
+    options: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[list[int]] = []
+
+    def fit(network: nn.Module, data: ImageSet, *, progress: bool, **others: Any) -> None:
+        assert progress == options.get("progress", False)
+        network.eval()
+        learned.append(data.labels.tolist())
+
+    monkeypatch.setattr(labels, "fit", fit)
+    label_twins(build, MIXED, seeds=3, fitted=0, **options)
+    assert learned[:3] == [MIXED.labels.tolist()] * 3
+    assert len({tuple(each) for each in learned}) == 4
+    assert all(sorted(each) == sorted(learned[0]) for each in learned)
 
 
 def test_the_same_call_gives_the_same_twins_and_the_random_state_of_the_caller_plays_no_part() -> None:

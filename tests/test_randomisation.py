@@ -220,7 +220,7 @@ def test_the_random_state_of_the_caller_stays(images: Tensor) -> None:
 # ---- norms ----
 
 
-def test_norms_are_calibrated_in_one_batch_and_left_as_norms_that_do_not_learn(images: Tensor) -> None:
+def test_norms_alone_learn_in_one_batch_and_then_no_more(images: Tensor) -> None:
     class Counting(nn.BatchNorm2d):
         batches: list[int] = []  # noqa: RUF012
 
@@ -229,10 +229,10 @@ def test_norms_are_calibrated_in_one_batch_and_left_as_norms_that_do_not_learn(i
                 self.batches.append(len(input))
             return super().forward(input)
 
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), Counting(4), nn.Flatten(), nn.Linear(784, 5)).eval()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(), Counting(4), nn.Flatten(), nn.Linear(784, 5)).eval()
     steps = dict(randomised(model, images))
     assert Counting.batches == [3]  # for the lower block alone: no norm runs from the head on
-    norm = steps["0"].get_submodule("1")
+    norm = steps["0"].get_submodule("2")
     assert not norm.training
     assert not norm._forward_pre_hooks
     torch.testing.assert_close(norm.running_mean, steps["0"].get_submodule("0")(images).mean((0, 2, 3)))
@@ -269,6 +269,7 @@ class Faint(nn.Linear):
         (1.0, 1.2e-3, True),
         (1.0, -1.2e-3, True),
         (-1.0, 5e-4, False),
+        (0.0, 0.0, False),
         (100.0, 0.05, False),  # it is the share that counts
         (0.01, 1e-4, True),
     ],

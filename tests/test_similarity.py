@@ -101,6 +101,13 @@ def test_signs_count_unless_absolute_values_are_asked_for(similarity: Any) -> No
     assert float(similarity(a, b, absolute=True)) == pytest.approx(1)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("similarity", [ssim, partial(hog, cell=4)])
+def test_a_map_may_be_0_in_places_and_positive_nowhere(similarity: Any) -> None:
+    heat = noise(16).min() - noise(16)
+    assert similarity(heat, heat).tolist() == pytest.approx([1])
+
+
 # ---- maps that are no maps ----
 
 
