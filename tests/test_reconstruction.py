@@ -11,13 +11,13 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from vislib.course.plots.reconstruction import spectra, spectrum
 
 from experiments import RECIPES
 from tests.state import unchanged
 from vislib import data, models
 from vislib.course import input_reconstruction as course
 from vislib.course import results
+from vislib.course.input_reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
 from vislib.incremental.lean import lean
 from vislib.reconstruction import History, invert, moved, parametrisation, reconstruct, resized

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vislib.course import imagenet
+from vislib.course import weight_pca
 from vislib.models.pretrained import imagenet_classes
 
 MEMBERS = {
@@ -24,24 +24,24 @@ MEMBERS = {
 
 def _names(group: str) -> list[str]:
     classes = imagenet_classes()
-    return [classes[k] for k in (imagenet.groups() == imagenet.GROUPS.index(group)).nonzero()[:, 0].tolist()]
+    return [classes[k] for k in (weight_pca.groups() == weight_pca.GROUPS.index(group)).nonzero()[:, 0].tolist()]
 
 
-@pytest.mark.parametrize("group", imagenet.GROUPS)
+@pytest.mark.parametrize("group", weight_pca.GROUPS)
 def test_well_known_members(group: str) -> None:
     missing = {name.strip() for name in MEMBERS[group].split(",")} - set(_names(group))
     assert not missing
 
 
 def test_every_class_has_one_group_and_the_sizes_are_those_of_the_text() -> None:
-    sizes = dict(zip(imagenet.GROUPS, imagenet.groups().bincount(minlength=13).tolist(), strict=True))
+    sizes = dict(zip(weight_pca.GROUPS, weight_pca.groups().bincount(minlength=13).tolist(), strict=True))
     assert sum(sizes.values()) == 1000
     assert (sizes["dogs"], sizes["birds"], sizes["vehicles"], sizes["food"]) == (118, 59, 66, 59)
 
 
 def test_the_ranges_end_where_the_kind_ends() -> None:
     classes = imagenet_classes()
-    groups = [imagenet.GROUPS[k] for k in imagenet.groups().tolist()]
+    groups = [weight_pca.GROUPS[k] for k in weight_pca.groups().tolist()]
     borders = {classes[i]: (groups[i - 1], groups[i]) for i in range(1, 398) if groups[i] != groups[i - 1]}
     assert borders["Chihuahua"] == ("other mammals", "dogs")
     assert borders["timber wolf"] == ("dogs", "other mammals")
