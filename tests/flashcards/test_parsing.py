@@ -98,6 +98,10 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What?\n\nThis.\n",
         ["7: the card has no id; expected '{#topic.name}' at the end of its heading"],
     ),
+    "id before the end": (
+        GOOD + "\n## What {#t.a} is it?\n\nThis.\n",
+        ["7: the card has no id; expected '{#topic.name}' at the end of its heading"],
+    ),
     "bad id": (
         GOOD + "\n## What? {#Sanity Spot}\n\nThis.\n",
         ["7: bad id 'Sanity Spot'; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'"],
@@ -387,6 +391,11 @@ def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
     )
 
 
+def test_the_last_of_two_ids_counts(write_deck):
+    (card,) = read(write_deck("\n## What is {#t.a}? {#t.b} \t\n\nThis.\n")).cards
+    assert (card.id, card.question_text) == ("t.b", "What is {#t.a}?")
+
+
 def test_a_cloze_with_options_is_a_choice(write_deck):
     (card,) = read(write_deck("\n## It is {{this}}. {#t.a}\n\n- [x] this\n- [ ] that\n\nSo.\n")).cards
     assert (card.kind, card.question_text) == ("choice", "It is […].")
@@ -397,6 +406,7 @@ def test_a_cloze_with_options_is_a_choice(write_deck):
     [
         "## What? Is it? No: which is it? {#t.a}\n\nThis.\n",
         "## Is it sharp. {#t.a}\n\nThis.\n",
+        "## Is it 'sharp?' to see {#t.a}\n\nThis.\n",
         "## Island or sea? {#t.a}\n\nThis.\n",
         "## What holds? {#t.a}\n\nNo one knows.\n",
         "## What holds? {#t.a}\n\nNothing.\n\nYes.\n",
