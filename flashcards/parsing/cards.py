@@ -16,16 +16,16 @@ from flashcards.model import LETTERS, Card, Deck, Kind, Option, Problem, Report,
 from flashcards.parsing import markdown
 from flashcards.parsing.front_matter import read_front_matter
 
-_ID = re.compile(r"\s*\{#([^{}]*)\}\s*$")
+_ID = re.compile(r"\{#([^{}]*)\}$")
 # Not mdit_py_plugins.tasklists: it turns the box into HTML, from which the state would have to be read again, does not
 # know an empty option, and would put check boxes into ordinary answers.
-_BOX = re.compile(r"\[([ xX])\](?:\s+|$)")
+_BOX = re.compile(r"\[([ xX])\](?:\s|$)")
 _YES_NO = re.compile(
     r"(?:am|are|is|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
     r"|isn't|aren't|doesn't|don't|didn't|can't|won't)\b.*\?$",
     re.IGNORECASE,
 )
-_YES_NO_ANSWER = re.compile(r"(?:yes|no)\b(?=$|[.,:;!—–])", re.IGNORECASE)
+_YES_NO_ANSWER = re.compile(r"(?:yes|no)(?=$|[.,:;!—–])", re.IGNORECASE)
 
 
 @dataclass

@@ -96,6 +96,7 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
         ("## Why? {#t.one}\n\nBecause of that.\n", "neither options nor a mark scheme"),
         ("## Why? {#t.one}\n\n- says that\n", "neither options nor a mark scheme"),
         ("## Why? {#t.one}\n\n- (0) says that\n", "neither options nor a mark scheme"),
+        ("## Why? {#t.one}\n\n- (1)says that\n", "neither options nor a mark scheme"),
         ("## It is {{so}}. {#t.one}\n\n- (1) says so\n", "a cloze; expected"),
         ("## Which? {#t.one}\n\n- [ ] a\n- [ ] b\n\nText.\n", "no right option"),
         ("## What? {#occlusion.what}\n\n- (1) says so\n", "already taken in 04_occlusion.md"),

@@ -98,6 +98,10 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What?\n\nThis.\n",
         ["7: the card has no id; expected '{#topic.name}' at the end of its heading"],
     ),
+    "id before the end": (
+        GOOD + "\n## What {#t.a} is it?\n\nThis.\n",
+        ["7: the card has no id; expected '{#topic.name}' at the end of its heading"],
+    ),
     "bad id": (
         GOOD + "\n## What? {#Sanity Spot}\n\nThis.\n",
         ["7: bad id 'Sanity Spot'; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'"],
@@ -318,13 +322,13 @@ def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
     (tmp_path / "a..b one.png").write_bytes(b"dot")
     (card,) = read(
         write_deck(
-            "\n## What is *it*, $x<1$?  {#t.a}\n\n![One](dot.png)\n![Two](a..b%20one.png)\n\n![Three](dot.png)\n\n"
+            "\n## What is *it*, $x<1$?  {#t.a}\n\n![One](dot.png)\n![Two](a..b%20one.png)\n\n![Three](dot.png) ![Four](dot.png)\n\n"
             "The *first*.\n\n- and\n- more\n"
         )
     ).cards
     question = (
         '<p class="fc-question">What is <em>it</em>, \\(x&lt;1\\)?</p>\n<p><img src="dot.png" alt="One" />\n'
-        '<img src="a..b%20one.png" alt="Two" /></p>\n<p><img src="dot.png" alt="Three" /></p>'
+        '<img src="a..b%20one.png" alt="Two" /></p>\n<p><img src="dot.png" alt="Three" /> <img src="dot.png" alt="Four" /></p>'
     )
     assert card == Card(
         id="t.a",
@@ -336,7 +340,7 @@ def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
         question_text="What is it, $x<1$?",
         solved_text="What is it, $x<1$?",
         answer_text="The first.\nand\nmore",
-        images=("dot.png", "a..b%20one.png", "dot.png"),
+        images=("dot.png", "a..b%20one.png", "dot.png", "dot.png"),
         folder=tmp_path,
         line=7,
     )
@@ -387,6 +391,22 @@ def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
     )
 
 
+def test_code_may_open_what_it_does_not_close(write_deck):
+    (card,) = read(write_deck("\n## What? {#t.a}\n\n```\nf(x) {\n```\n")).cards
+    assert card.answer_text == "f(x) {"
+
+
+def test_a_card_with_a_wrong_id_is_no_card_and_one_with_a_wrong_cloze_is_a_cloze(write_deck):
+    assert read_deck(write_deck("\n## What? {#a}\n\nThis.\n"))[0].cards == ()
+    (card,) = read_deck(write_deck("\n## Cover {{it. {#t.a}\n"))[0].cards
+    assert card.kind == "cloze"
+
+
+def test_the_last_of_two_ids_counts(write_deck):
+    (card,) = read(write_deck("\n## What is {#t.a}? {#t.b} \t\n\nThis.\n")).cards
+    assert (card.id, card.question_text) == ("t.b", "What is {#t.a}?")
+
+
 def test_a_cloze_with_options_is_a_choice(write_deck):
     (card,) = read(write_deck("\n## It is {{this}}. {#t.a}\n\n- [x] this\n- [ ] that\n\nSo.\n")).cards
     assert (card.kind, card.question_text) == ("choice", "It is […].")
@@ -397,6 +417,7 @@ def test_a_cloze_with_options_is_a_choice(write_deck):
     [
         "## What? Is it? No: which is it? {#t.a}\n\nThis.\n",
         "## Is it sharp. {#t.a}\n\nThis.\n",
+        "## Is it 'sharp?' to see {#t.a}\n\nThis.\n",
         "## Island or sea? {#t.a}\n\nThis.\n",
         "## What holds? {#t.a}\n\nNo one knows.\n",
         "## What holds? {#t.a}\n\nNothing.\n\nYes.\n",

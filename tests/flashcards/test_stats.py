@@ -10,7 +10,7 @@ import flashcards
 from flashcards import charts, stats
 from flashcards.collection import load_all
 from flashcards.review_log.store import Prediction, Store
-from flashcards.scheduler import Grade, Review
+from flashcards.scheduler import Grade, Review, replay
 from flashcards.stats import Level
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -66,6 +66,16 @@ def test_coming_and_learning(progress_file):
     assert chart.alt == (
         f"Of {total} cards 0 are learned and 2 are being learned; 0 are due now and 2 in the next 14 days."
     )
+
+
+def test_a_card_is_learned_when_it_comes_back_after_three_weeks():
+    [start, *_] = load_all()
+    reviews = [Review("start.pixels", NOW, Grade.EASY), Review("start.pixels", NOW + timedelta(days=8), Grade.GOOD)]
+    assert replay(reviews)["start.pixels"].interval >= timedelta(days=21)
+    [state, *_] = stats.deck_states([start], reviews, NOW + timedelta(days=9))
+    assert (state.learned, state.learning, state.new) == (1, 0, len(start.cards) - 1)
+    [state, *_] = stats.deck_states([start], reviews[:1], NOW)
+    assert (state.learned, state.learning) == (0, 1)
 
 
 def test_figures_of_an_empty_log_say_so(progress_file):
