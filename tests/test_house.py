@@ -178,6 +178,7 @@ def test_the_workflow_tests_the_oldest_python_and_runs_what_the_makefile_has() -
 def test_what_make_starts_keeps_its_compiled_modules() -> None:
     probe = ["make", "-s", "-f", "Makefile", "-f", "-", "probe"]
     rule = 'probe:\n\t@echo "[$$PYTHONDONTWRITEBYTECODE]"\n'
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    outer = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}  # of the make that runs the tests
+    environment = {k: v for k, v in os.environ.items() if k not in outer} | {"PYTHONDONTWRITEBYTECODE": "1"}
     made = subprocess.run(probe, input=rule, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
     assert made.stdout == "[]\n"
