@@ -136,7 +136,6 @@ RECIPES: dict[str, Recipe] = {
         grid={"network": list(mystery.NAMES)},
         cell=weights,
         files=files.SHAPES,
-        heavy=True,
         tolerance=0.05,
         keep={"folder": checkpoints.FOLDER},
     ),
@@ -144,7 +143,6 @@ RECIPES: dict[str, Recipe] = {
         grid={"fault": [*mystery.SUSPECTS, HONEST], "seed": [0]},
         cell=clues,
         files=[*files.SHAPES, *files.trained(*(f"mystery_{name}" for name in mystery.NAMES))],
-        heavy=True,
         tolerance=0.2,
     ),
 }

@@ -22,7 +22,6 @@ class Recipe:
         files: the data that it opens: photographs, digits, weights.
         tolerance: by how much a value may differ when it is computed again, on any machine.
         keep: further arguments of `cell` when it is computed for keeps, such as a folder for what it writes.
-        heavy: whether a cell takes about ten seconds or more.
     """
 
     grid: Mapping[str, Sequence[Any]]
@@ -30,7 +29,6 @@ class Recipe:
     files: Sequence[Path] = ()
     tolerance: float = 1e-6
     keep: Mapping[str, Any] = field(default_factory=dict)
-    heavy: bool = False
 
     def keys(self) -> Iterator[Cell]:
         """Return the choices of all cells, in order."""

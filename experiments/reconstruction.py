@@ -81,7 +81,6 @@ def _recipe(**grid: Sequence[Any]) -> Recipe:
         files=files.pretrained("efficientnet_lite0", "efficientnet_lite1"),
         # An ascent of many steps magnifies the last digit, so that another machine comes to another picture.
         tolerance=0.25,
-        heavy=True,
         keep={"folder": FOLDER / "reconstruction"},
     )
 

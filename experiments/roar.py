@@ -151,7 +151,6 @@ def _recipe(
         cell=partial(cell, sources={name: SOURCES[name] for name in explainer}),
         files=[file for name in data for file in (files.DIGITS if name == "digits" else files.SHAPES)],
         tolerance=0.1,  # some test images more or less on another machine: a network that is trained there is another one
-        heavy=True,
     )
 
 

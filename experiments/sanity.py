@@ -169,7 +169,6 @@ def _recipe(cell: Callable[..., Mapping[str, list[float]]], **grid: list[Any]) -
         cell=partial(cell, explainers=EXPLAINERS),
         files=[*files.pretrained("efficientnet_lite0"), *files.PHOTOGRAPHS],
         tolerance=0.02,
-        heavy=cell is edges,
     )
 
 
@@ -183,9 +182,8 @@ RECIPES: dict[str, Recipe] = {
         cell=partial(labels, explainers=FOR_LABELS),
         files=files.DIGITS,
         tolerance=0.1,
-        heavy=True,
     ),
     "sanity_known": Recipe(
-        grid={"against": ["true", "permuted"], "seed": SEEDS}, cell=known, files=files.DIGITS, tolerance=0.1, heavy=True
+        grid={"against": ["true", "permuted"], "seed": SEEDS}, cell=known, files=files.DIGITS, tolerance=0.1
     ),
 }

@@ -62,6 +62,5 @@ RECIPES: dict[str, Recipe] = {
         cell=tried,
         files=[*files.SHAPES, *files.trained("shapes_object")],
         tolerance=0.02,
-        heavy=True,
     )
 }

@@ -193,7 +193,6 @@ RECIPES: dict[str, Recipe] = {
         cell=weights,
         files=files.SHAPES,
         tolerance=0.05,
-        heavy=True,
         keep={"folder": checkpoints.FOLDER},
     ),
     "price": Recipe(
@@ -201,20 +200,17 @@ RECIPES: dict[str, Recipe] = {
         cell=price,
         files=files.SHAPES,
         tolerance=0.1,
-        heavy=True,
     ),
     "shortcut": Recipe(
         grid={"gated": [False, True], "seed": SEEDS},
         cell=shortcut,
         files=files.SHAPES,
         tolerance=0.1,
-        heavy=True,
     ),
     "patches": Recipe(
         grid={"task": ["texture", "colour", "tiles"], "patch": PATCHES, "seed": [0, 1, 2]},
         cell=patches,
         files=files.SHAPES,
         tolerance=0.1,
-        heavy=True,
     ),
 }

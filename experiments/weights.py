@@ -72,7 +72,6 @@ RECIPES: dict[str, Recipe] = {
         cell=weights,
         files=[*files.DIGITS, *files.SHAPES],
         tolerance=0.02,
-        heavy=True,
         keep={"folder": checkpoints.FOLDER},
     ),
 }

@@ -50,9 +50,10 @@ def _content(thing: Any) -> Any:
         return [_content(thing.func), _content(thing.args), _content(thing.keywords)]
     if isfunction(thing := unwrap(thing)) or isclass(thing):  # a decorator is in the text of what it decorates
         inner = [_content(cell.cell_contents) for cell in getattr(thing, "__closure__", None) or ()]
-        root, key = _root_of(thing.__module__), Key(thing.__module__, thing.__qualname__.split(".")[0])
-        if key.name not in _module(root, key.module).definitions:
-            raise TypeError(f"{'.'.join(key)} is not in {' or '.join(PACKAGES)}; expected code of this project.")
+        root, names = _root_of(thing.__module__), thing.__qualname__.split(".")[:1]
+        key, _ = _find(root, thing.__module__, names)
+        if not isinstance(key, Key):
+            raise TypeError(f"{key} is not in {' or '.join(PACKAGES)}; expected code of this project.")
         return [_reached(root, key), inner]
     if isinstance(thing, Path):
         return hashlib.sha256(thing.read_bytes()).hexdigest()
