@@ -45,12 +45,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return NotebooksTogether(config, log)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than cores: one that waits for the kernel of its notebook needs none."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture
 def pretend() -> Iterator[torch.device]:
     """Turn the pretend device on for one test."""
