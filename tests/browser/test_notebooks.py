@@ -27,15 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 LATER_FIRST = pytest.mark.parametrize("path", PATHS[::-1], ids=lambda path: path.stem)
 
 
-# What these show takes a minute to compute; nbval computes it too, so that the page is left to make test-all.
-LONG = {"06_input_reconstruction", "07_sanity_checks", "08_roar"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(p, marks=pytest.mark.slow) if p.stem in LONG else p for p in PATHS[::-1]],
-    ids=lambda p: p.stem,
-)
+@LATER_FIRST
 def test_the_explorer_and_the_quiz(path: Path, open_notebook: Callable[..., Any]) -> None:
     notebook = open_notebook(path, height=1400, warm=True)
     cells = read(path).cells
