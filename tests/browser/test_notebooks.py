@@ -5,6 +5,7 @@ nbval runs every cell; here run only the explorer's, what it needs, and the quiz
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -56,19 +57,58 @@ def needs(cells: list[Any], number: int) -> set[int]:
     found: set[int] = set()
     for at in range(number, -1, -1):
         if cells[at].cell_type == "code":
-            top = symtable(cells[at].source, "cell", "exec")
-            bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-            if at == number or bound & wanted:
+            names = Names()
+            names.visit(ast.parse(cells[at].source))
+            if at == number or names.bound & wanted:
                 found.add(at)
-                wanted = wanted - bound | _used(top)
+                wanted = wanted - names.bound | names.asked
     return found
 
 
-def _used(scope: SymbolTable) -> set[str]:
-    """Return the names that a cell, or a function in it, looks up among those of the notebook."""
+class Names(ast.NodeVisitor):
+    """What a cell binds, and what it asks of the cells before: names that it reads and has not bound by then."""
+
+    def __init__(self) -> None:
+        self.bound: set[str] = set()
+        self.asked: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.asked |= {node.id} - self.bound
+        else:
+            self.bound.add(node.id)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self.bound.add((node.asname or node.name).partition(".")[0])
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for part in (node.value, *node.targets):  # as it is carried out; AST has the targets first
+            self.visit(part)
+
+    def visit_For(self, node: ast.For) -> None:
+        for part in (node.iter, node.target, *node.body, *node.orelse):
+            self.visit(part)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.asked |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)} - self.bound
+        self.generic_visit(node)
+
+    def visit(self, node: ast.AST) -> None:
+        """Leave functions and comprehensions, with names of their own, to Python's table of symbols."""
+        if isinstance(
+            node, ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        ):
+            self.asked |= _asked(symtable(ast.unparse(node), "cell", "exec")) - self.bound
+            self.bound |= {getattr(node, "name", "")}
+        else:
+            super().visit(node)
+
+
+def _asked(scope: SymbolTable) -> set[str]:
+    """Return the names that a piece of code, or a function in it, looks up among those of the notebook."""
     top = scope.get_type() == "module"
     used = {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
-    return used.union(*map(_used, scope.get_children()))
+    return used.union(*map(_asked, scope.get_children()))
 
 
 def test_what_a_cell_needs() -> None:
@@ -85,6 +125,21 @@ def test_what_a_cell_needs() -> None:
     cells.insert(5, nbformat.v4.new_markdown_cell("f(a)"))
     assert needs(cells, 6) == {0, 1, 3, 4, 6}
     assert needs(cells, 7) == {3, 7}
+
+
+def test_what_a_cell_binds_itself_it_needs_of_no_other() -> None:
+    sources = [
+        "few = name = net = 1",
+        "nets = {}",
+        "few = 3\nfor name, net in nets.items():\n    print(name, net, few)",
+        "few = few + 1",
+        "total = 0",
+        "total += few",
+    ]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    assert needs(cells, 2) == {1, 2}
+    assert needs(cells, 3) == {1, 2, 3}
+    assert needs(cells, 5) == {1, 2, 3, 4, 5}
 
 
 @pytest.mark.slow
