@@ -1,6 +1,6 @@
 """The recipes of everything in ``experiments/tables`` and of the shipped networks, one module per topic."""
 
-from experiments import mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
+from experiments import claims, mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
 from experiments.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -11,4 +11,5 @@ RECIPES: dict[str, Recipe] = {
     **roar.RECIPES,
     **mystery.RECIPES,
     **scoreboard.RECIPES,
+    **{claim.name: claim.recipe for claim in claims.CLAIMS},
 }

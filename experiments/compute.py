@@ -90,7 +90,7 @@ def recipe_of(name: str) -> Recipe:
 
 def write(file: Path, facts: Mapping[str, object], rows: Sequence[Cell]) -> None:
     """Write all or nothing: an interrupt leaves the old file."""
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     head = ", ".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in facts.items())
     lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     half = file.with_suffix(".part")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vislib import models
+from vislib.course.results import FOLDER
 from vislib.data import PHOTOS, PhotoFile
 from vislib.data.mnist import FILE
 from vislib.models import checkpoints
@@ -15,6 +16,11 @@ PHOTOGRAPHS = [photograph.file() for photograph in PHOTOS.values()]
 def pretrained(*names: str) -> list[Path]:
     """Return the weights of ImageNet networks."""
     return [models.weights_file(name) for name in names]
+
+
+def table(name: str) -> Path:
+    """Return a stored table, for claims that are read from it."""
+    return FOLDER / f"{name}.json"
 
 
 def trained(*names: str) -> list[Path]:

@@ -60,7 +60,7 @@ class RoarResult:
         return area
 
     def intervals(self, *, level: float = 0.95) -> "DataFrame":
-        """Return the mean accuracy over seeds and its bootstrap interval: explainer, fraction, mean, low, high.
+        """Return the mean accuracy over seeds and Student's interval of it: explainer, fraction, mean, low, high.
 
         The interval is about other trainings on the same images; with one seed it is unknown, NaN.
         """
@@ -75,17 +75,18 @@ class RoarResult:
         """Compare every curve with one of them, seed by seed: explainer, fraction, mean, low, high, verdict.
 
         A difference is the accuracy of the explainer minus that of `against`, for the same initial weights and the same
-        order of batches. The verdict is "higher" or "lower" where the interval leaves out 0, else "cannot be told".
+        order of batches. The verdict is "better" or "worse" where the interval leaves out 0, else "inconclusive"; lower
+        is better, and higher where the pixels were kept.
         """
         other = self.values(against)
         pairs = {name: self.values(name) - other for name in self.explainers if name != against}
-        return _judged(self._frame(pairs, level))
+        return self._judged(self._frame(pairs, level))
 
     def area_differences(self, against: str = "random", *, level: float = 0.95) -> "DataFrame":
         """Compare the areas in the same way: explainer, mean, low, high, verdict."""
         other = self.area(against)
         pairs = {name: (self.area(name) - other)[:, None] for name in self.explainers if name != against}
-        return _judged(self._frame(pairs, level).drop(columns="fraction"))
+        return self._judged(self._frame(pairs, level).drop(columns="fraction"))
 
     def save(self, file: Path | str) -> Path:
         """Write everything as JSON; return the file."""
@@ -104,6 +105,11 @@ class RoarResult:
         before = None if content["before"] is None else pd.DataFrame(content["before"])
         return cls(pd.DataFrame(content["table"]), before, content["clean"], content["setting"])
 
+    def _judged(self, table: "DataFrame") -> "DataFrame":
+        better = "higher" if self.setting.get("keep") else "lower"
+        ends = zip(table["low"], table["high"], strict=True)
+        return table.assign(verdict=[verdict(low, high, better=better) for low, high in ends])
+
     def _frame(self, values: dict[str, Floats], level: float) -> "DataFrame":
         import pandas as pd
 
@@ -115,10 +121,6 @@ class RoarResult:
                 for f, m, a, b in zip(self.fractions, found.mean(0), low, high, strict=False)
             ]
         return pd.DataFrame(rows)
-
-
-def _judged(table: "DataFrame") -> "DataFrame":
-    return table.assign(verdict=[verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True)])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""The claims audit has a row for all that the course states, and every row holds, where its rival does not."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments import audit, claims
+from experiments.claims import CLAIMS, Claim, found
+from experiments.compute import RECIPES
+from flashcards import collection
+from tests.notebooks import PATHS, read
+from vislib import provenance
+
+NOTEBOOKS = {path.stem for path in PATHS}
+TOPICS = [importlib.import_module(f"experiments.claims.{m.name}") for m in pkgutil.iter_modules(claims.__path__)]
+PLAIN = [card for topic in TOPICS for card in getattr(topic, "PLAIN", [])]  # cards that state no finding
+CARDS = {card.id for deck in collection.load_all() for card in deck.cards}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return audit.counted()
+
+
+# ---- the form ----
+
+
+def test_every_claim_stands_somewhere_and_has_an_id_of_its_own() -> None:
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.where, claim.id
+        for place in claim.where:
+            kind, _, name = place.partition(":")
+            assert place in NOTEBOOKS | {"README"} or (kind == "card" and name in CARDS) or kind == "exam", (
+                claim.id,
+                place,
+            )
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_every_claim_cell_names_its_claims(path: Path) -> None:
+    stated = {claim.id for claim in CLAIMS if path.stem in claim.where}
+    for number, cell in enumerate(read(path).cells):
+        if "nbval-check-output" in cell.metadata.get("tags", []):
+            named = set(cell.metadata.get("claims", []))
+            assert named, f"cell {number} has no claims in its metadata"
+            assert named <= stated, f"cell {number}: {named - stated}"
+
+
+def test_every_card_states_a_claim_or_no_finding() -> None:
+    stated = {place.removeprefix("card:") for claim in CLAIMS for place in claim.where if place.startswith("card:")}
+    assert stated | set(PLAIN) == CARDS, stated.symmetric_difference(PLAIN) ^ CARDS
+    assert not stated & set(PLAIN)
+
+
+def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:
+    assert audit.fails(table) == []
+
+
+# ---- the machinery ----
+
+
+def tried(x: int) -> dict[str, object]:
+    return found(x < 9, x < 5, x=x / 3)
+
+
+def test_an_audit_counts_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(provenance, "PACKAGES", (*provenance.PACKAGES, "tests"))
+    claim = Claim("small", "Small numbers are small.", ["README"], {"x": range(10)}, tried, "tiny ones")
+    monkeypatch.setitem(RECIPES, claim.name, claim.recipe)
+    table = audit.audit([claim], tmp_path, jobs=1)
+    assert table.loc[0, ["n", "held", "rival_held"]].tolist() == [10, 9, 5]
+    assert audit.fails(table) == ["small"]  # the rival in half of them
+    assert audit.fails(table.assign(rival_held=4)) == []
+    assert audit.fails(table.assign(rival_held=4, held=8)) == ["small"]
+    assert audit.told(table)[0].startswith("small: held 9 of 10, rival 5 of 10 (tiny ones)")
+    file = tmp_path / "claims" / "small.json"
+    before = file.stat().st_mtime_ns
+    audit.audit([claim], tmp_path, jobs=1)
+    assert file.stat().st_mtime_ns == before
+    audit.audit([claim], tmp_path, jobs=1, anew=True)
+    assert file.stat().st_mtime_ns > before
+
+
+def test_the_weakest_comes_first() -> None:
+    table = pd.DataFrame(
+        [("strong", 10, 0), ("weak", 9, 4), ("false", 2, 1)], columns=["id", "held", "rival_held"]
+    ).assign(n=10, says="…", rival="…")
+    assert [line.partition(":")[0] for line in audit.told(table)] == ["false", "weak", "strong"]
