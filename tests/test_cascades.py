@@ -1,5 +1,6 @@
 """Cascades of random weights: what they ask for, what they count, and their intervals computed by hand."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 import tqdm.auto
 from torch import Tensor, nn
 
+from vislib.intervals import crossed
 from vislib.nets import SmallCNN
 from vislib.sanity import cascade, interval, label_twins
 
@@ -80,6 +82,7 @@ def test_values_are_by_seed_block_and_image_and_the_floor_by_pair(net: nn.Module
     away = torch.arange(1.0, 10).reshape(3, 3)  # of the trained network's map 0: three blocks, three seeds
     assert torch.equal(result.values, -torch.stack([away + 1, away, away], 2))
     assert result.floor.tolist() == [[-3] * 3, [-6] * 3, [-3] * 3]  # the wholly random networks gave 3, 6 and 9
+    assert torch.equal(result.strangers, result.values[:, -1])
 
 
 def test_alone_each_block_is_random_and_the_floor_is_of_networks_that_are_wholly_random(images: Tensor) -> None:
@@ -125,45 +128,30 @@ def test_two_random_networks_are_compared_at_least(
 # ---- the interval ----
 
 
-@pytest.mark.parametrize(
-    ("level", "low", "high"),
-    [
-        (0.95, 0.0, 1.0),
-        (0.6, 0.0, 1.0),  # from the share 0.2 to 0.8
-        (0.4, 0.5, 0.5),  # from the share 0.3 to 0.7
-    ],
-)
-def test_of_two_networks_a_draw_has_the_first_twice_the_second_twice_or_both(
-    level: float, low: float, high: float
-) -> None:
-    """Their means are 0, 1 and 0.5, with probabilities of a quarter, a quarter and a half."""
-    ends = interval(torch.tensor([0.0, 1.0])[:, None, None], level=level)
-    assert [end.tolist() for end in ends] == [[low], [high]]
+def test_each_block_has_its_own_limits_over_networks_and_images() -> None:
+    values = torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(0))
+    low, high = interval(values, level=0.9)
+    for block in range(2):
+        of_one = crossed(values[:, block].double().numpy(), level=0.9)
+        assert [float(low[block]), float(high[block])] == pytest.approx([float(end) for end in of_one])
+    assert [*map(torch.Tensor.tolist, interval(values))] == [*map(torch.Tensor.tolist, interval(values, level=0.95))]
 
 
-def test_images_are_drawn_as_well_as_networks() -> None:
-    """Four values, 0 and 1 by the network, 0 and 2 by the image: a 16th of the draws has the least, a 16th the greatest."""
-    values = torch.tensor([[0.0, 2.0], [1.0, 3.0]])[:, None]
-    assert [end.tolist() for end in interval(values, level=0.9)] == [[0.0], [3.0]]
-    assert [end.tolist() for end in interval(values, level=0.8)] == [[0.5], [2.5]]
+def test_what_all_images_share_with_the_floor_cancels() -> None:
+    images = torch.arange(10.0)
+    values = images.expand(5, 2, 10) + torch.tensor([1.0, 2.0])[:, None]
+    for end in interval(values, images.expand(10, 10)):
+        torch.testing.assert_close(end, torch.tensor([1.0, 2.0]))
 
 
-def test_each_block_has_its_own_limits() -> None:
-    values = torch.tensor([[0.0, 10.0, 5.0], [1.0, 14.0, 5.0]])[..., None]
-    assert [end.tolist() for end in interval(values)] == [[0.0, 10.0, 5.0], [1.0, 14.0, 5.0]]
+def test_all_pairs_of_a_network_count_together() -> None:
+    """The floor's pairs are sums of what each of four networks adds; so it varies like twice the networks."""
+    seeds = torch.tensor([0.0, 1.0, 3.0, 6.0])
+    floor = torch.stack([a + b for a, b in combinations(seeds, 2)])[:, None].expand(-1, 10)
+    low, high = interval(torch.zeros(4, 1, 10), floor)
+    expected = crossed(-2 * seeds.double().numpy()[:, None].repeat(10, 1))
+    assert [float(low), float(high)] == pytest.approx([float(end) for end in expected])
 
 
-def test_pairs_of_the_floor_are_drawn_apart_from_the_networks() -> None:
-    """Networks 0 and 1, pairs 0 and 4: the difference goes from 0 - 4 to 1 - 0, each in a 16th of the draws."""
-    values, floor = torch.tensor([0.0, 1.0])[:, None, None], torch.tensor([0.0, 4.0])[:, None]
-    assert [end.tolist() for end in interval(values, floor, level=0.9)] == [[-4.0], [1.0]]
-
-
-def test_the_level_is_95_percent_and_the_draws_have_a_seed() -> None:
-    values = torch.rand(6, 1, 6, generator=torch.Generator().manual_seed(0))
-    assert interval(values) == interval(values, level=0.95)
-    assert interval(values, seed=1) == interval(values, seed=1)
-    assert interval(values, seed=1) != interval(values, seed=2)
-    before = torch.get_rng_state()
-    interval(values)
-    assert torch.equal(torch.get_rng_state(), before)
+def test_two_networks_have_one_pair_which_tells_nothing_of_others() -> None:
+    assert all(bool(end.isnan().all()) for end in interval(torch.rand(2, 1, 10), torch.rand(1, 10)))

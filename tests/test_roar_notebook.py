@@ -73,9 +73,9 @@ def test_few_seeds_are_dots_and_no_band() -> None:
 def test_what_cannot_be_told_is_grey() -> None:
     table = pd.DataFrame(
         [
-            {"explainer": "a", "mean": -0.2, "low": -0.3, "high": -0.1, "verdict": "lower"},
-            {"explainer": "b", "mean": 0.2, "low": 0.1, "high": 0.3, "verdict": "higher"},
-            {"explainer": "c", "mean": 0.0, "low": -0.1, "high": 0.1, "verdict": "cannot be told"},
+            {"explainer": "a", "mean": -0.2, "low": -0.3, "high": -0.1, "verdict": "better"},
+            {"explainer": "b", "mean": 0.2, "low": 0.1, "high": 0.3, "verdict": "worse"},
+            {"explainer": "c", "mean": 0.0, "low": -0.1, "high": 0.1, "verdict": "inconclusive"},
         ]
     )
     axis = roar.differences({"digits": table}, xlabel="difference").axes[0]

@@ -81,15 +81,15 @@ def test_differences_are_paired_by_seed_and_judged_at_the_level_asked_for(level:
     found = RoarResult(rows).differences(level=level)
     assert list(found) == ["explainer", "fraction", "mean", "low", "high", "verdict"]
     assert found.explainer.tolist() == ["surely", "surely", "perhaps", "perhaps"]
-    assert found.verdict.tolist()[:2] == ["lower", "higher"]
+    assert found.verdict.tolist()[:2] == ["better", "worse"]
     assert found.low.tolist()[:2] == pytest.approx([-0.01, 0.01])
     wide = found[found.explainer == "perhaps"]
     assert wide["high"].tolist() == pytest.approx([-0.02 + REACH[level]] * 2, abs=1e-4)
-    assert set(wide.verdict) == {"lower" if level == 0.5 else "cannot be told"}
+    assert set(wide.verdict) == {"better" if level == 0.5 else "inconclusive"}
     areas = RoarResult(rows).area_differences(level=level)
     assert list(areas) == ["explainer", "mean", "low", "high", "verdict"]
     assert areas["mean"].tolist() == pytest.approx([0.0, -0.02])
-    assert areas.verdict.tolist()[1] == ("lower" if level == 0.5 else "cannot be told")
+    assert areas.verdict.tolist()[1] == ("better" if level == 0.5 else "inconclusive")
 
 
 def test_any_curve_can_be_the_one_that_others_are_compared_with() -> None:

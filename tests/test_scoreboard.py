@@ -25,9 +25,11 @@ def test_every_test_has_its_rows_and_verdicts(board: pd.DataFrame) -> None:
     assert set(board[board.low.isna()].test) == {"ROAD"}
     assert (with_limits.low <= with_limits.value).all()
     assert (with_limits.value <= with_limits.high).all()
-    gains = with_limits[with_limits.test != "random weights"]
-    assert ((gains.low > 0) == (gains.verdict == "better")).all()
-    assert ((gains.high < 0) == (gains.verdict == "worse")).all()
+    turned = with_limits.test == "random weights"  # less is better there
+    low, high = (with_limits[a].where(~turned, -with_limits[b]) for a, b in (("low", "high"), ("high", "low")))
+    seen = with_limits.explainer != "sobel"  # no network has a say in it: worse, whatever the interval
+    assert ((low > 0) == (with_limits.verdict == "better"))[seen].all()
+    assert ((high < 0) == (with_limits.verdict == "worse"))[seen].all()
 
 
 def test_what_no_network_has_a_say_in_fails_with_random_weights(board: pd.DataFrame) -> None:
@@ -75,48 +77,9 @@ def test_a_random_map_gains_nothing_on_itself(few: None) -> None:
 # ---- the verdicts ----
 
 
-def _weights(monkeypatch: pytest.MonkeyPatch, value: float, floor: float, spread: float = 0.01) -> tuple[float, str]:
-    """Return value and verdict for maps that are so alike after half of the blocks, and 0.99 or -0.99 at other depths."""
-    away = [spread * part for part in (-1.0, -0.5, 0.0, 0.5, 1.0)]  # by seed
-    rows = [
-        {"method": "gradient", "seed": seed, "depth": depth, "spearman": [value + away[seed]] * 4}
-        if depth == 10
-        else {"method": "gradient", "seed": seed, "depth": depth, "spearman": [0.99 if depth < 10 else -0.99] * 4}
-        for seed in range(5)
-        for depth in range(1, 20)
-    ]
-    floors = [{"method": "gradient", "spearman": [floor] * 4} for _ in range(10)]
-    tables = {"sanity": pd.DataFrame(rows), "sanity_floor": pd.DataFrame(floors)}
-    monkeypatch.setattr(results, "stored", tables.__getitem__)
-    monkeypatch.setattr(module, "EXPLAINERS", {"gradient": "gradient", "disc": None})
-    [(name, test, measured, low, high, said)] = module._random_weights()
-    assert (name, test) == ("gradient", "random weights")
-    assert value - 2 * spread < low < measured < high < value + 2 * spread
-    return measured, said
-
-
-@pytest.mark.parametrize(
-    ("value", "floor", "spread", "said"),
-    [
-        (0.3, 0.2, 0.01, "worse"),  # clearly above two independent random networks
-        (0.25, 0.2, 0.01, "worse"),
-        (0.2, 0.2, 0.01, "better"),  # at their level
-        (0.25, 0.2, 0.3, "better"),  # above it, within the noise
-        (0.1, 0.5, 0.01, "better"),
-        (0.5, 0.89, 0.01, "better"),
-        (0.5, 0.91, 0.01, "worse"),  # the floor itself: whatever the network, one and the same map
-        (0.5, 1.0, 0.01, "worse"),
-    ],
-)
-def test_random_weights_are_judged_after_half_of_the_blocks_against_two_random_networks(
-    monkeypatch: pytest.MonkeyPatch, value: float, floor: float, spread: float, said: str
-) -> None:
-    assert _weights(monkeypatch, value, floor, spread) == (pytest.approx(value), said)
-
-
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(0.001, 0.3, "better"), (-0.3, -0.001, "worse"), (-0.001, 0.3, "cannot be told"), (0.0, 0.3, "cannot be told")],
+    [(0.001, 0.3, "better"), (-0.3, -0.001, "worse"), (-0.001, 0.3, "inconclusive"), (0.0, 0.3, "inconclusive")],
 )
 def test_a_gain_is_judged_by_the_side_of_0_on_which_its_interval_lies(low: float, high: float, said: str) -> None:
     assert module._judged("a", "ROAR", 0.1, low, high) == ("a", "ROAR", 0.1, low, high, said)

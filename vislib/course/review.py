@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _VERDICTS = {
     "better": ("#cfe3f3", "+"),
     "worse": ("#f7d3bd", "−"),
-    "cannot be told": ("#efefef", "?"),
+    "inconclusive": ("#efefef", "?"),
     "no interval": ("white", ""),
 }
 

@@ -99,15 +99,12 @@ def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float]) -> 
     axis.plot(x, rows["accuracy"], color=BLUE, linestyle=":", linewidth=1.8, label="not retrained")
 
 
-def differences(
-    panels: Mapping[str, "DataFrame"], *, xlabel: str, better: str = "lower", width: float = 9.0
-) -> "Figure":
-    """Draw differences with their intervals: a dot and a bar per explainer; grey where the interval holds 0.
+def differences(panels: Mapping[str, "DataFrame"], *, xlabel: str, width: float = 9.0) -> "Figure":
+    """Draw differences with their intervals: a dot and a bar per explainer; grey where the interval contains 0.
 
     Args:
         panels: title -> explainer, mean, low, high, verdict, as from `RoarResult.area_differences`.
         xlabel: what is subtracted from what.
-        better: the verdict, "lower" or "higher", that speaks for a method.
         width: of the figure, in inches.
     """
     rows = max(len(table) for table in panels.values())
@@ -115,8 +112,8 @@ def differences(
     for axis, (title, table) in zip(axes[0], panels.items(), strict=True):
         axis.axvline(0, color="black", linewidth=1)
         for place, row in enumerate(table.itertuples()):
-            told = row.verdict != "cannot be told"
-            colour = (BLUE if row.verdict == better else ORANGE) if told else GREY
+            told = row.verdict != "inconclusive"
+            colour = {"better": BLUE, "worse": ORANGE}.get(row.verdict, GREY)
             axis.plot([row.low, row.high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
             axis.plot([row.mean], [place], "o" if told else "s", color=colour, markersize=6)
         names = [shown(name) for name in table["explainer"]]

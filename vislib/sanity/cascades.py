@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.explain import Explainer, check_inputs
+from vislib.intervals import crossed, pairwise
 from vislib.progress import progress_bar
 from vislib.sanity.randomisation import Order, draw, find_blocks, plan, randomise
 from vislib.sanity.similarity import Similarity, spearman
@@ -21,12 +22,16 @@ class Cascade:
     Args:
         layers: the blocks, from the output down.
         values: (seeds, layers, B): after each block, against the trained network; that network itself is not in here.
-        floor: (pairs of seeds, B): two independent, wholly random networks against each other.
+        floor: (pairs of seeds, B): two independent, wholly random networks against each other: how much the image and
+            the architecture alone decide.
+        strangers: (seeds, B): a wholly random network against the trained one; where both have nothing in common but
+            the image and the architecture. The yardstick of the values.
     """
 
     layers: list[str]
     values: Tensor
     floor: Tensor
+    strangers: Tensor
 
 
 def cascade(
@@ -77,45 +82,33 @@ def cascade(
             if step != everything:
                 heat = explainer(randomise(model, twin, everything, calibration), images, target)
             random.append(heat)
+    strangers = torch.stack([similarity(trained, heat) for heat in random])
     floor = torch.stack([similarity(a, b) for a, b in combinations(random, 2)])
-    return Cascade([step[-1].name for step in steps], torch.stack(values).unflatten(0, (seeds, -1)), floor)
+    return Cascade([step[-1].name for step in steps], torch.stack(values).unflatten(0, (seeds, -1)), floor, strangers)
 
 
-def interval(
-    values: Tensor, floor: Tensor | None = None, *, level: float = 0.95, draws: int = 2000, seed: int = 0
-) -> tuple[Tensor, Tensor]:
-    """Return between what limits the mean over seeds and images lies, by the bootstrap: low (layers,), high (layers,).
+def interval(values: Tensor, floor: Tensor | None = None, *, level: float = 0.95) -> tuple[Tensor, Tensor]:
+    """Return between what limits the mean over seeds and images lies: low (layers,), high (layers,).
 
-    Seeds and images are drawn anew with replacement, both at once: an interval over other networks *and* other images.
+    It is about other networks *and* other images, see :func:`vislib.intervals.crossed`; NaN where there is one of either.
 
     Args:
         values: (seeds, layers, B), as in `Cascade`.
-        floor: (pairs, B): then of the mean of the values minus that of the floor; its pairs are drawn anew too, and its
-            images are those of the values.
-        level: how much of the draws lies between the limits, in (0, 1).
-        draws: how many.
-        seed: of the draws.
+        floor: (pairs, B), of the same seeds and images: then of the mean of the values minus that of the floor; all pairs
+            of a seed count together, and with two seeds nothing is known.
+        level: how often such an interval contains the mean, in (0, 1).
 
     Raises:
         ValueError: for values or a floor of another shape.
-
-    Efron & Tibshirani 1993, An Introduction to the Bootstrap, https://doi.org/10.1201/9780429246593
     """
-    if values.ndim != 3 or (floor is not None and (floor.ndim != 2 or floor.shape[1] != values.shape[2])):
+    pairs = len(values) * (len(values) - 1) // 2
+    if values.ndim != 3 or (floor is not None and floor.shape != (pairs, values.shape[2])):
         came = f"values of shape {tuple(values.shape)} and a floor of {None if floor is None else tuple(floor.shape)}"
-        raise ValueError(f"{came}; expected (seeds, layers, B) and (pairs, B).")
-    generator = torch.Generator().manual_seed(seed)
-
-    def weights(n: int) -> Tensor:
-        """Return how often each of n is drawn, as a share: (draws, n)."""
-        drawn = torch.randint(n, (draws, n), generator=generator)
-        return (nn.functional.one_hot(drawn, n).sum(1) / n).to(values)
-
-    images = weights(values.shape[2])
-    means = torch.einsum("ds,slb,db->dl", weights(len(values)), values, images)
+        raise ValueError(f"{came}; expected (seeds, layers, B) and (pairs of seeds, B).")
+    found = values.double().cpu().numpy()
     if floor is not None:
-        means = means - torch.einsum("dp,pb,db->d", weights(len(floor)), floor, images)[:, None]
-    low, high = means.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2]).to(values), dim=0)
+        found = found - pairwise(floor.double().cpu().numpy())[:, None]
+    low, high = (torch.from_numpy(end).to(values) for end in crossed(found.swapaxes(1, 2), level=level))
     return low, high
 
 
