@@ -29,7 +29,7 @@ def compute(name: str, folder: Path = FOLDER, *, progress: bool = False) -> Path
     with progress_bar(len(keys), name, progress) as bar:
         for key in keys:
             if json.dumps(key) not in done:
-                done[json.dumps(key)] = key | dict(recipe.cell(**key, **recipe.keep))
+                done[json.dumps(key)] = _row(recipe, key, recipe.keep)
                 write(file, {"hash": stamp}, [done[json.dumps(k)] for k in keys if json.dumps(k) in done])
             bar.update()
     return file
@@ -44,7 +44,14 @@ def recompute(name: str, key: Mapping[str, object], folder: Path = FOLDER) -> tu
     found = [row for row in read(name, folder)["rows"] if all(row[k] == v for k, v in key.items())]
     if len(found) != 1:
         raise KeyError(f"{len(found)} rows of {name} are {dict(key)}; expected one.")
-    return found[0], dict(key) | dict(recipe_of(name).cell(**key))
+    return found[0], _row(recipe_of(name), key)
+
+
+def _row(recipe: Recipe, key: Mapping[str, object], keep: Mapping[str, object] = {}) -> Cell:
+    values = recipe.cell(**key, **keep)
+    if both := key.keys() & values.keys():
+        raise ValueError(f"a cell gives {', '.join(sorted(both))}, as its choices are called; expected other names.")
+    return dict(key) | dict(values)
 
 
 def confirm(name: str, cells: int, folder: Path = FOLDER, *, day: date | None = None) -> float:

@@ -64,12 +64,12 @@ def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:
 
 
 def tried(x: int) -> dict[str, object]:
-    return found(x < 9, x < 5, x=x / 3)
+    return found(x < 9, x < 5, third=x / 3)
 
 
 def test_an_audit_counts_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(provenance, "PACKAGES", (*provenance.PACKAGES, "tests"))
-    claim = Claim("small", "Small numbers are small.", ["README"], {"x": range(10)}, tried, "tiny ones")
+    claim = Claim("small", "Small numbers are small.", ["README"], {"x": list(range(10))}, tried, "tiny ones")
     monkeypatch.setitem(RECIPES, claim.name, claim.recipe)
     table = audit.audit([claim], tmp_path, jobs=1)
     assert table.loc[0, ["n", "held", "rival_held"]].tolist() == [10, 9, 5]

@@ -102,6 +102,9 @@ def test_what_is_not_there_is_explained(recipes: Any, tmp_path: Path, capsys: py
     with pytest.raises(ValueError, match="expected one of squares"):
         compute.compute("cubes", tmp_path)
     compute.compute("squares", tmp_path)
+    recipes["squares"] = Recipe(recipes["squares"].grid, lambda x, y: {"x": x, "value": y})
+    with pytest.raises(ValueError, match="a cell gives x, as its choices are called"):
+        compute.recompute("squares", {"x": 1, "y": 10}, tmp_path)
     with pytest.raises(KeyError, match="0 rows"):
         compute.recompute("squares", {"x": 9, "y": 10}, tmp_path)
     assert __main__.main(["cubes"]) == 1

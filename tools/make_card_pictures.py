@@ -96,9 +96,9 @@ def save(figure: Figure, name: str, colours: int = 64) -> None:
 
 
 def sanity_spot() -> None:
-    """Gradients of a random and of the trained network."""
-    image, espresso = photo("coffee"), named("espresso")
-    maps = [gradient(model, image, espresso) for model in (randomly(), network())]
+    """Guided backpropagation of the trained and of a wholly random network."""
+    image, cat = photo("cat"), named("Egyptian cat")
+    maps = [guided_backprop(model, image, cat) for model in (network(), randomly())]
     panels("sanity_spot", [("photo", image), ("A", maps[0]), ("B", maps[1])])
 
 

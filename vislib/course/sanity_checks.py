@@ -16,7 +16,6 @@ from vislib.course.verdict import NOT_YET, Verdict, attempt, number
 from vislib.sanity import interval, spearman
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from vislib.course.frame import Explorer
@@ -50,9 +49,10 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
 
 
 def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, ylabel: str = "similarity") -> "Figure":
-    """Draw a panel per method: how alike its maps stay to those of the trained network, and its floor as a dashed line.
+    """Draw a panel per method: how alike its maps stay to those of the trained network.
 
-    Bands are 95 % intervals over seeds and photographs; the trained network itself is a hollow dot at 0.
+    Bands are 95 % intervals over seeds and photographs; the trained network itself is a hollow dot at 0. Dashed: the end of
+    the curve, a stranger's map, from which all is counted. Dotted: two strangers with each other.
 
     Args:
         kept: name -> values (seeds, layers, B) and floor (pairs, B), as in :class:`vislib.sanity.Cascade`.
@@ -63,8 +63,11 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
     made, axes = figure(rows, columns, (9.0, 2.25 * rows + 0.4), sharex=True, sharey=True)
     for axis, (name, (values, floor)) in zip(axes.flat, kept.items(), strict=False):
         depths = range(1, values.shape[1] + 1)
-        _band(axis, [0, len(depths)], floor[:, None].expand(-1, 2, -1), GREY, "--")
-        _band(axis, depths, values, BLUE, "-")
+        for level, style in ((values[:, -1], "--"), (floor, ":")):
+            axis.axhline(float(level.mean()), color=GREY, linestyle=style, linewidth=1.5)
+        low, high = interval(values)
+        axis.fill_between(depths, low.tolist(), high.tolist(), color=BLUE, alpha=0.25, linewidth=0)
+        axis.plot(depths, values.mean((0, 2)).tolist(), color=BLUE, linewidth=1.8)
         axis.plot([0], [1], "o", markerfacecolor="white", color=BLUE, markersize=5, clip_on=False)
         axis.set_title(name)
         axis.set(xticks=[1, 10, 19] if len(depths) == 19 else [1, len(depths)], yticks=[0, 0.5, 1])
@@ -74,12 +77,6 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
     made.supxlabel("random blocks, counted from the output", fontsize=11)
     made.supylabel(ylabel, fontsize=11)
     return made
-
-
-def _band(axis: "Axes", x: Sequence[int], values: Tensor, colour: str, style: str) -> None:
-    low, high = interval(values)
-    axis.fill_between(x, low.tolist(), high.tolist(), color=colour, alpha=0.25, linewidth=0)
-    axis.plot(x, values.mean((0, 2)).tolist(), style, color=colour, linewidth=1.8)
 
 
 def dots(
@@ -136,7 +133,7 @@ def _table(name: str) -> Any:
 
 
 def kept(method: str, measure: str = "spearman") -> tuple[Tensor, Tensor]:
-    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and its floor (pairs, photographs)."""
+    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and two strangers (pairs, photographs)."""
     tables = _table("sanity"), _table("sanity_floor")
     values, floor = (torch.tensor(table[table.method == method][measure].tolist()) for table in tables)
     return values.unflatten(0, (tables[0].seed.nunique(), -1)), floor
