@@ -1,6 +1,6 @@
 """The recipes of everything in ``experiments/tables`` and of the shipped networks, one module per topic."""
 
-from experiments import claims, mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
+from experiments import claims, leak, mystery, reconstruction, roar, sanity, scoreboard, taxonomy, weights
 from experiments.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
@@ -9,6 +9,7 @@ RECIPES: dict[str, Recipe] = {
     **reconstruction.RECIPES,
     **sanity.RECIPES,
     **roar.RECIPES,
+    **leak.RECIPES,
     **mystery.RECIPES,
     **scoreboard.RECIPES,
     **{claim.name: claim.recipe for claim in claims.CLAIMS},
