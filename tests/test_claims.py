@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ NOTEBOOKS = {path.stem for path in PATHS}
 TOPICS = [importlib.import_module(f"experiments.claims.{m.name}") for m in pkgutil.iter_modules(claims.__path__)]
 PLAIN = [card for topic in TOPICS for card in getattr(topic, "PLAIN", [])]  # cards that state no finding
 CARDS = {card.id for deck in collection.load_all() for card in deck.cards}
+QUESTIONS = {f"exam:{name}" for path in collection.find_exams() for name in re.findall(r"\{#(\S+)\}", path.read_text())}
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +35,7 @@ def test_every_claim_stands_somewhere_and_has_an_id_of_its_own() -> None:
     for claim in CLAIMS:
         assert claim.where, claim.id
         for place in claim.where:
-            kind, _, name = place.partition(":")
-            assert place in NOTEBOOKS | {"README"} or (kind == "card" and name in CARDS) or kind == "exam", (
-                claim.id,
-                place,
-            )
+            assert place in NOTEBOOKS | {"README"} | QUESTIONS | {f"card:{card}" for card in CARDS}, (claim.id, place)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -52,8 +50,13 @@ def test_every_claim_cell_names_its_claims(path: Path) -> None:
 
 def test_every_card_states_a_claim_or_no_finding() -> None:
     stated = {place.removeprefix("card:") for claim in CLAIMS for place in claim.where if place.startswith("card:")}
-    assert stated | set(PLAIN) == CARDS, stated.symmetric_difference(PLAIN) ^ CARDS
+    assert stated | {name for name in PLAIN if not name.startswith("exam:")} == CARDS
     assert not stated & set(PLAIN)
+
+
+def test_every_exam_key_rests_on_a_claim_or_states_no_finding() -> None:
+    stated = {place for claim in CLAIMS for place in claim.where if place.startswith("exam:")}
+    assert stated | {name for name in PLAIN if name.startswith("exam:")} == QUESTIONS
 
 
 def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:

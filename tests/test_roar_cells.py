@@ -210,6 +210,12 @@ def test_road_removes_from_both_ends_and_puts_the_test_sets_mean_there() -> None
     assert asked_road(order="least_first") == least
 
 
+def test_road_puts_the_training_sets_colour_there() -> None:
+    """With a bright colour in its corner every image is called bright, and three of four are."""
+    bright = torch.full((1, 1, 1), 0.9)
+    assert [row[3] for row in asked_road(order="most_first", colour=bright)] == [0.75, 0.75]
+
+
 def test_road_takes_heatmaps_of_the_test_images_alone_or_as_the_second_of_a_pair() -> None:
     heat = corner(Corner(), TEST.images, 0)
     wrong = corner(Corner(), TRAIN.images, 0)
@@ -243,6 +249,7 @@ def test_road_asks_for_five_fractions_and_two_controls_unless_told_otherwise() -
         ({"explainers": {}}, "there are no explainers"),
         ({"controls": ("chance",)}, "there is no control 'chance'"),
         ({"explainers": {"disc": corner}, "controls": ("disc",)}, "'disc' is an explainer and a control"),
+        ({"colour": torch.zeros(3, 1, 1)}, r"colour has shape \(3, 1, 1\) on cpu; expected \(1, 1, 1\) on cpu"),
     ],
 )
 def test_road_refuses_what_a_sweep_refuses(options: dict[str, Any], message: str) -> None:

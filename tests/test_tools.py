@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -193,6 +194,19 @@ def test_everything_that_a_page_of_slides_loads_is_copied() -> None:
 
 
 # ---- site ----
+
+
+def test_the_page_of_claims_begins_with_the_weakest() -> None:
+    table = pd.DataFrame(
+        [("a", "Sure | sure.", "x", "noise", 10, 10, 0), ("b", "Nearly.", "y", "noise", 10, 9, 4)],
+        columns=["id", "says", "where", "rival", "n", "held", "rival_held"],
+    )
+    lines = site.claims(table).splitlines()
+    assert lines[0] == "# What we claim, and how often it holds"
+    assert lines[-2:] == [
+        "| Nearly. | 9 of 10 | noise | 4 of 10 | y |",
+        "| Sure \\| sure. | 10 of 10 | noise | 0 of 10 | x |",
+    ]
 
 
 def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> None:

@@ -9,13 +9,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
+from experiments.audit import counted
 from tools import pages, vendor
 from tools.run_notebooks import is_note
 from tools.slides import NOTEBOOKS, title_of
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CLAIMS = "What we claim, and how often it holds"
 TEMPLATES = Path(__file__).resolve().parent / "templates" / "site"
 SOURCE, OUT = vendor.BUILD / "site" / "source", vendor.BUILD / "site" / "html"
 
@@ -44,7 +50,7 @@ def index(titles: dict[str, str], repository: str = "") -> str:
 
     Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
     """
-    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items())
+    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items()) + "\nclaims"
     rows = "\n".join(f"- [{name[:2]}](notebooks/{name}.ipynb): {title}" for name, title in titles.items())
     badge = (
         "[![Run it on Binder](_static/binder.svg)]"
@@ -55,7 +61,36 @@ def index(titles: dict[str, str], repository: str = "") -> str:
     return (
         "# Interpreting Vision Models\n\nA course on asking a network *why*, to be read here and run on your machine. "
         "Each notebook asks one question; the outputs are those of a real run. Where a question to you appears, commit to an "
-        f"answer before you open it.\n\n{badge}{rows}\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+        f"answer before you open it.\n\n{badge}{rows}\n- [{CLAIMS}](claims.md)\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+    )
+
+
+def claims(table: "DataFrame") -> str:
+    """Return the page of the claims audit, the weakest first, from a table of `experiments.audit.counted`."""
+    weakest = table.assign(margin=table.held / table.n - table.rival_held / table.n).sort_values(
+        "margin", kind="stable"
+    )
+    rows = [
+        "| {} | {} of {} | {} | {} of {} | {} |".format(
+            *(
+                row.says.replace("|", "\\|"),
+                row.held,
+                row.n,
+                row.rival.replace("|", "\\|"),
+                row.rival_held,
+                row.n,
+                row.where,
+            )
+        )
+        for row in weakest.itertuples()
+    ]
+    return (
+        f"# {CLAIMS}\n\nEach sentence that the course states as a finding was measured on everything that could stand in "
+        "for its example: other photographs, seeds, fills, classes. Beside it stands a rival that must not pass the same "
+        "test. Held in nearly all variations, the rival in fewer than half; the weakest come first. To measure them again: "
+        "`python -m experiments claims`.\n\n| claim | held | rival | rival held | where |\n| --- | --- | --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
     )
 
 
@@ -72,6 +107,7 @@ def prepare(source: Path = SOURCE) -> None:
         notebook = readable(nbformat.read(path, as_version=4))
         titles[path.stem] = title_of(notebook)
         nbformat.write(notebook, source / "notebooks" / path.name)
+    (source / "claims.md").write_text(claims(counted()), encoding="utf-8")
     (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
 
 

@@ -19,7 +19,15 @@ SCENES = [9, 10, 11, 12, 13]  # seeds of the pictures; those of the board have s
 METHODS = [name for name in EXPLAINERS if name not in ("random", "sobel", "disc")]
 OPENED = [*files.SHAPES, *files.trained("shapes_object")]
 
-PLAIN = ["review.blackbox", "review.tools", "review.checks", "review.compared", "review.mark", "review.calibration"]
+PLAIN = [
+    "review.blackbox",
+    "review.tools",
+    "review.checks",
+    "review.compared",
+    "review.mark",
+    "review.calibration",
+    "exam:review.exam_snow",
+]
 
 
 def corner(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:

@@ -155,6 +155,7 @@ def road(
     order: str = "both",
     controls: Sequence[str] = ("random", "sobel"),
     fill: str = "linear",
+    colour: Tensor | None = None,
     seed: int = 0,
 ) -> RoadResult:
     """Remove pixels so that the hole can hardly be seen, and ask the network as it is: no retraining.
@@ -165,7 +166,9 @@ def road(
         test: a labelled set.
         fractions, controls: as in `roar`.
         order: "most_first" removes the pixels that are ranked highest, "least_first" the others; "both".
-        fill: "linear", noisy linear imputation, or "mean", for comparison: the mean of each channel.
+        fill: "linear", noisy linear imputation, or "mean", for comparison: one colour.
+        colour: that colour, (C, 1, 1), and what becomes of an image that is removed whole: the mean of each channel of the
+            *training* set, as in `roar`; without it the test set's own is taken.
         seed: of the noise.
 
     Raises:
@@ -182,7 +185,12 @@ def road(
         name: e[1:] if isinstance(e, tuple) else (e,) if isinstance(e, Tensor) else e for name, e in explainers.items()
     }
     check_inputs(model, test.images, 0)
-    colour, rows = mean_colour(test.images), []
+    colour, rows = mean_colour(test.images) if colour is None else colour, []
+    if colour.shape != (test.images.shape[1], 1, 1) or colour.device != test.images.device:
+        raise ValueError(
+            f"colour has shape {tuple(colour.shape)} on {colour.device}; expected {(test.images.shape[1], 1, 1)} on "
+            f"{test.images.device}."
+        )
     for name, [heat] in explained(given, controls, model, test.images):
         places = ranks(heat, 0)
         for way in ORDERS if order == "both" else (order,):

@@ -1,0 +1,276 @@
+"""Notebook 08: what ROAR and ROAD say of methods and controls, and what the hole alone tells; read from the stored sweeps."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from experiments import files
+from experiments.claims.claim import Claim, Found, found
+from experiments.roar import METHODS, SEEDS
+from vislib.course.results import stored
+from vislib.roar.result import RoadResult, RoarResult
+
+WHERE = "08_roar"
+MASK_SEEDS = [0, 1]
+CHANCE = {"digits": 1 / 10, "shapes": 1 / 6}
+
+PLAIN = [
+    "roar.what",
+    "roar.cloze",
+    "roar.kar",
+    "roar.road",
+    "roar.test",
+    "roar.interval",
+    "roar.random",
+    "exam:roar.exam_retrain",
+]
+
+
+@cache
+def _sweep(table: str) -> RoarResult:
+    return RoarResult(stored(table))
+
+
+def _area(data: str, explainer: str, seed: int) -> float:
+    return float(_sweep(f"roar_{data}").area(explainer)[seed])
+
+
+def _mask(data: str, explainer: str, fraction: float, seed: int) -> float:
+    masks = _sweep(f"roar_{data}_masks")
+    return float(masks.values(explainer)[seed, masks.fractions.index(fraction)])
+
+
+@cache
+def _asked(data: str, fill: str) -> RoarResult:
+    table = stored("roar_without")
+    chosen = table[(table["data"] == data) & (table["fill"] == fill) & (table["order"] == "most_first")]
+    return RoarResult(chosen.assign(seed=0))
+
+
+def retrained(fraction: float, seed: int) -> Found:
+    """Retraining wins back at least a tenth of what pixels at random had cost; in place of the digit (a disc) it does not."""
+
+    def won_back(who: str) -> float:
+        sweep = _sweep("roar_digits")
+        at = sweep.fractions.index(fraction)
+        return float(sweep.values(who)[seed, at] - _asked("digits", "mean").values(who)[0, at])
+
+    return found(won_back("random") > 0.1, won_back("disc") > 0.1, random=won_back("random"), disc=won_back("disc"))
+
+
+def leak(method: str, fraction: float, seed: int) -> Found:
+    """On digits the hole alone tells the class; one of random pixels does not."""
+    alone, rival = (_mask("digits", who, fraction, seed) for who in (method, "random"))
+    return found(alone > 0.8, rival > 0.8, alone=alone, random=rival)
+
+
+def knows(method: str, fraction: float, seed: int) -> Found:
+    """On scenes a hole knows the colour, which no shape in them tells; that of a disc does not."""
+    alone, rival = (_mask("shapes", who, fraction, seed) for who in (method, "disc"))
+    return found(alone > 0.8, rival > 0.8, alone=alone, disc=rival)
+
+
+def about(method: str, fraction: float, seed: int) -> Found:
+    """Asked about a fixed class the hole tells less than asked about the named one; of two fixed classes none tells less."""
+    table = stored("roar_asked").set_index(["explainer", "fraction", "seed", "about"]).accuracy
+    named, three, seven = (
+        float(table[method, fraction, seed, asked]) for asked in ("named class", "class 3", "class 7")
+    )
+    return found(named - three > 0.05, seven - three > 0.05, named=named, fixed=three, other=seven)
+
+
+def follows(method: str, seed: int) -> Found:
+    """With 90 % removed a retrained network names the digit of the hole in most pictures; if holes are random it does not."""
+    table = stored("roar_swapped").set_index(["explainer", "fraction", "seed"]).hole
+    hole, rival = (float(table[who, 0.9, seed]) for who in (method, "random"))
+    return found(hole > 0.5, rival > 0.5, hole=hole, random=rival)
+
+
+def worse(method: str, seed: int) -> Found:
+    """On digits a method's curve lies above that of random pixels; a disc's lies below."""
+    gap, rival = (_area("digits", who, seed) - _area("digits", "random", seed) for who in (method, "disc"))
+    return found(gap > 0, rival > 0, gap=gap, disc=rival)
+
+
+def better(method: str, seed: int) -> Found:
+    """On scenes a method's curve lies below that of random pixels; that of all but the object lies above."""
+    gap, rival = (
+        _area("shapes", who, seed) - _area("shapes", "random", seed) for who in (method, "all but the object")
+    )
+    return found(gap < 0, rival < 0, gap=gap, inverse=rival)
+
+
+def oracle(seed: int) -> Found:
+    """Object first is the lowest of all curves on scenes, and object last the highest; the disc is neither."""
+    names = [name for name in _sweep("roar_shapes").explainers if "blurred" not in name]
+    areas = {name: _area("shapes", name, seed) for name in names}
+    ends = min(areas, key=lambda name: areas[name]), max(areas, key=lambda name: areas[name])
+    return found(ends == ("object", "all but the object"), "disc" in ends, object=areas["object"], disc=areas["disc"])
+
+
+def disc(method: str, seed: int) -> Found:
+    """On digits a disc, which looks at nothing, is ahead of a method; the edges are not ahead of the disc."""
+    ahead = _area("digits", "disc", seed) - _area("digits", method, seed)
+    rival = _area("digits", "sobel", seed) - _area("digits", "disc", seed)
+    return found(ahead < 0, rival < 0, ahead=ahead, edges=rival)
+
+
+def edges(method: str, seed: int) -> Found:
+    """On digits a method's curve lies above that of the edges; occlusion's does not."""
+    gap, rival = (_area("digits", who, seed) - _area("digits", "sobel", seed) for who in (method, "occlusion"))
+    return found(gap > 0, rival > 0, gap=gap, occlusion=rival)
+
+
+def blurred(method: str, seed: int) -> Found:
+    """On scenes a blurred map scores better than itself; on digits that is not so for all."""
+    gain, rival = (_area(data, f"{method}, blurred", seed) - _area(data, method, seed) for data in ("shapes", "digits"))
+    return found(gain < 0, method == "integrated gradients" and rival < 0, shapes=gain, digits=rival)
+
+
+def road(method: str) -> Found:
+    """On digits ROAD finds a method better than random pixels; ROAR does not."""
+    gap = RoadResult(stored("roar_without").query("data == 'digits' and fill == 'linear'")).areas()
+    retrain = _sweep("roar_digits").areas().set_index("explainer")["mean"]
+    one, other = float(gap[method] - gap["random"]), float(retrain[method] - retrain["random"])
+    return found(one < 0, other < 0, road=one, roar=other)
+
+
+def rises(explainer: str) -> Found:
+    """Six more epochs raise the accuracy with 30 % removed by at least 0.05; with pixels at random they do not."""
+    table = stored("roar_epochs").set_index(["explainer", "epochs"]).accuracy
+    gain, rival = (float(table[who, 8] - table[who, 2]) for who in (explainer, "random"))
+    return found(gain > 0.05, rival > 0.05, gain=gain, random=rival)
+
+
+def _tables(*names: str) -> Sequence[Path]:
+    return [files.table(f"roar_{name}") for name in names]
+
+
+WORSE = ["gradient", "SmoothGrad²", "VarGrad", "integrated gradients", "guided backprop"]
+CLAIMS = [
+    Claim(
+        "roar.retrain",
+        "On digits retraining wins back a tenth and more of what pixels at random had cost, from half removed on.",
+        [WHERE, "card:roar.why"],
+        {"fraction": [0.5, 0.7, 0.9], "seed": SEEDS},
+        retrained,
+        rival="a disc in place of the digit",
+        files=_tables("digits", "without"),
+    ),
+    Claim(
+        "roar.leak",
+        "On digits the shape of the hole alone tells the class, with 50 and with 90 % removed (four methods).",
+        [WHERE, "card:roar.mask"],
+        {
+            "method": ["gradient", "SmoothGrad²", "guided backprop", "Grad-CAM"],
+            "fraction": [0.5, 0.9],
+            "seed": MASK_SEEDS,
+        },
+        leak,
+        rival="holes of random pixels",
+        files=_tables("digits_masks"),
+    ),
+    Claim(
+        "roar.asked",
+        "Asked about a fixed class instead of the one that the network names, the same methods leave holes that tell less.",
+        [WHERE, "card:roar.mask"],
+        {
+            "method": ["gradient", "SmoothGrad", "guided backprop", "Grad-CAM"],
+            "fraction": [0.5, 0.9],
+            "seed": MASK_SEEDS,
+        },
+        about,
+        rival="one fixed class against another",
+        files=_tables("asked"),
+    ),
+    Claim(
+        "roar.swapped",
+        "With 90 % removed, a network that meets the pixels of one digit in the hole of another mostly names that of the hole.",
+        [WHERE],
+        {"method": ["gradient", "guided backprop", "Grad-CAM"], "seed": [0, 1, 2]},
+        follows,
+        rival="holes of random pixels",
+        files=_tables("swapped"),
+    ),
+    Claim(
+        "roar.knows",
+        "On scenes the hole of SmoothGrad, VarGrad or integrated gradients alone tells the colour.",
+        [WHERE, "card:roar.knows"],
+        {"method": ["SmoothGrad", "VarGrad", "integrated gradients"], "fraction": [0.5, 0.7, 0.9], "seed": MASK_SEEDS},
+        knows,
+        rival="the hole of a disc",
+        files=_tables("shapes_masks"),
+    ),
+    Claim(
+        "roar.random",
+        "On digits the curves of five methods lie above that of random pixels.",
+        [WHERE],
+        {"method": WORSE, "seed": SEEDS},
+        worse,
+        rival="a disc",
+        files=_tables("digits"),
+    ),
+    Claim(
+        "roar.scenes",
+        "On scenes the curves of all nine methods lie below that of random pixels.",
+        [WHERE],
+        {"method": list(METHODS), "seed": SEEDS},
+        better,
+        rival="all but the object",
+        files=_tables("shapes"),
+    ),
+    Claim(
+        "roar.oracle",
+        "On scenes the benchmark passes its own test: the object first is lowest, the object last highest.",
+        [WHERE],
+        {"seed": SEEDS},
+        oracle,
+        rival="the disc at either end",
+        files=_tables("shapes"),
+    ),
+    Claim(
+        "roar.disc",
+        "On digits a disc that looks at nothing is ahead of each of the nine methods.",
+        [WHERE],
+        {"method": list(METHODS), "seed": SEEDS},
+        disc,
+        rival="the edges ahead of the disc",
+        files=_tables("digits"),
+    ),
+    Claim(
+        "roar.edges",
+        "On digits the curves of gradient, integrated gradients and guided backprop lie above that of the edges.",
+        [WHERE],
+        {"method": ["gradient", "integrated gradients", "guided backprop"], "seed": SEEDS},
+        edges,
+        rival="occlusion",
+        files=_tables("digits"),
+    ),
+    Claim(
+        "roar.blurred",
+        "On scenes a blurred map scores better than itself (three methods); on digits not for all three.",
+        [WHERE, "card:roar.blur"],
+        {"method": ["gradient", "integrated gradients", "SmoothGrad²"], "seed": SEEDS},
+        blurred,
+        rival="integrated gradients on digits",
+        files=_tables("shapes", "digits"),
+    ),
+    Claim(
+        "roar.road",
+        "On digits ROAD finds all nine methods better than random pixels.",
+        [WHERE],
+        {"method": list(METHODS)},
+        road,
+        rival="ROAR",
+        files=_tables("without", "digits"),
+    ),
+    Claim(
+        "roar.epochs",
+        "Two epochs are few: six more raise the accuracy of hard cases on scenes by 0.05 and more.",
+        [WHERE],
+        {"explainer": ["gradient", "SmoothGrad²", "guided backprop"]},
+        rises,
+        rival="pixels at random",
+        files=_tables("epochs"),
+    ),
+]
