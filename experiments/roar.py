@@ -154,7 +154,6 @@ def _recipe(
     )
 
 
-_MORE = [f"{name}, blurred" for name in METHODS if f"{name}, blurred" not in TWINS]
 _BOTH = ["digits", "shapes"]
 _FEW = ["gradient", "SmoothGrad²", "integrated gradients", "random", "sobel"]
 
@@ -171,7 +170,5 @@ RECIPES: dict[str, Recipe] = {
         fill=["mean", "linear"],
         order=["most_first", "least_first"],
     ),
-    "roar_twins": _recipe(removed, data=_BOTH, explainer=_MORE, fraction=FRACTIONS, seed=SEEDS),
-    "roar_twins_masks": _recipe(masks, data=_BOTH, explainer=_MORE, fraction=FRACTIONS, seed=[0, 1]),
     "roar_keep": _recipe(kept, data=["digits"], explainer=_FEW, fraction=FRACTIONS, seed=[0, 1, 2, 3, 4]),
 }

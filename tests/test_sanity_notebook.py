@@ -177,8 +177,9 @@ def test_cascades_draw_the_means_and_the_trained_network_apart() -> None:
     values, floor = torch.rand(3, 5, 4), torch.rand(3, 4)
     figure = cascades({"one": (values, floor), "two": (values, floor), "three": (values, floor)}, columns=2)
     for axis in figure.axes[:3]:
-        dashed, line, dot = axis.get_lines()
-        assert dashed.get_ydata() == pytest.approx([float(floor.mean())] * 2)
+        dashed, dotted, line, dot = axis.get_lines()
+        assert dashed.get_ydata() == pytest.approx([float(values[:, -1].mean())] * 2)
+        assert dotted.get_ydata() == pytest.approx([float(floor.mean())] * 2)
         assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
         assert line.get_ydata() == pytest.approx(values.mean((0, 2)).numpy())
         assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0], [1])
