@@ -129,11 +129,11 @@ def exact(seed: int) -> Found:
     window = torch.zeros(64, 64, dtype=torch.bool)
     window[24:37, 24:37] = True  # the patch of the vote in row 6, column 6: one every four pixels
     changed = torch.where(window, shapes, torch.rand(shapes.shape, generator=torch.Generator().manual_seed(seed)))
-    votes = []
+    model, votes = models.trained("patches_colour", device="cpu"), []
     for some in (shapes, changed):
-        with record(models.trained("patches_colour", device="cpu"), ["network.votes"]) as seen, torch.no_grad():
-            models.trained("patches_colour", device="cpu")(some)
-        votes.append(seen["network.votes"])
+        with record(model, ["network.votes"]) as recorded, torch.no_grad():
+            model(some)
+        votes.append(recorded["network.votes"])
     here, elsewhere = (torch.equal(votes[0][..., at, at], votes[1][..., at, at]) for at in (6, 7))
     return found(here, elsewhere, moved=(votes[0] - votes[1]).abs().mean())
 
