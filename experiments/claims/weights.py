@@ -30,13 +30,15 @@ def _map(network: str) -> Tensor:
 
 
 def _directions(rows: Tensor) -> Tensor:
-    return rows / rows.norm(dim=1, keepdim=True)
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths
 
 
 def _random(rows: Tensor, seed: int) -> Tensor:
     """Rows drawn at random, as long as these."""
     drawn = torch.randn(rows.shape, generator=torch.Generator().manual_seed(seed))
-    return _directions(drawn) * rows.norm(dim=1, keepdim=True)
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return _directions(drawn) * lengths
 
 
 def _permuted(rows: Tensor) -> Tensor:
@@ -96,9 +98,7 @@ def thinned(network: str, dogs: int, seed: int) -> Found:
     kennel = torch.randperm(118, generator=torch.Generator().manual_seed(seed))[:dogs] + 151
     left = torch.cat([kennel, (groups() != 0).nonzero()[:, 0]])
     rows, is_dog = _rows(network)[left], groups()[left] == 0
-    share, full = (
-        float(is_dog[nearest(x, k=5)][is_dog].float().mean()) for x in (pca(rows).points, _directions(rows))
-    )
+    share, full = (float(is_dog[nearest(x, k=5)][is_dog].float().mean()) for x in (pca(rows).points, _directions(rows)))
     return found(share < 2 / 3, full < 2 / 3, map=share, directions=full)
 
 
