@@ -1,8 +1,15 @@
 """Every finding that a notebook, a card, the exam or the README states, by topic; see :mod:`experiments.claims.claim`."""
 
-from experiments.claims import review, roar, sanity
+from experiments.claims import review, roar, sanity, start, taxonomy, weights
 from experiments.claims.claim import Claim, found
 
-CLAIMS: list[Claim] = [*review.CLAIMS, *roar.CLAIMS, *sanity.CLAIMS]
+CLAIMS: list[Claim] = [
+    *review.CLAIMS,
+    *roar.CLAIMS,
+    *sanity.CLAIMS,
+    *start.CLAIMS,
+    *taxonomy.CLAIMS,
+    *weights.CLAIMS,
+]
 
 __all__ = ["CLAIMS", "Claim", "found"]

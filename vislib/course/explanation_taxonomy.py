@@ -125,7 +125,11 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
     window = (..., slice(top, top + patch), slice(left, left + patch))
     covered[window] = canvas("mean", image)[window]
     [[(then, chance)]] = model.top(covered, k=1)
-    user = f"<p>I think this is <b>{name}</b>, mostly because of what is inside the frame.</p>"
+    still = "still say" if then == model.classes[target] else "say"
+    user = (
+        f"<p>I think this is <b>{name}</b>. The place that counts most is inside the frame; without it I would {still} "
+        f"<b>{html.escape(then)}</b>.</p>"
+    )
     rows = "".join(
         f"<tr><td>{html.escape(model.classes[k])}</td><td>{float(logits[k]):.1f}</td></tr>"
         for k in logits.topk(min(4, len(logits))).indices.tolist()

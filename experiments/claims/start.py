@@ -1,0 +1,104 @@
+"""Notebook 00: the tripod, covered with every fill, in squares of several sizes and whole."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+
+from experiments.claims.claim import Claim, Found, found
+from experiments.files import PHOTOGRAPHS, pretrained
+from vislib import data, fills, models
+from vislib.models import Classifier
+from vislib.occlusion import occlusion
+
+WHERE = "00_start_here"
+FILES = [*PHOTOGRAPHS, *pretrained("efficientnet_lite0")]
+COVERS = {"legs": (140, 90), "camera and face": (14, 66), "camera and skyline": (0, 124), "coat": (140, 0)}
+HEIGHT, WIDTH = 84, 100
+PLAIN = ["start.explainer", "start.pixels", "start.plausible", "start.predict", "start.grade", "start.control"]
+
+
+@cache
+def _photograph() -> tuple[Classifier, Tensor, int]:
+    model = models.load(device="cpu")
+    return model, model.preprocess(data.photo("cameraman")), model.index("tripod")
+
+
+def _fill(name: str) -> str | Callable[[Tensor], Tensor]:
+    """Return a fill by its name; "noise 3" is noise of seed 3."""
+    return partial(fills.noise, seed=int(name.split()[1])) if name.startswith("noise ") else name
+
+
+@cache
+def _place(fill: str, patch: int) -> str:
+    """At which of the four rectangles the mean drop is largest."""
+    model, image, tripod = _photograph()
+    heat = occlusion(model, image, tripod, patch=patch, stride=16, fill=_fill(fill))[0]
+    means = {
+        name: float(heat[row : row + HEIGHT, column : column + WIDTH].mean()) for name, (row, column) in COVERS.items()
+    }
+    return max(means, key=lambda name: means[name])
+
+
+@cache
+def _left(fill: str) -> dict[str, float]:
+    """The probability of tripod with each rectangle covered as a whole."""
+    model, image, tripod = _photograph()
+    canvas, copies = fills.canvas(_fill(fill), image)[0], image.repeat(len(COVERS), 1, 1, 1)
+    for copy, (row, column) in zip(copies, COVERS.values(), strict=True):
+        copy[:, row : row + HEIGHT, column : column + WIDTH] = canvas[:, row : row + HEIGHT, column : column + WIDTH]
+    with torch.no_grad():
+        return dict(zip(COVERS, model(copies).softmax(1)[:, tripod].tolist(), strict=True))
+
+
+def legs(fill: str, patch: int) -> Found:
+    """The largest drop is at the legs."""
+    return found(_place(fill, patch) == "legs", _place("noise", patch) == "legs")
+
+
+def covers(fill: str) -> Found:
+    """Without its legs the tripod is gone, without any of the others it stays."""
+    left = _left(fill)
+    others = min(value for name, value in left.items() if name != "legs")
+    face = left["camera and face"]
+    return found(left["legs"] < 0.25 and others > 0.75, face < 0.25, legs=left["legs"], others=others, face=face)
+
+
+def noise(seed: int, patch: int) -> Found:
+    """The map points at the camera and the face, and the rectangle over them shows that the network can do without."""
+    fill, wanted = f"noise {seed}", "camera and face"
+    kept = _left(fill)[wanted]
+    return found(_place(fill, patch) == wanted and kept > 0.85, _place("black", patch) == wanted, kept=kept)
+
+
+CLAIMS = [
+    Claim(
+        "start.legs",
+        "Six fills, in squares of 32, 48 and 64 pixels, put the largest drop of tripod on its legs.",
+        [WHERE],
+        {"fill": ["black", "white", "gray", "mean", "blur", "inpaint"], "patch": [32, 48, 64]},
+        legs,
+        rival="noise, the odd one out",
+        files=FILES,
+    ),
+    Claim(
+        "start.covers",
+        "Whatever hides the four rectangles, noise included: tripod keeps less than 0.25 without the legs, and more than "
+        "0.75 without each of the others.",
+        [WHERE],
+        {"fill": ["black", "white", "gray", "mean", "blur", *(f"noise {seed}" for seed in range(5))]},
+        covers,
+        rival="the rectangle over camera and face in place of the legs",
+        files=FILES,
+    ),
+    Claim(
+        "start.noise",
+        "Noise in squares of up to 48 pixels points at the camera and the face, which the network can do without.",
+        [WHERE],
+        {"seed": [0, 1, 2, 3, 4], "patch": [24, 32, 48]},
+        noise,
+        rival="black squares",
+        files=FILES,
+    ),
+]

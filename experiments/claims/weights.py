@@ -1,0 +1,242 @@
+"""Notebook 02: what a map of the last layer keeps of thirteen groups, and what lengths and head counts make of it."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from experiments.claims.claim import Claim, Found, found
+from experiments.files import pretrained
+from vislib import models
+from vislib.course.weight_pca import GROUPS, groups
+from vislib.embedding import class_weights, nearest, pca
+
+WHERE = "02_weight_pca"
+NETWORKS = ["efficientnet_lite0", "efficientnet_lite1"]
+FILES = pretrained(*NETWORKS)
+COUNTS = [1, 3, 5, 10, 20]
+SEEDS = list(range(10))
+PLAIN = ["weights.shape", "weights.how", "weights.sign", "weights.notdata"]
+
+
+@cache
+def _rows(network: str) -> Tensor:
+    return class_weights(models.load(network, device="cpu")).cpu()
+
+
+@cache
+def _map(network: str) -> Tensor:
+    return pca(_rows(network)).points
+
+
+def _directions(rows: Tensor) -> Tensor:
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths
+
+
+def _random(rows: Tensor, seed: int) -> Tensor:
+    """Rows drawn at random, as long as these."""
+    drawn = torch.randn(rows.shape, generator=torch.Generator().manual_seed(seed))
+    lengths: Tensor = rows.norm(dim=1, keepdim=True)
+    return _directions(drawn) * lengths
+
+
+def _permuted(rows: Tensor) -> Tensor:
+    """Each column in an order of its own: the same numbers, without what a class has of several columns."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.stack([column[torch.randperm(len(rows), generator=generator)] for column in rows.T], 1)
+
+
+def _kinds() -> Tensor:
+    """0 dogs, 1 other animals, 2 food and things."""
+    return (groups() >= 1).long() + (groups() >= GROUPS.index("food")).long()
+
+
+def _named(points: Tensor, labels: Tensor, k: int) -> Tensor:
+    """Whose label the most frequent one among the k nearest is; of equals, that of the nearest vote."""
+    votes = labels[nearest(points, k=k)]
+    agree = (votes[:, :, None] == votes[:, None, :]).sum(2)
+    return votes.gather(1, agree.argmax(1, keepdim=True))[:, 0] == labels
+
+
+def _by_group(named: Tensor, labels: Tensor) -> list[float]:
+    """The share of each group's classes that are named rightly."""
+    return [float(named[labels == group].float().mean()) for group in range(len(GROUPS))]
+
+
+def _mean_of_groups(points: Tensor, k: int) -> float:
+    return sum(_by_group(_named(points, groups(), k), groups())) / len(GROUPS)
+
+
+def three(network: str, k: int) -> Found:
+    """The map keeps dogs, other animals and things apart."""
+    rows, kinds = _rows(network), _kinds()
+    maps = {"map": _map(network), "random": pca(_random(rows, 0)).points, "permuted": pca(_permuted(rows)).points}
+    shares = {name: float(_named(points, kinds, k).float().mean()) for name, points in maps.items()}
+    return found(shares["map"] > 0.9, max(shares["random"], shares["permuted"]) > 0.9, **shares)
+
+
+def thirteen(network: str, k: int) -> Found:
+    """In the mean of the thirteen groups, most classes of a group lose it on the map."""
+    kept, full = _mean_of_groups(_map(network), k), _mean_of_groups(_rows(network), k)
+    return found(kept < 0.5, full < 0.5, map=kept, full=full)
+
+
+def count(network: str, seed: int) -> Found:
+    """With as many classes of each group, the dogs are named less often than the instruments."""
+    generator, group = torch.Generator().manual_seed(seed), groups()
+    members = [(group == g).nonzero()[:, 0] for g in range(len(GROUPS))]
+    few = torch.cat([of[torch.randperm(len(of), generator=generator)[:16]] for of in members])
+    even = dict(zip(GROUPS, _by_group(_named(pca(_rows(network)[few]).points, group[few], 5), group[few]), strict=True))
+    all_ = dict(zip(GROUPS, _by_group(_named(_map(network), group, 5), group), strict=True))
+    numbers = {"dogs": even["dogs"], "instruments": even["instruments"], "all_dogs": all_["dogs"]}
+    return found(even["dogs"] < even["instruments"], all_["dogs"] < all_["instruments"], **numbers)
+
+
+def thinned(network: str, dogs: int, seed: int) -> Found:
+    """With fewer dogs, a third or more of a dog's neighbours on the map are none."""
+    kennel = torch.randperm(118, generator=torch.Generator().manual_seed(seed))[:dogs] + 151
+    left = torch.cat([kennel, (groups() != 0).nonzero()[:, 0]])
+    rows, is_dog = _rows(network)[left], groups()[left] == 0
+    share, full = (float(is_dog[nearest(x, k=5)][is_dog].float().mean()) for x in (pca(rows).points, _directions(rows)))
+    return found(share < 2 / 3, full < 2 / 3, map=share, directions=full)
+
+
+def hub(network: str, k: int) -> Found:
+    """The three classes that stand in the most lists are the three shortest rows."""
+    shortest = _rows(network).norm(dim=1).argsort()[:3]
+
+    def hubs(points: Tensor) -> tuple[bool, float]:
+        lists = nearest(points, k=k)
+        most = lists.flatten().bincount(minlength=1000).argsort(descending=True)[:3]
+        return set(most.tolist()) == set(shortest.tolist()), float(torch.isin(lists, shortest).any(1).float().mean())
+
+    (held, share), (rival, other) = hubs(_rows(network)), hubs(_directions(_rows(network)))
+    return found(held, rival, lists=share, by_direction=other)
+
+
+def length(network: str, seed: int) -> Found:
+    """Random rows of these lengths have a hub, too: their shortest one."""
+    rows = _random(_rows(network), seed)
+    shortest = int(rows.norm(dim=1).argmin())
+    lists, rival = ((nearest(x, k=5) == shortest).sum() for x in (rows, _directions(rows)))
+    return found(lists > 100, rival > 100, lists=int(lists), one_length=int(rival))
+
+
+def typical(network: str, group: str) -> Found:
+    """The member nearest to its group's mean is one of the group's three shortest rows."""
+    rows = _rows(network)[groups() == GROUPS.index(group)]
+    lengths, directions = rows.norm(dim=1), _directions(rows)
+    near, alike = (rows - rows.mean(0)).norm(dim=1).argmin(), (directions @ directions.mean(0)).argmax()
+    shorter, rival = (int((lengths < lengths[member]).sum()) for member in (near, alike))
+    return found(shorter < 3, rival < 3, shorter=shorter, by_direction=rival)
+
+
+def neighbours(network: str, k: int) -> Found:
+    """Of the nearest classes the map keeps less than one in ten."""
+    rows = _rows(network)
+
+    def kept(points: Tensor) -> float:
+        pairs = zip(nearest(rows, k=k).tolist(), nearest(points, k=k).tolist(), strict=True)
+        return sum(len(set(one) & set(other)) for one, other in pairs) / (k * len(rows))
+
+    share, ten = kept(_map(network)), kept(pca(rows, 10).points)
+    return found(share < 0.1, ten < 0.1, map=share, ten_components=ten)
+
+
+def kennel(network: str, dog: int) -> Found:
+    """By direction, at least four of a dog's five nearest classes are dogs."""
+    rows = _rows(network)
+    own, rival = (
+        int((groups()[(x @ x[dog]).argsort(descending=True)[1:6]] == 0).sum())
+        for x in (_directions(rows), _directions(_random(rows, 0)))
+    )
+    return found(own >= 4, rival >= 4, dogs=own, random=rival)
+
+
+CLAIMS = [
+    Claim(
+        "weights.three",
+        "Neighbours on the map tell dogs, other animals and things apart in more than nine of ten classes.",
+        [WHERE, "card:weights.variance", "card:weights.control"],
+        {"network": NETWORKS, "k": COUNTS},
+        three,
+        rival="maps of random rows, and of rows with each column shuffled",
+        files=FILES,
+    ),
+    Claim(
+        "weights.thirteen",
+        "In the mean of the thirteen groups, less than half of a group's classes keep it on the map.",
+        [WHERE, "card:weights.variance"],
+        {"network": NETWORKS, "k": COUNTS},
+        thirteen,
+        rival="all features",
+        files=FILES,
+    ),
+    Claim(
+        "weights.count",
+        "With sixteen classes of each group, a map keeps fewer of the dogs than of the instruments.",
+        [WHERE, "card:weights.dogs"],
+        {"network": NETWORKS, "seed": SEEDS},
+        count,
+        rival="the map of all classes, with 118 dogs",
+        files=FILES,
+    ),
+    Claim(
+        "weights.thinned",
+        "With 60 or 30 dogs for 118, less than two thirds of a dog's neighbours on the map are dogs.",
+        [WHERE, "card:weights.dogs"],
+        {"network": NETWORKS, "dogs": [60, 30], "seed": [0, 1, 2, 3, 4]},
+        thinned,
+        rival="directions, all features",
+        files=FILES,
+    ),
+    Claim(
+        "weights.hub",
+        "The three classes that stand in the most lists of nearest rows are those with the three shortest rows.",
+        [WHERE, "card:weights.hub", "exam:weights.exam_story"],
+        {"network": NETWORKS, "k": COUNTS},
+        hub,
+        rival="lists by direction",
+        files=FILES,
+    ),
+    Claim(
+        "weights.length",
+        "The shortest of random rows with the lengths of the trained ones is in more than 100 lists of 1,000.",
+        [WHERE],
+        {"network": NETWORKS, "seed": SEEDS},
+        length,
+        rival="the same rows, all of one length",
+        files=FILES,
+        tolerance=10,
+    ),
+    Claim(
+        "weights.typical",
+        "The row nearest to its group's mean is one of the three shortest of the group.",
+        [WHERE],
+        {"network": NETWORKS, "group": list(GROUPS)},
+        typical,
+        rival="the row with the direction nearest to the mean direction",
+        files=FILES,
+        tolerance=1,
+    ),
+    Claim(
+        "weights.neighbours",
+        "Of a class's one to ten nearest classes the map keeps less than one in ten.",
+        [WHERE, "card:weights.overlap"],
+        {"network": NETWORKS, "k": [1, 2, 3, 5, 10]},
+        neighbours,
+        rival="ten components",
+        files=FILES,
+    ),
+    Claim(
+        "weights.kennel",
+        "By direction, at least four of a dog's five nearest classes are dogs.",
+        [WHERE],
+        {"network": NETWORKS, "dog": list(range(151, 269, 6))},
+        kennel,
+        rival="random rows",
+        files=FILES,
+        tolerance=1,
+    ),
+]
