@@ -74,7 +74,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
             "expected some steps of one picture: reconstruct(..., watch=History(keep=[0, 8, 64]))."
         )
     pictures = torch.cat([history.pictures[s] for s in steps])
-    bars = _tests(model, pictures, target, other)
+    heights, bars = _tests(model, pictures, target, other)
     slider = widgets.IntSlider(
         len(steps) - 1, 0, len(steps) - 1, description="picture", layout=widgets.Layout(width="320px")
     )
@@ -89,7 +89,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
             for name, values in bars.items()
         )
         return (
-            f"<p>Step <strong>{steps[i]}</strong></p>"
+            f"<p>Step <strong>{steps[i]}</strong>: logit {heights[i]:.1f}</p>"
             '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability of the class'
             f"</caption>{rows}</table>"
         )
@@ -115,8 +115,10 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
 
 
 @torch.no_grad()
-def _tests(model: Classifier, pictures: Tensor, target: int, other: Classifier | None) -> dict[str, list[float]]:
-    """Return the probability of the class in each test, by picture."""
+def _tests(
+    model: Classifier, pictures: Tensor, target: int, other: Classifier | None
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Return the logit of the class, and its probability in each test, by picture."""
     n = 8
 
     def ask(network: Classifier, images: Tensor) -> Tensor:
@@ -128,7 +130,8 @@ def _tests(model: Classifier, pictures: Tensor, target: int, other: Classifier |
     }
     if other is not None:
         found["second network"] = ask(other, resized(pictures, other.input_size))
-    return {name: values.tolist() for name, values in found.items()}
+    heights: list[float] = model(pictures)[:, target].tolist()
+    return heights, {name: values.tolist() for name, values in found.items()}
 
 
 def check_survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, int]]], float | None]) -> Verdict:
