@@ -88,7 +88,7 @@ def _second(image: Tensor, target: int) -> tuple[float, int]:
 
 
 def noise(target: str, seed: int) -> Found:
-    """Sure as it is; not after a shift by five and seven pixels; not among the first five of the second network."""
+    """Sure as it is; after a shift by five and seven pixels below 0.1."""
 
     def seen(image: Tensor) -> dict[str, float]:
         nudged = image.roll((5, 7), (2, 3))
@@ -96,11 +96,11 @@ def noise(target: str, seed: int) -> Found:
             "own": _own(image, k, probability),
             "nudged": _own(nudged, k, probability),
             "moved": _after(image, k),
-            "place": _second(image, k)[1],
+            "ahead": (_second(image, k)[1] - 1) / 1000,  # the share of classes that the second network puts ahead
         }
 
     def falls(numbers: dict[str, float]) -> bool:
-        return numbers["own"] > 0.99 and numbers["nudged"] < 0.1 and numbers["place"] > 5
+        return numbers["own"] > 0.99 and numbers["nudged"] < 0.1
 
     k = _index(target)
     numbers = seen(_noise(k, seed))
@@ -111,14 +111,14 @@ def moves(photo: str) -> Found:
     """A photograph keeps more than half of its probability in the mean over random moves; noise of its class does not."""
     image, k = _photo(photo)
     kept, rival = (_after(some, k) / _own(some, k, probability) for some in (image, _noise(k)))
-    return found(kept > 0.5, rival > 0.5, photo=kept, noise=rival)
+    return found(kept > 0.5, rival > 0.5, left=kept, noise=rival)
 
 
 def second(photo: str) -> Found:
     """The second network has the photograph's class among its first five of a thousand; not that of the noise."""
     image, k = _photo(photo)
     place, rival = _second(image, k)[1], _second(_noise(k), k)[1]
-    return found(place <= 5, rival <= 5, photo=place, noise=rival)
+    return found(place <= 5, rival <= 5, ahead=(place - 1) / 1000, noise_ahead=(rival - 1) / 1000)
 
 
 @cache
@@ -163,27 +163,11 @@ def _slope(image: Tensor, target: int, score: Score = logit) -> Tensor:
 
 
 def grain(target: str) -> Found:
-    """On grey, the gradient is weaker in slow waves than in fast ones, the reverse of a photograph."""
+    """On grey the gradient is nearly level: slow waves less than twice as strong as fast ones; in a photograph not."""
     gradient = _slow_over_fast(_slope(torch.full((1, 3, 224, 224), 0.5), _index(target)))
     rival = _slow_over_fast(_photo(_beside(target))[0])
     climbed = _slow_over_fast(_noise(_index(target)))
-    return found(gradient < 1, rival < 1, gradient=gradient, climbed=climbed, photo=rival)
-
-
-def coarse(target: str) -> Found:
-    """With waves the picture's slow part is ahead at step 4, and the fast part catches up; with pixels not."""
-
-    def falls(**options: object) -> tuple[float, float]:
-        history = History(keep=[4, 31])
-        reconstruct(_network(), _index(target), steps=32, watch=history, **options)  # type: ignore[arg-type]
-        early, late = (_slow_over_fast(history.pictures[step]) for step in (4, 31))
-        return early, late
-
-    early, late = falls()
-    rival_early, rival_late = falls(parametrisation="pixels", **STILL)
-    slow = early > 10 and early > late
-    rival = rival_early > 10 and rival_early > rival_late
-    return found(slow, rival, early=early, late=late, pixels_early=rival_early, pixels_late=rival_late)
+    return found(gradient < 2, rival < 2, gradient=gradient, climbed=climbed, photo=rival)
 
 
 # ---- moves, waves, and the gallery ----
@@ -233,22 +217,23 @@ def private(target: str) -> Found:
 # ---- another start ----
 
 
-@cache
-def _colour(target: str, seed: int) -> Tensor:
-    """The picture of a seed, small: 8 x 8 fields of colour."""
-    if seed == 0:
-        return resized(_picture(target), 8)
-    return resized(reconstruct(_network(), _index(target), seed=seed, steps=32), 8)
+def many(target: str) -> Found:
+    """Two starts end in two pictures, both of the class (above 0.5) and hardly correlated; two stages of one ascent are.
 
+    Also told: the place of the class among the ten kept pictures by its distance in mean colour, 1 for the nearest.
+    """
+    history = History(keep=[15, 31])
+    reconstruct(_network(), _index(target), seed=1, steps=32, watch=history)
+    early, late = (history.pictures[step] for step in (15, 31))
 
-def colour(target: str) -> Found:
-    """From another start, the mean colour is one of the three nearest of ten; the places of the colours are not."""
-    here, others = _colour(target, 1), {name: _colour(name, 0) for name in GALLERY}
-    places = []
-    for what in (lambda x: x.mean((2, 3)), lambda x: x - x.mean((2, 3), keepdim=True)):
-        far = {name: float((what(some) - what(here)).norm()) for name, some in others.items()}
-        places.append(1 + sum(value < far[target] for value in far.values()))
-    return found(places[0] <= 3, places[1] <= 3, colour=places[0], layout=places[1])
+    def alike(one: Tensor, other: Tensor) -> float:
+        return float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1])
+
+    far = {name: float((_picture(name).mean((2, 3)) - late.mean((2, 3))).norm()) for name in GALLERY}
+    colour = 1 + sum(value < far[target] for value in far.values())
+    least = min(_own(image, _index(target), probability) for image in (late, _picture(target)))
+    across, along = alike(late, _picture(target)), alike(early, late)
+    return found(least > 0.5 and across < 0.3, along < 0.3, own=least, correlation=across, stages=along, colour=colour)
 
 
 # ---- the goal, and who comes second ----
@@ -312,14 +297,14 @@ CARDS = {name: f"card:reconstruction.{name}" for name in ("naive", "jitter", "fo
 CLAIMS = [
     Claim(
         "reconstruction.noise",
-        "Ascent on pixels ends in noise that has its class with more than 0.99, that loses it by a shift of a few pixels, "
-        "and that the second network does not have among its first five.",
+        "Ascent on pixels ends in noise that has its class with more than 0.99, and less than 0.1 after a shift "
+        "by five and seven pixels.",
         [WHERE, CARDS["naive"], "exam:reconstruction.exam_tests"],
         {"target": GALLERY, "seed": [0, 1, 2]},
         noise,
         rival="the kept picture, of waves and with moves",
         files=[*NETWORKS, *_kept("fourier_moved")],
-        tolerance=0.2,
+        tolerance=0.5,
     ),
     Claim(
         "reconstruction.moves",
@@ -329,6 +314,7 @@ CLAIMS = [
         moves,
         rival="noise that was climbed for the same class",
         files=ON_PHOTOS,
+        tolerance=0.3,
     ),
     Claim(
         "reconstruction.second",
@@ -338,6 +324,7 @@ CLAIMS = [
         second,
         rival="noise that was climbed for the same class",
         files=ON_PHOTOS,
+        tolerance=0.5,
     ),
     Claim(
         "reconstruction.logits",
@@ -347,15 +334,17 @@ CLAIMS = [
         logits,
         rival="the same order of the logits in the mean over random moves",
         files=[*ON_PHOTOS, *_kept("fourier_moved")],
+        tolerance=10.0,
     ),
     Claim(
         "reconstruction.grain",
-        "On grey the gradient of a logit is weaker in slow waves than in fast ones.",
+        "On grey the gradient of a logit is nearly level: slow waves are less than twice as strong as fast ones.",
         [WHERE],
         {"target": GALLERY},
         grain,
         rival="a photograph",
         files=ON_PHOTOS,
+        tolerance=0.3,
     ),
     Claim(
         "reconstruction.jpeg",
@@ -365,17 +354,7 @@ CLAIMS = [
         jpeg,
         rival="a photograph",
         files=ON_PHOTOS,
-        tolerance=0.1,
-    ),
-    Claim(
-        "reconstruction.coarse",
-        "Among waves the slow ones are ahead in the first steps, and the fast ones catch up.",
-        [WHERE],
-        {"target": GALLERY},
-        coarse,
-        rival="the ascent on pixels without moves",
-        files=NETWORKS[:1],
-        tolerance=50.0,
+        tolerance=0.2,
     ),
     Claim(
         "reconstruction.keeps",
@@ -386,6 +365,7 @@ CLAIMS = [
         keeps,
         rival="the same ascent without moves",
         files=[*NETWORKS, *_kept("pixels", "pixels_moved", "fourier", "fourier_moved")],
+        tolerance=2.0,
     ),
     Claim(
         "reconstruction.smooth",
@@ -406,13 +386,12 @@ CLAIMS = [
         files=[*ON_PHOTOS, *_kept("fourier_moved")],
     ),
     Claim(
-        "reconstruction.colour",
-        "From another start the picture has other shapes in other places, and about the same mean colour: among the three "
-        "nearest of ten classes.",
+        "reconstruction.many",
+        "From another start the ascent ends in another picture, of the same class.",
         [WHERE, CARDS["many"]],
         {"target": GALLERY},
-        colour,
-        rival="where the colours lie, on 8 x 8 fields",
+        many,
+        rival="two stages of one ascent",
         files=[*NETWORKS[:1], *_kept("fourier_moved")],
         tolerance=9.0,
     ),
@@ -442,6 +421,6 @@ CLAIMS = [
         runner_up,
         rival="the runner-up of the noise, for another class",
         files=[*NETWORKS[:1], *_kept("fourier_moved")],
-        tolerance=50.0,
+        tolerance=15.0,
     ),
 ]
