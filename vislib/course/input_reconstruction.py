@@ -33,14 +33,17 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     """Draw how much of each frequency images (B, C, S, S) hold, a line per name, both axes logarithmic."""
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
-    for (name, some), colour in zip(images.items(), (GREY, ORANGE, BLUE, "#009e73"), strict=False):
-        frequencies, amplitude = spectrum(some)
+    lines = {name: spectrum(some) for name, some in images.items()}
+    ends = [float(amplitude[-1]) for _, amplitude in lines.values()]
+    for (name, (frequencies, amplitude)), colour in zip(lines.items(), (GREY, ORANGE, BLUE, "#009e73"), strict=False):
+        end = float(amplitude[-1])
+        close = [other for other in ends if other != end and end / 2 < other < end * 2]  # names must not overlap
         axis.loglog(frequencies, amplitude, color=colour, linewidth=2)
         axis.annotate(
             f" {name}",
             (frequencies[-1], amplitude[-1]),
             color=colour,
-            va="center",
+            va="center" if not close else "bottom" if end > max(close) else "top",
             xytext=(4, 0),
             textcoords="offset points",
         )
