@@ -124,8 +124,8 @@ def second(photo: str) -> Found:
 @cache
 def _highest(after: bool) -> float:
     """The highest logit that a photograph gets for its class."""
-    ask = (lambda *x: _after(*x, logit)) if after else _own
-    return max(ask(*_photo(name)) for name in PHOTOS)
+    asked = [_photo(name) for name in PHOTOS]
+    return max(_after(image, k, logit) if after else _own(image, k) for image, k in asked)
 
 
 def logits(target: str) -> Found:
