@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from vislib import models
 from vislib.course.results import FOLDER
 from vislib.explain import logit, probability
 from vislib.models import Classifier
-from vislib.reconstruction import moved, reconstruct, resized
+from vislib.reconstruction import reconstruct
 
 # Chosen before the first of them was made; the default settings were found on orange, tiger, fire engine and castle.
 GALLERY = [
@@ -44,50 +46,53 @@ def _network(name: str) -> Classifier:
     return models.load(name, device="cpu")
 
 
-@torch.no_grad()
-def _tests(picture: Tensor, target: int) -> dict[str, float]:
-    """Return the probability of the class: of the picture, in the mean over 32 moves, and by the second network."""
-    own, other = _network("efficientnet_lite0"), _network("efficientnet_lite1")
-    answers = {
-        "own": own(picture),
-        "moved": own(moved(picture, n=32, seed=1)),
-        "second": other(resized(picture, other.input_size)),
-    }
-    return {name: round(float(logits.softmax(1)[:, target].mean()), 3) for name, logits in answers.items()}
-
-
-def _keep(picture: Tensor, name: str, folder: Path | None) -> None:
+def shown(picture: Tensor, name: str, folder: Path | None) -> Tensor:
+    """Return a picture as its JPEG file shows it, which is not quite as it was; with a folder, keep the file."""
     from PIL import Image
 
+    file, pixels = BytesIO(), (picture[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(file, "jpeg", quality=85)
     if folder is not None:
         folder.mkdir(exist_ok=True)
-        pixels = (picture[0] * 255).round().byte().permute(1, 2, 0).numpy()
-        Image.fromarray(pixels).save(folder / f"{name}.jpg", quality=85)
+        (folder / f"{name}.jpg").write_bytes(file.getvalue())
+    loaded = np.asarray(Image.open(file).convert("RGB"), dtype=np.float32) / 255
+    return torch.from_numpy(loaded).permute(2, 0, 1)[None].contiguous()
 
 
 def reconstructed(target: str, way: str, seed: int, folder: Path | None = None) -> Mapping[str, float]:
-    """Reconstruct one class in one way; with a folder, keep the picture there; return its tests."""
+    """Reconstruct one class in one way; with a folder, keep the picture there; return two numbers of what is shown.
+
+    They are the probability of the class, and the mean difference between neighbouring pixels. What the tests say is
+    measured on the kept pictures where it is told (notebook 06, ``claims/reconstruction.py``): it differs from one
+    ascent to the next by more than a table can promise.
+    """
     model = _network("efficientnet_lite0")
     k = model.index(target)
     picture = reconstruct(model, k, seed=seed, score=probability if way == "probability" else logit, **WAYS[way])
-    _keep(picture, f"{target}_{way}_{seed}", folder)
-    return _tests(picture, k)
+    picture = shown(picture, f"{target}_{way}_{seed}", folder)
+    return measured(picture, k)
+
+
+@torch.no_grad()
+def measured(picture: Tensor, target: int) -> Mapping[str, float]:
+    """Return the probability of the class, and the mean difference between neighbouring pixels, down plus across."""
+    own = _network("efficientnet_lite0")(picture).softmax(1)[0, target]
+    rough = picture.diff(dim=2).abs().mean() + picture.diff(dim=3).abs().mean()
+    return {"own": round(float(own), 3), "roughness": round(float(rough), 3)}
 
 
 def _recipe(**grid: Sequence[Any]) -> Recipe:
     return Recipe(
         grid=grid,
         cell=reconstructed,
-        files=files.pretrained("efficientnet_lite0", "efficientnet_lite1"),
+        files=files.pretrained("efficientnet_lite0"),
         # An ascent of many steps magnifies the last digit, so that another machine comes to another picture.
-        tolerance=0.25,
+        tolerance=0.1,
         keep={"folder": FOLDER / "reconstruction"},
     )
 
 
 RECIPES: dict[str, Recipe] = {
     "reconstruction_gallery": _recipe(target=GALLERY, way=["fourier_moved"], seed=[0]),
-    "reconstruction_ways": _recipe(
-        target=GALLERY[:2], way=["pixels", "pixels_moved", "fourier", "probability"], seed=[0]
-    ),
+    "reconstruction_ways": _recipe(target=GALLERY, way=["pixels", "pixels_moved", "fourier", "probability"], seed=[0]),
 }

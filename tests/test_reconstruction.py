@@ -365,7 +365,7 @@ def test_a_network_that_a_copy_would_change_is_used_itself(cnn: nn.Module, image
 
 
 def test_every_row_of_the_tables_has_its_picture() -> None:
-    for name, grid in ((name, recipe.grid) for name, recipe in RECIPES.items() if "reconstruction" in name):
+    for name, grid in ((name, recipe.grid) for name, recipe in RECIPES.items() if name.startswith("reconstruction")):
         rows = results.read(name)["rows"]
         files = ["_".join(str(row[k]) for k in grid) for row in rows]
         pictures = results.pictures("reconstruction", files)

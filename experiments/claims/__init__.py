@@ -1,9 +1,10 @@
 """Every finding that a notebook, a card, the exam or the README states, by topic; see :mod:`experiments.claims.claim`."""
 
-from experiments.claims import review, roar, sanity, start, taxonomy, weights
+from experiments.claims import reconstruction, review, roar, sanity, start, taxonomy, weights
 from experiments.claims.claim import Claim, found
 
 CLAIMS: list[Claim] = [
+    *reconstruction.CLAIMS,
     *review.CLAIMS,
     *roar.CLAIMS,
     *sanity.CLAIMS,

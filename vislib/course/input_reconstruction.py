@@ -33,14 +33,17 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     """Draw how much of each frequency images (B, C, S, S) hold, a line per name, both axes logarithmic."""
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
-    for (name, some), colour in zip(images.items(), (GREY, ORANGE, BLUE, "#009e73"), strict=False):
-        frequencies, amplitude = spectrum(some)
+    lines = {name: spectrum(some) for name, some in images.items()}
+    ends = [float(amplitude[-1]) for _, amplitude in lines.values()]
+    for (name, (frequencies, amplitude)), colour in zip(lines.items(), (GREY, ORANGE, BLUE, "#009e73"), strict=False):
+        end = float(amplitude[-1])
+        close = [other for other in ends if other != end and end / 2 < other < end * 2]  # names must not overlap
         axis.loglog(frequencies, amplitude, color=colour, linewidth=2)
         axis.annotate(
             f" {name}",
             (frequencies[-1], amplitude[-1]),
             color=colour,
-            va="center",
+            va="center" if not close else "bottom" if end > max(close) else "top",
             xytext=(4, 0),
             textcoords="offset points",
         )
@@ -74,7 +77,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
             "expected some steps of one picture: reconstruct(..., watch=History(keep=[0, 8, 64]))."
         )
     pictures = torch.cat([history.pictures[s] for s in steps])
-    bars = _tests(model, pictures, target, other)
+    heights, bars = _tests(model, pictures, target, other)
     slider = widgets.IntSlider(
         len(steps) - 1, 0, len(steps) - 1, description="picture", layout=widgets.Layout(width="320px")
     )
@@ -89,7 +92,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
             for name, values in bars.items()
         )
         return (
-            f"<p>Step <strong>{steps[i]}</strong></p>"
+            f"<p>Step <strong>{steps[i]}</strong>: logit {heights[i]:.1f}</p>"
             '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability of the class'
             f"</caption>{rows}</table>"
         )
@@ -115,8 +118,10 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
 
 
 @torch.no_grad()
-def _tests(model: Classifier, pictures: Tensor, target: int, other: Classifier | None) -> dict[str, list[float]]:
-    """Return the probability of the class in each test, by picture."""
+def _tests(
+    model: Classifier, pictures: Tensor, target: int, other: Classifier | None
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Return the logit of the class, and its probability in each test, by picture."""
     n = 8
 
     def ask(network: Classifier, images: Tensor) -> Tensor:
@@ -128,7 +133,8 @@ def _tests(model: Classifier, pictures: Tensor, target: int, other: Classifier |
     }
     if other is not None:
         found["second network"] = ask(other, resized(pictures, other.input_size))
-    return {name: values.tolist() for name, values in found.items()}
+    heights: list[float] = model(pictures)[:, target].tolist()
+    return heights, {name: values.tolist() for name, values in found.items()}
 
 
 def check_survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, int]]], float | None]) -> Verdict:
