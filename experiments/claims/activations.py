@@ -258,9 +258,9 @@ CLAIMS = [
     ),
     Claim(
         "activations.clumps",
-        "On a t-SNE map with a perplexity of 2 to 5, pure noise falls into clumps.",
+        "On a t-SNE map with a perplexity of 2 or 3, pure noise falls into clumps; at 5 hardly, at 30 not.",
         [WHERE, "card:activations.perplexity"],
-        {"seed": [0, 1, 2, 3, 4], "perplexity": [2, 3, 5]},
+        {"seed": [0, 1, 2, 3, 4], "perplexity": [2, 3]},
         clumps,
         rival="a perplexity of 30",
         tolerance=0.1,
