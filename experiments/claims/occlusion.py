@@ -314,7 +314,7 @@ CLAIMS = [
         "occlusion.size",
         "The largest drop grows with the patch, from 16 pixels to 32 and 112.",
         [WHERE, "card:occlusion.size"],
-        {"photo": PHOTOS, "fill": ["black", "mean", "noise"]},
+        {"photo": PHOTOS, "fill": ["black", "mean"]},
         size,
         rival="an absurd class",
     ),
