@@ -49,7 +49,7 @@ def _slope(photo: str) -> Tensor:
 
 @torch.no_grad()
 def _logits(image: Tensor) -> Tensor:
-    return _model()(image)
+    return _model()(image)  # type: ignore[no-any-return]
 
 
 def _score(image: Tensor, target: Tensor) -> float:
@@ -212,7 +212,7 @@ def path(photo: str) -> Found:
     def quarter(model: Classifier, image: Tensor, target: Tensor) -> float:
         with torch.no_grad():
             start, at, end = (model(share * image)[0, target].item() for share in (0, 0.25, 1))
-        return (at - start) / (end - start)
+        return (at - start) / (end - start)  # type: ignore[no-any-return]
 
     gained = quarter(_model(), *_asked(photo))
     rival = quarter(models.trained("digits", device="cpu"), *_digit(photo))
@@ -296,8 +296,8 @@ def _times(method: Explainer | None, seed: int) -> list[Tensor]:
     for k, (net, of) in enumerate(zip(SCENES, (scenes.labels, scenes.attributes["texture"]), strict=True)):
         explainer = method or partial(chance, seed=k)
         model = models.trained(net, device="cpu")
-        shares = faithfulness.mass_inside(model, scenes.images, of, explainer, scenes.masks)
-        times.append(shares / scenes.masks.float().mean((1, 2)))
+        shares = faithfulness.mass_inside(model, scenes.images, of, explainer, scenes.masks)  # type: ignore[arg-type]
+        times.append(shares / scenes.masks.float().mean((1, 2)))  # type: ignore[union-attr]
     return times
 
 
@@ -318,7 +318,7 @@ def tells(method: str, seed: int) -> Found:
     (on, off), (one, other), vivid = (_times(m, seed) for m in (METHODS[method], None, _vivid))
     held = (on > off).sum() >= 15 and on.mean() > 2 and off.mean() < 1.5
     rival = (one > other).sum() >= 15 and one.mean() > 2 and other.mean() < 1.5
-    return found(held, rival, object=on.mean(), texture=off.mean(), random=one.mean(), vivid=vivid[0].mean())
+    return found(held, rival, object=on.mean(), texture=off.mean(), random=one.mean(), vivid=vivid[0].mean())  # type: ignore[arg-type]
 
 
 def highest(seed: int) -> Found:

@@ -53,7 +53,7 @@ def _covered(image: Tensor, squares: Tensor, fill: str) -> Tensor:
 def _left(photo: str, choices: list[Tensor], fill: str) -> Tensor:
     """The probability that is left when the squares of each choice are covered at once."""
     image, target = _asked(photo)
-    return _model()(torch.cat([_covered(image, five, fill) for five in choices])).softmax(1)[:, target]
+    return _model()(torch.cat([_covered(image, five, fill) for five in choices])).softmax(1)[:, target]  # type: ignore[no-any-return]
 
 
 def _edges(photo: str) -> Tensor:
@@ -85,7 +85,7 @@ def tripod(fill: str) -> Found:
     """On the tripod black's five leave less than a fifth of what random fives leave, under any fill."""
     own, edges, random = _test("cameraman", fill)
     median = float(random.median())
-    return found(own < median / 5, edges < median / 5, highest=own, edges=edges, random=median, least=random.min())
+    return found(own < median / 5, edges < median / 5, highest=own, edges=edges, random=median, least=random.min())  # type: ignore[arg-type]
 
 
 @cache
@@ -137,7 +137,7 @@ def blue(patch: int, fill: str) -> Found:
 
     (p, tiger_logit, own), (red_p, red_logit, _) = moves(first > 0), moves(first < 0)
     return found(
-        p < 0 <= tiger_logit + 0.05, red_p < 0 <= red_logit + 0.05, blue=(first > 0).float().mean(), tiger=p,
+        p < 0 <= tiger_logit + 0.05, red_p < 0 <= red_logit + 0.05, blue=(first > 0).float().mean(), tiger=p,  # type: ignore[arg-type]
         tiger_logit=tiger_logit, own_logit=own,
     )  # fmt: skip
 
@@ -201,7 +201,10 @@ def black(seed: int) -> Found:
         for fill in ("black", "white")
     }
     return found(
-        drops["black"].max() == 0, drops["white"].max() == 0, black=drops["black"].max(), white=drops["white"].max()
+        drops["black"].max() == 0,
+        drops["white"].max() == 0,
+        black=drops["black"].max(),  # type: ignore[arg-type]
+        white=drops["white"].max(),  # type: ignore[arg-type]
     )
 
 
@@ -242,8 +245,8 @@ def known(seed: int) -> Found:
     for net, of in zip(SCENES, (scenes.labels, scenes.attributes["texture"]), strict=True):
         model = models.trained(net, device="cpu")
         red = occlusion(model, scenes.images, of, patch=12, stride=4, score=logit).clamp(min=0)
-        inside = (red * scenes.masks).sum((1, 2)) / red.sum((1, 2))
-        times.append(float(inside.nanmean() / scenes.masks.float().mean()))
+        inside = (red * scenes.masks).sum((1, 2)) / red.sum((1, 2))  # type: ignore[operator]
+        times.append(float(inside.nanmean() / scenes.masks.float().mean()))  # type: ignore[union-attr]
     return found(times[0] > 5, times[1] > 5, object=times[0], texture=times[1])
 
 
