@@ -166,7 +166,10 @@ def heatmaps(
 
 
 def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float, outline: bool = False) -> Any:
-    """Draw a heatmap (H, W) over a pale grey copy of its image (C, H, W), or below its outline; return the colour scale."""
+    """Draw a heatmap (H, W) and return the colour scale: signed over a pale grey copy of its image (C, H, W), unsigned opaque.
+
+    With `outline`, only the edge of what is bright in the image is drawn over the map.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -176,7 +179,9 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     colours = scale.to_rgba(values)
     grey = image.detach().cpu().float().mean(0).numpy()
     if not outline:
-        colours[..., 3] = np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 0.75
+        colours[..., 3] = (
+            np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 1.0
+        )  # a photograph must not shine through
     colours[np.isnan(values)] = 0  # unknown: the image alone
     axis.imshow(0.62 + 0.38 * (np.zeros_like(grey) if outline else grey), cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours)

@@ -66,7 +66,8 @@ def completeness_gap(
 ) -> Tensor:
     """Return by how much the sum of each heatmap (B, H, W) misses score(image) - score(baseline), as a share of it, (B,).
 
-    Arguments and errors as in `integrated_gradients`. More steps make it smaller.
+    Arguments and errors as in `integrated_gradients`. It tends to 0 with the number of steps, but not steadily: a small gap
+    at one number of steps may be an accident.
     """
     classes = check_inputs(model, images, target)
     whole, nothing = (score(answers(model, x, classes), classes) for x in (images, canvas(baseline, images)))
