@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-HIDDEN = "hide-input"  # a tag
+HIDDEN, CLAIM = "hide-input", "nbval-check-output"  # tags
 NOTE = "> **For the lecturer.**"
 
 
@@ -50,19 +50,24 @@ def strip(notebook: nbformat.NotebookNode) -> None:
 
 
 def fold(notebook: nbformat.NotebookNode) -> None:
-    """Fold away what tells too early: the lecturer's notes, and the code of a prediction, which holds its answer."""
+    """Fold away what tells too early (the lecturer's notes, the answer in a prediction's code), and how a claim is printed."""
     for cell in notebook.cells:
-        if tells_too_early(cell):
+        if folded := tells_too_early(cell) or is_claim(cell):
             cell.metadata.setdefault("jupyter", {})["source_hidden"] = True
         if is_note(cell):  # JupyterLab shows the first line of what is folded
             cell.source = re.sub(rf"^{re.escape(NOTE)}[ ]", f"{NOTE}\n> ", cell.source)
-        if cell.cell_type == "code" and tells_too_early(cell):  # so says MyST, and so say the slides
+        if cell.cell_type == "code" and folded:  # so says MyST, and so say the slides
             cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), HIDDEN})
 
 
 def tells_too_early(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell's source is for nobody who learns from the notebook."""
     return is_note(cell) or (cell.cell_type == "code" and re.search(r"\bpredict\(\s*\S", cell.source) is not None)
+
+
+def is_claim(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell judges what was shown, and prints the numbers."""
+    return CLAIM in cell.metadata.get("tags", [])
 
 
 def is_note(cell: nbformat.NotebookNode) -> bool:

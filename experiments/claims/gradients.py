@@ -538,4 +538,4 @@ CLAIMS = [
         tolerance=0.07,
     ),
 ]
-PLAIN = ["gradients.norm", "gradients.read", "gradients.saturated", "gradients.disagree"]
+PLAIN = ["gradients.norm", "gradients.read", "gradients.saturated", "gradients.disagree", "exam:gradients.exam_zero"]

@@ -368,4 +368,12 @@ CLAIMS = [
         files=KNOWN,
     ),
 ]
-PLAIN = ["occlusion.what", "occlusion.blackbox", "occlusion.sign", "occlusion.redundant", "occlusion.average"]
+PLAIN = [
+    "occlusion.what",
+    "occlusion.blackbox",
+    "occlusion.sign",
+    "occlusion.redundant",
+    "occlusion.average",
+    "exam:occlusion.exam_describe",
+    "exam:occlusion.exam_eye",
+]

@@ -21,7 +21,7 @@ PHOTOS = list(data.PHOTOS)
 PHOTO_FILES = [*files.PHOTOGRAPHS, *files.pretrained("efficientnet_lite0")]
 FILLS = ["mean", "blur", "black", "white", "gray"]
 SEEDS = list(range(10))
-PLAIN = ["taxonomy.aspects", "taxonomy.applicant", "taxonomy.routes"]
+PLAIN = ["taxonomy.aspects", "taxonomy.applicant", "taxonomy.routes", "exam:taxonomy.exam_loan"]
 
 
 # ---- post-hoc: two maps of ten photographs ----
