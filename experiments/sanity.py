@@ -52,7 +52,7 @@ Explainers = Mapping[str, Explainer]
 
 
 @cache
-def _asked() -> tuple[Classifier, Tensor, Tensor]:
+def asked() -> tuple[Classifier, Tensor, Tensor]:
     """Return the network, the photographs, and the network's own word for each."""
     model = models.load("efficientnet_lite0", device="cpu")
     photos = torch.cat([model.preprocess(data.photo(name)) for name in PHOTOS])
@@ -62,14 +62,14 @@ def _asked() -> tuple[Classifier, Tensor, Tensor]:
 
 @cache
 def _blocks() -> list[randomisation.Block]:
-    model, photos, _ = _asked()
+    model, photos, _ = asked()
     return randomisation.find_blocks(model, photos, None)
 
 
 @lru_cache(maxsize=2)
 def _network(seed: int, depth: int) -> nn.Module:
     """Return the network with its last `depth` blocks random, made fast; cells that follow each other share it."""
-    model, photos, _ = _asked()
+    model, photos, _ = asked()
     twin = randomisation.draw(model, _blocks(), seed)
     network = randomisation.randomise(model, twin, _blocks()[:depth], photos) if depth else model
     return lean(network, photos[:1])
@@ -77,7 +77,7 @@ def _network(seed: int, depth: int) -> nn.Module:
 
 @lru_cache(maxsize=100)
 def _heat(explainer: Explainer, seed: int, depth: int) -> Tensor:
-    _, photos, target = _asked()
+    _, photos, target = asked()
     return explainer(_network(seed, depth), photos, target)
 
 

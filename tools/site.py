@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from experiments.audit import counted
+from experiments.audit import counted, weakest_first
 from tools import pages, vendor
 from tools.run_notebooks import is_note
 from tools.slides import NOTEBOOKS, title_of
@@ -67,9 +67,6 @@ def index(titles: dict[str, str], repository: str = "") -> str:
 
 def claims(table: "DataFrame") -> str:
     """Return the page of the claims audit, the weakest first, from a table of `experiments.audit.counted`."""
-    weakest = table.assign(margin=table.held / table.n - table.rival_held / table.n).sort_values(
-        "margin", kind="stable"
-    )
     rows = [
         "| {} | {} of {} | {} | {} of {} | {} |".format(
             *(
@@ -82,7 +79,7 @@ def claims(table: "DataFrame") -> str:
                 row.where,
             )
         )
-        for row in weakest.itertuples()
+        for row in weakest_first(table).itertuples()
     ]
     return (
         f"# {CLAIMS}\n\nEach sentence that the course states as a finding was measured on everything that could stand in "

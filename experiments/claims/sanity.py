@@ -10,10 +10,9 @@ from torch import Tensor
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
-from experiments.sanity import EPOCHS, EXPLAINERS, FOR_LABELS, PAIRS, PHOTOS, SEEDS, digits, reader
+from experiments.sanity import EPOCHS, EXPLAINERS, FOR_LABELS, PAIRS, SEEDS, asked, digits, reader
 from vislib import controls, data, gradients, models, sanity, training
 from vislib.course.results import stored
-from vislib.models import Classifier
 
 WHERE = "07_sanity_checks"
 RULERS = ["spearman", "absolute", "ssim", "hog"]
@@ -75,17 +74,9 @@ def edges(photo: int) -> Found:
 
 
 @cache
-def _asked() -> tuple[Classifier, Tensor, Tensor]:
-    model = models.load("efficientnet_lite0", device="cpu")
-    photos = torch.cat([model.preprocess(data.photo(name)) for name in PHOTOS])
-    with torch.no_grad():
-        return model, photos, model(photos).argmax(1)
-
-
-@cache
 def _seven(seed: int) -> Tensor:
     """Return how probable a network with seven random blocks finds each photograph's class."""
-    model, photos, target = _asked()
+    model, photos, target = asked()
     network = [net for net, _ in zip(sanity.randomised(model, photos, seed=seed), range(7), strict=False)][-1][1]
     with torch.no_grad():
         given: Tensor = network(photos).softmax(1).gather(1, target[:, None])[:, 0]
@@ -101,7 +92,7 @@ def vote(seed: int, photo: int) -> Found:
 
 @cache
 def _maps(method: str, offset: int) -> Tensor:
-    model, photos, target = _asked()
+    model, photos, target = asked()
     explainer = {"guided": gradients.guided_backprop, "gradient": gradients.gradient}[method]
     return explainer(model, photos, (target + offset) % 1000)
 
@@ -115,7 +106,7 @@ def absurd(offset: int, photo: int) -> Found:
 @cache
 def _spread(seed: int, calibrated: bool) -> float:
     """Return how much the answers of a wholly random network to ten photographs differ, as a share of their size."""
-    model, photos, _ = _asked()
+    model, photos, _ = asked()
     if calibrated:
         _, network = next(sanity.randomised(model, photos, blocks=["network"], seed=seed))
     else:
