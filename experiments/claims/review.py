@@ -36,12 +36,7 @@ def corner(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     return heat.roll((heat.shape[1] // 2, heat.shape[2] // 2), (1, 2))
 
 
-def truth(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-    """Stand for the object's mask, which `_score` puts in its place."""
-    raise NotImplementedError
-
-
-KNOWN: dict[str, Explainer] = {**EXPLAINERS, "corner": corner, "object": truth}
+KNOWN: dict[str, Explainer] = {**EXPLAINERS, "corner": corner}
 
 
 @cache
