@@ -84,9 +84,9 @@ RECIPES: dict[str, Recipe] = {
         0.1,
     ),
     "roar_epochs": Recipe(
-        {"data": ["shapes"], "explainer": _LONGER, "fraction": [0.3], "epochs": [2, 8]},
+        {"data": ["digits", "shapes"], "explainer": _LONGER, "fraction": [0.3, 0.9], "epochs": [2, 4, 8, 16]},
         partial(longer, source={name: SOURCES[name] for name in _LONGER}),
-        files.SHAPES,
+        [*files.DIGITS, *files.SHAPES],
         0.1,
     ),
 }

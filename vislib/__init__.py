@@ -16,6 +16,7 @@ What there is, from the bottom up; a module imports from its own line and from t
 A folder's ``__init__`` is its public face.
 """
 
+import hashlib
 import os
 import random
 from collections.abc import Iterator
@@ -61,6 +62,15 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
         (torch.default_generator if device is None else torch).manual_seed(seed)
         yield
+
+
+def stream(seed: int, *part: object) -> torch.Generator:
+    """Return a generator for one part of what a seed draws, independent of those of all other parts and seeds.
+
+    PyTorch's own takes the lower 32 bits of its seed alone: ``seed + 2**32`` is the same stream again.
+    """
+    name = hashlib.sha256(repr((seed, *part)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(name[:4], "big"))
 
 
 @contextmanager

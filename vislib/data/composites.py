@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vislib import device as default_device
+from vislib import stream
 from vislib.data import drawing
 from vislib.data.imageset import ImageSet
 
@@ -67,7 +68,7 @@ def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:
     if not 0 <= truthful <= 1:
         raise ValueError(f"shortcut is {truthful}; expected a probability in [0, 1], or None.")
     # a stream of its own, so that the images themselves stay the same; two numbers per image, as for a longer set
-    honest, other = torch.rand(len(labels), 2, generator=torch.Generator().manual_seed(seed + 2**32)).T
+    honest, other = torch.rand(len(labels), 2, generator=stream(seed, "marks")).T
     lie = (labels + 1 + ((classes - 1) * other).long().clamp(max=classes - 2)) % classes
     return torch.where(honest < truthful, labels, lie)
 
@@ -88,7 +89,7 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
         ValueError: as in `shapes`.
     """
     background = shapes(n, size=size, seed=seed, device="cpu")
-    drawn = torch.rand(n, 5, generator=torch.Generator().manual_seed(seed + 2**33))
+    drawn = torch.rand(n, 5, generator=stream(seed, "tiles"))
     side, jitter = 3 * size // 32, size // 8
     rows = ((size - side + 1) * drawn[:, :2]).long()
     left, right = (
