@@ -128,7 +128,7 @@ TARGETS: dict[str, tuple[Any, type[Exception], list[str]]] = {
     "complex tensor": (torch.ones(3, dtype=torch.cfloat), TypeError, ["target has dtype torch.complex64"]),
     "too few": (torch.tensor([0, 1]), ValueError, ["target has shape (2,) for 3 images", "of shape (3,)"]),
     "a column": (torch.zeros(3, 1, dtype=torch.int64), ValueError, ["target has shape (3, 1) for 3 images"]),
-    "a scalar tensor": (torch.tensor(1), ValueError, ["target has shape () for 3 images"]),
+    "a column of one": (torch.zeros(1, 1, dtype=torch.int64), ValueError, ["target has shape (1, 1) for 3 images"]),
     "negative": (-1, ValueError, ["target contains -1", "expected a class index of 0 or more"]),
     "one negative": (torch.tensor([0, -7, 2]), ValueError, ["target contains -7"]),
     "too high": (5, ValueError, ["target contains 5, and the model has 5 classes", "expected 0 to 4"]),

@@ -201,7 +201,7 @@ def test_the_head_is_found_or_given(cnn: nn.Module) -> None:
     assert Classifier(cnn, head="9").head is cnn[9]
     assert Classifier(cnn, head=cnn[9]).head is cnn[9]
     two = Two()
-    assert Classifier(two).head is two.side  # the last one
+    assert Classifier(two).head is two.classes  # whose answer is the network's
     assert Classifier(two, classes=list("abcde")).head is two.classes  # the only one that fits
     assert Classifier(two, head="classes").head is two.classes
     linear = nn.Linear(4, 2)

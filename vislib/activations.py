@@ -1,9 +1,13 @@
 """What a network's layers answer, recorded while it works."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from threading import get_ident
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -15,7 +19,8 @@ def record(model: nn.Module, layers: Sequence[str], *, detach: bool = True) -> I
     """Record the outputs of named layers: ``with record(model, ["conv1"]) as seen: model(images)``.
 
     `seen` maps each layer's name to its last output; when a layer runs twice, the later output replaces the earlier.
-    The hooks are removed at the end of the block, also after an exception.
+    The hooks are removed at the end of the block, also after an exception. A compiled network runs as it is written
+    meanwhile; what other threads ask the network is not recorded.
 
     Args:
         model: any network.
@@ -23,38 +28,82 @@ def record(model: nn.Module, layers: Sequence[str], *, detach: bool = True) -> I
         detach: keep the values only; False keeps them in autograd's graph.
 
     Raises:
-        ValueError: for an unknown layer, with the closest names that exist.
+        ValueError: for an unknown layer, with the closest names that exist, or one of TorchScript.
         TypeError: if a layer answers with something else than one tensor.
     """
-    modules = {name: find_layer(model, name) for name in layers}
     seen: dict[str, Tensor] = {}
-    handles: list[RemovableHandle] = []
-    try:
-        for name in layers:
-            handles.append(modules[name].register_forward_hook(_keep(seen, name, detach)))
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
 
-
-def find_layer(model: nn.Module, name: str) -> nn.Module:
-    """Return the layer of this name, as in ``model.named_modules()``.
-
-    Raises:
-        ValueError: for an unknown layer, with the closest name that exists.
-    """
-    modules: dict[str, nn.Module] = dict(model.named_modules())
-    if name not in modules:
-        raise ValueError(f"there is no layer {name!r}; {closest(name, modules)}")
-    return modules[name]
-
-
-def _keep(seen: dict[str, Tensor], name: str, detach: bool) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+    def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise TypeError(f"the layer {name!r} answers with a {type(output).__name__}; expected a tensor.")
         # a copy, since the next layer may work in place
         seen[name] = output.detach().clone() if detach else output.clone()
 
-    return hook
+    with watching({name: find_layer(model, name) for name in layers}, keep):
+        yield seen
+
+
+@contextmanager
+def watching(layers: dict[str, nn.Module], see: Callable[..., Any], *, before: bool = False) -> Iterator[None]:
+    """Call ``see(name, module, inputs, output)`` when a layer has worked, in this thread; a result replaces the output.
+
+    With `before`, call ``see(name, module, inputs)`` when it begins.
+    """
+    check_visible(*layers.values())
+    thread, handles = get_ident(), list[RemovableHandle]()
+
+    def here(name: str, *seen: Any) -> Any:
+        return see(name, *seen) if get_ident() == thread else None
+
+    try:
+        for name, module in layers.items():
+            hook = module.register_forward_pre_hook if before else module.register_forward_hook
+            handles.append(hook(partial(here, name)))
+        with as_written():
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def check_visible(*modules: nn.Module) -> None:
+    """Raise if one of these is TorchScript, which hides its layers."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
+        raise ValueError("this is TorchScript, which hides its layers; expected the network that it was made from.")
+
+
+def as_written() -> AbstractContextManager[Any]:
+    """Let compiled networks run as they are written, so that one can see what they do."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Return the layer of this name, as in ``model.named_modules()``, all names of a shared layer included.
+
+    Raises:
+        ValueError: for an unknown layer, with the closest name that exists.
+    """
+    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
+    if name not in modules:
+        raise ValueError(f"there is no layer {name!r}; {closest(name, modules)}")
+    return modules[name]
+
+
+class Channels:
+    """Follows the layers of a network at work, and tells along which dimension an answer has its channels.
+
+    The last layer with weights says it: the dimension, second or last, that is as long as its weights are many.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.dim = 0, 1
+
+    def of(self, module: nn.Module, output: Tensor) -> int:
+        """Return the dimension, 1 or -1, of an answer (B, ..., ...) of three dimensions at least."""
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim:
+            last = isinstance(module, nn.Linear) or type(module).__name__ in ("LayerNorm", "RMSNorm")
+            transposed = getattr(module, "transposed", False)
+            self.count, self.dim = (module.out_channels if transposed else len(weight)), -1 if last else 1
+        fitting = [dim for dim in (1, -1) if output.shape[dim] == self.count]
+        return fitting[0] if len(fitting) == 1 else self.dim

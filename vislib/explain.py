@@ -10,16 +10,22 @@ says what came and what was expected.
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import chain
+from numbers import Integral
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
 # Stochastic depth has a different class name in every library.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
+
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 5e-3}
+"""Share of the largest logit by which two answers to one image may differ: rounding, which deep networks magnify."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,22 +47,37 @@ def probability(logits: Tensor, target: Tensor) -> Tensor:
     return logit(logits.softmax(1), target)
 
 
-def answers(model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None) -> Tensor:
+_LOOKED_AT: WeakSet[Callable[[Tensor], Any]] = WeakSet()
+"""Models that `answers` has asked twice since they were last handed to a public routine, see `check_eval`."""
+
+
+def answers(
+    model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None, *, twice: bool = True
+) -> Tensor:
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
-    The model gets a copy, since some networks work in place. Gradients flow through it as without the copy.
+    The model gets a copy, since some networks work in place. Gradients flow through it as without the copy. Once for
+    each model and call of a public routine it is asked again about the first image, see `check_steady`.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).
         images: (B, C, H, W), pixels in [0, 1].
         target: the classes that must exist, int (B,).
+        twice: False leaves the second question to a later call.
+
+    Returns:
+        The logits, in single precision at least. A class may be masked: its logit is -inf.
 
     Raises:
-        ValueError: if the answer is anything else, or has fewer classes.
+        ValueError: if the answer is anything else, such as probabilities or NaN, has fewer classes, masks the target,
+            or comes by chance or by what else is in the batch.
     """
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
-    return logits
+    if twice and model not in _LOOKED_AT:
+        check_steady(model, images, logits)
+        _LOOKED_AT.add(model)
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 # ---- options ----
@@ -113,6 +134,8 @@ def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P
 
 def check_images(model: nn.Module | None, images: Tensor) -> None:
     """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device, if there is one."""
+    if not isinstance(model, nn.Module | None):
+        raise TypeError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}; expected a torch.Tensor of shape (B, C, H, W).")
     if images.ndim != 4:
@@ -141,10 +164,11 @@ def check_images(model: nn.Module | None, images: Tensor) -> None:
 def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     """Return `target` as an int64 tensor (B,) on the images' device; its upper bound is checked by `check_logits`."""
     batch = images.shape[0]
-    if isinstance(target, bool) or not isinstance(target, int | Tensor):
+    if isinstance(target, bool) or not isinstance(target, Integral | Tensor):
         raise TypeError(f"target is a {type(target).__name__}; expected an int, or an int tensor of shape ({batch},).")
-    if isinstance(target, int):
-        target = torch.full((batch,), target, dtype=torch.int64, device=images.device)
+    if not isinstance(target, Tensor):
+        target = torch.full((batch,), int(target), dtype=torch.int64, device=images.device)
+    target = target.expand(batch) if target.ndim == 0 else target
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(f"target has dtype {target.dtype}; expected an int, or an int tensor of shape ({batch},).")
     if target.device != images.device:
@@ -159,18 +183,86 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
 
 
 def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -> None:
-    """Raise unless the model answered with logits (B, K), one row per image, and every target is one of the K classes."""
+    """Raise unless these are logits (B, K), one row per image, K > 1, and every target is one of the K classes.
+
+    Refused as well: NaN, infinity, rows that are probabilities, and a target that is masked with -inf.
+    """
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
         came = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise ValueError(f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K).")
+        raise ValueError(
+            f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K), which "
+            "vislib.models.TwoClasses makes of one number per image."
+        )
+    if logits.shape[1] < 2 or not logits.is_floating_point():
+        raise ValueError(
+            f"the model returned {logits.dtype} of shape {tuple(logits.shape)}; expected floating-point logits of two "
+            "classes at least: vislib.models.TwoClasses(model) makes them of one logit."
+        )
     if target is not None and (highest := int(target.max())) >= logits.shape[1]:
         raise ValueError(
             f"target contains {highest}, and the model has {logits.shape[1]} classes; expected 0 to {logits.shape[1] - 1}."
         )
+    row = logits.detach()
+    chosen = row[:, :1] if target is None else row.gather(1, target[:, None])
+    total, close = row.sum(1, dtype=torch.float32), max(1e-5, torch.finfo(row.dtype).eps)
+    shares = (row >= 0).all() & ((total - 1).abs() <= close).all()
+    masked = chosen.isneginf().any() & (target is not None)
+    finite, masked, shares = torch.stack([row.amax(1).isfinite().all(), masked, shares]).tolist()
+    if not finite:
+        raise ValueError(
+            "the model answers with NaN or infinity; expected logits, of which -inf alone may mask a class."
+        )
+    if masked:
+        raise ValueError(
+            "target contains a class that the model masks (its logit is -inf); expected one that it can name."
+        )
+    if shares:
+        raise ValueError(
+            "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
+            "away, or return the logarithm."
+        )
+
+
+@torch.no_grad()
+def check_steady(model: Callable[[Tensor], Any], images: Tensor, logits: Tensor) -> None:
+    """Raise if the model says something else about the first image, asked alone, again, and in evaluation mode."""
+    first, same = logits[:1].detach(), False
+    scale = first.abs().masked_fill(~first.isfinite(), 0).max()
+    with evaluating(model) as training:
+        try:
+            again = model(images[:1].clone())
+            same = bool(torch.isclose(again, first, rtol=0, atol=float(TOLERANCE.get(images.dtype, 0.1) * scale)).all())
+        except (ValueError, TypeError, RuntimeError, AttributeError, IndexError):
+            pass  # it needs more than one image, or answers in another form
+    if not same:
+        raise ValueError(
+            "the model answers otherwise in evaluation mode; expected evaluation mode: call model.eval() first."
+            if training
+            else "asked again, about the first image alone, the model answers otherwise; "
+            "expected an answer that neither chance nor the other images of a batch decide."
+        )
+
+
+@contextmanager
+def evaluating(model: Callable[[Tensor], Any]) -> Iterator[list[nn.Module]]:
+    """Put the modules that are in training mode, which it yields, into evaluation mode for a while."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    training = [module for module in modules if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield training
+    finally:
+        for module in training:
+            module.training = True
 
 
 def check_eval(model: nn.Module) -> None:
-    """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth)."""
+    """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth).
+
+    Other modules are judged by their answer, see `check_steady`: from here on the model is one to be looked at again.
+    """
+    _LOOKED_AT.discard(model)
     for name, module in model.named_modules():
         if module.training and _mode_matters(module):
             raise ValueError(
@@ -199,7 +291,7 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
 
 def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
     """Raise unless `value` is an int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if value < 1:
         raise ValueError(f"{name} is {value}; expected {expected}.")
@@ -213,13 +305,13 @@ def check_batch_size(batch_size: int | None) -> None:
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     """Return (height, width) from an int or a pair, both at least 1."""
-    both = (value, value) if isinstance(value, int) else value
+    both = (value, value) if isinstance(value, Integral) else value
     if (
         not isinstance(both, tuple | list)
         or len(both) != 2
-        or not all(isinstance(v, int) and not isinstance(v, bool) for v in both)
+        or not all(isinstance(v, Integral) and not isinstance(v, bool) for v in both)
     ):
         raise TypeError(f"{name} is {value!r}; expected an int or a pair of ints (height, width).")
     if min(both) < 1:
         raise ValueError(f"{name} is {value!r}; expected at least 1 pixel.")
-    return both[0], both[1]
+    return int(both[0]), int(both[1])

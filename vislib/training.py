@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.explain import answers, check_count, check_eval, check_images, check_target, refuses
+from vislib.explain import answers, check_count, check_eval, check_images, check_target, evaluating, refuses
 from vislib.models import Classifier
 from vislib.nets import SelfExplainingNet, Told
 from vislib.progress import progress_bar
@@ -42,13 +42,8 @@ def _check_fit(
     check_count(batch_size, "batch_size")
     if loss is F.cross_entropy:  # another loss may compare other things
         labels, some = check_target(seen.images, seen.labels), seen.images[:8]
-        modes = {module: module.training for module in model.modules()}
-        try:
-            with torch.no_grad():
-                answers(model.eval(), some, labels)
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
+        with torch.no_grad(), evaluating(model):
+            answers(model, some, labels)
 
 
 @refuses(_check_fit)

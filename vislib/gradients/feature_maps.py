@@ -1,62 +1,75 @@
-"""The maps of one convolutional layer, caught on the way through the network."""
+"""The maps of one layer, caught on the way through the network."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from vislib.activations import find_layer
+from vislib.activations import Channels, find_layer, watching
+
+Found = tuple[str, Tensor, int, tuple[int, int] | None]
+"""A layer's name, its answer, the dimension of its channels, and height and width of the last map until then."""
 
 
 @contextmanager
-def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], tuple[str, Tensor]]]:
-    """Catch a layer's maps (B, C, h, w) while the model runs: after the run, ``found()`` gives their layer and them.
+def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
+    """Catch a layer's maps, (B, C, h, w) or (B, h, w, C), or its tokens while the model runs, see `Found`.
 
-    Without a name it is the last layer that answers in the shape of the last convolution with more than one place. What
-    comes before the named layer, or before the convolution that is written last, is cut off, so that no graph is kept of
-    it. If another convolution ran last, its maps come without a gradient, and the layer has to be named in a second run.
+    Without a name it is the last layer whose map is as large as that of the last layer with weights. What comes before
+    the named layer, or before the convolution that is written last, is cut off, so that no graph is kept of it. If
+    another layer's map comes without a gradient, it has to be named in a second run.
 
     Raises:
-        ValueError: for an unknown layer, one that answers with something else, or one that did not run.
+        ValueError: for an unknown layer, one that answers with something else, or one that did not run; and, without a
+            name, for a network that goes on with tokens.
     """
-    caught: list[tuple[str, Tensor]] = []  # the last convolution that has run, and what came after it in its shape
-    watched = dict(model.named_modules()) if layer is None else {layer: find_layer(model, layer)}
-    cut = (
-        next((name for name in reversed(watched) if isinstance(watched[name], nn.Conv2d)), None)
-        if layer is None
-        else layer
-    )
+    caught: list[Found] = []
+    tokens: list[str] = []  # layers with weights that work on the last map as tokens
+    watched, channels = dict(model.named_modules()), Channels()
+    if layer is not None:
+        watched[layer] = find_layer(model, layer)
+    convolutions = [name for name, module in watched.items() if isinstance(module, nn.Conv2d)]
+    cut = layer if layer is not None else next(reversed(convolutions), None)
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> Tensor | None:
-        if isinstance(output, Tensor) and output.ndim == 4:
-            output = output.detach().requires_grad_() if name == cut else output
-            if layer is not None or (isinstance(module, nn.Conv2d) and output.shape[2:].numel() > 1):
-                caught[:] = [(name, output)]
-            elif caught and output.shape == caught[0][1].shape:
-                caught.append((name, output))
-            return output.clone() if name == cut else None  # since the next layer may work in place
-        if layer is None:
+        if not isinstance(output, Tensor) or output.ndim not in (3, 4):
+            if name == layer:
+                came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+                raise ValueError(
+                    f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w), or tokens."
+                )
             return None
-        came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-        raise ValueError(f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w).")
+        dim = channels.of(module, output)
+        output = output.detach().requires_grad_() if name == cut else output
+        places = output.movedim(dim, 1).shape[2:]
+        size = (places[0], places[1]) if len(places) == 2 else None
+        before = spaces[-1] if spaces else None
+        if size is not None and places.numel() > 1:
+            spaces.append(size)
+        weighs = any(True for _ in module.parameters(recurse=False))
+        if layer is not None:
+            caught[:] = [(name, output, dim, size or before)] if name == layer else caught
+        elif size is not None and places.numel() > 1 and weighs:
+            caught[:], tokens[:] = [(name, output, dim, size)], []
+        elif caught and size == caught[0][3]:
+            caught.append((name, output, dim, size))
+        elif weighs and size is None and before is not None and places.numel() >= before[0] * before[1]:
+            tokens.append(name)
+        return output.clone() if name == cut else None  # since the next layer may work in place
 
-    def found() -> tuple[str, Tensor]:
+    def found() -> Found:
         if not caught and layer is not None:
             raise ValueError(f"the model does not run the layer {layer!r}; expected one that the score depends on.")
         if not caught:
-            raise ValueError("the model has no convolution with a map; expected the name of a layer.")
-        name, output = caught[-1]
-        if layer is None and caught[0][0] != cut:  # the last convolution that ran is not the one that is written last
-            return name, output.detach()
-        return name, output
+            raise ValueError("the model has no layer with a map; expected the name of a layer.")
+        if tokens:
+            raise ValueError(
+                f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}; "
+                "expected the name of a layer."
+            )
+        return caught[-1]
 
-    handles = []
-    try:
-        for name, module in watched.items():
-            handles.append(module.register_forward_hook(partial(keep, name)))
+    spaces: list[tuple[int, int]] = []
+    with watching(watched, keep):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vislib.differentiation import differentiating, slope
 from vislib.explain import Score, answers, check_batch_size
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
@@ -43,11 +44,9 @@ def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -
     def work(pixels: Tensor) -> Tensor:
         pixels.requires_grad_()
         total = total_score(forward, pixels, classes, score)
-        if not total.requires_grad:
-            raise ValueError("the score has no gradient; expected a model and a score that PyTorch can differentiate.")
-        return torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0].contiguous()
+        return slope(total, pixels).contiguous()
 
-    return differentiating(images, work)
+    return on_copies(images, work)
 
 
 def total_score(forward: Forward, pixels: Tensor, classes: Tensor, score: Score) -> Tensor:
@@ -56,16 +55,11 @@ def total_score(forward: Forward, pixels: Tensor, classes: Tensor, score: Score)
     return score(answers(forward, pixels, classes), classes).sum()
 
 
-def differentiating(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
+def on_copies(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
     """Return `work` of a copy of the images, in the layout that is faster on their device, with autograd on."""
-    with torch.inference_mode(False), torch.enable_grad():
-        if images.device.type == "cpu" and images.shape[1] > 1:
-            try:
-                return work(images.detach().clone(memory_format=torch.channels_last))
-            except RuntimeError as error:
-                if "view size is not compatible" not in str(error):  # a network that needs the plain layout
-                    raise
-        return work(images.detach().clone(memory_format=torch.contiguous_format))
+    last = images.device.type == "cpu" and images.shape[1] > 1
+    layouts = (torch.channels_last, torch.contiguous_format)[not last :]
+    return differentiating(lambda layout: work(images.detach().clone(memory_format=layout)), layouts)
 
 
 def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | None) -> int:

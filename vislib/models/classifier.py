@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from vislib.activations import watching
 from vislib.explain import answers, check_eval, check_images, closest
+from vislib.models.asking import head_of, input_channels
 from vislib.models.pixels import pixels
 
 
@@ -58,15 +60,16 @@ class Classifier(nn.Module):
         )
         if bool((self.std <= 0).any()):
             raise ValueError(f"std is {std!r}; expected positive numbers.")
-        channels = self._channels()
+        told = max(self.mean.numel(), self.std.numel())  # the reader knows better than a convolution
+        self._known_channels = input_channels(network, input_size, told) if told > 1 else None
         for label, value in (("mean", self.mean), ("std", self.std)):
-            if value.numel() not in (1, channels):
+            if value.numel() not in (1, self._known_channels):
                 raise ValueError(
-                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {channels} channels."
+                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {self._known_channels} channels."
                 )
         if self.resize < input_size:
             raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
-        self._head_name = _head_name(network, head, None if classes is None else len(classes))
+        self._head_name = self._find_head(head, None if classes is None else len(classes))
         if classes is None:
             classes = [str(k) for k in range(self.head.out_features)] if self._head_name is not None else []
         self.classes = list(classes)
@@ -81,7 +84,8 @@ class Classifier(nn.Module):
         """The last linear layer: features (B, D) -> logits (B, K)."""
         if self._head_name is None:
             raise ValueError(
-                f"{self.name} has no nn.Linear layer for its classes; expected a classifier that ends in one."
+                f"{self.name} has no nn.Linear layer that is its head for certain; expected a classifier that ends in one, "
+                "or the name: Classifier(head=...)."
             )
         layer = self.network.get_submodule(self._head_name)
         assert isinstance(layer, nn.Linear)
@@ -97,7 +101,7 @@ class Classifier(nn.Module):
         Raises:
             TypeError, ValueError: if it is none of these.
         """
-        resized = pixels(image, self.resize, self._channels())
+        resized = pixels(image, self.resize, self.channels)
         height, width = resized.shape[-2:]
         top, left = round((height - self.input_size) / 2), round((width - self.input_size) / 2)
         cut = resized[..., top : top + self.input_size, left : left + self.input_size]
@@ -140,45 +144,59 @@ class Classifier(nn.Module):
         check_images(self, images)
         check_eval(self)
         caught: list[Tensor] = []
-        hook = self.head.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
-        try:
+        with watching({"head": self.head}, lambda name, module, inputs: caught.append(inputs[0]), before=True):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything
-        finally:
-            hook.remove()
         if not caught:
             raise ValueError(
                 f"{self.name} answers without its layer {self._head_name!r}; expected the head, see Classifier(head=...)."
             )
         return caught[-1]
 
-    def _channels(self) -> int:
-        """How many colour channels the network takes: what its first convolution says, else what the mean says."""
-        first = next((m for m in self.network.modules() if isinstance(m, nn.Conv2d)), None)
-        return first.in_channels if first is not None else max(self.mean.shape[1], self.std.shape[1])
+    @property
+    def channels(self) -> int:
+        """How many colour channels the network takes: as many as mean or std have numbers, else see `input_channels`."""
+        if self._known_channels is None:
+            self._known_channels = input_channels(self.network, self.input_size)
+        return self._known_channels
 
-
-def _head_name(network: nn.Module, head: nn.Linear | str | None, classes: int | None) -> str | None:
-    """Return the name of the last linear layer, None where there is none; of several, one with as many outputs as classes."""
-    linear: dict[str, nn.Linear] = {
-        name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)
-    }
-    if head is None:
-        fitting = [name for name, module in linear.items() if classes in (None, module.out_features)]
-        if fitting:
-            return fitting[-1]
-        layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
-        if layers and isinstance(layers[-1], nn.Linear):
+    def _find_head(self, head: nn.Linear | str | None, classes: int | None) -> str | None:
+        """Return the name of the last linear layer, None where there is none; it has as many outputs as classes are named."""
+        network = self.network
+        linear = {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+        if head is None:
+            fitting = {name: module for name, module in linear.items() if classes in (None, module.out_features)}
+            layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
+            if not fitting and layers and isinstance(layers[-1], nn.Linear):
+                raise ValueError(
+                    f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
+                )
+            return head_of(network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
+        wanted = [name for name, module in linear.items() if head is module or head == name]
+        if not wanted:
             raise ValueError(
-                f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
+                f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
             )
-        return None
-    wanted = [name for name, module in linear.items() if head is module or head == name]
-    if not wanted:
-        raise ValueError(
-            f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
-        )
-    if classes is not None and linear[wanted[0]].out_features != classes:
-        raise ValueError(
-            f"head has {linear[wanted[0]].out_features} outputs and there are {classes} classes; expected the same."
-        )
-    return wanted[0]
+        if classes is not None and linear[wanted[0]].out_features != classes:
+            raise ValueError(
+                f"head has {linear[wanted[0]].out_features} outputs and there are {classes} classes; expected the same."
+            )
+        return wanted[0]
+
+
+class TwoClasses(nn.Module):
+    """A network that answers one number per image, (B,) or (B, 1), as one with two classes: *no*, whose logit is 0, and *yes*.
+
+    The probability of *yes* is the sigmoid of the number.
+
+    Args:
+        network: maps images (B, C, H, W) to one logit each.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (B, C, H, W) to logits (B, 2)."""
+        yes: Tensor = self.network(images).reshape(len(images), 1)
+        return torch.cat([torch.zeros_like(yes), yes], 1)

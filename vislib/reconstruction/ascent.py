@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import record
+from vislib.differentiation import check_slope, differentiating
 from vislib.explain import check_batch_size, check_count
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
@@ -91,17 +92,22 @@ def climb(
 
     def gradient(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradient of what is lowered, and the pictures and scores of some rows."""
-        some = numbers.detach()[part].requires_grad_()
-        pictures = way.picture(some, shape)
-        seen = pictures
-        if any(moves):
-            seen = move(pictures, torch.stack([draw_moves(*moves, generators[i]) for i in part.tolist()]))
-        scores = rise(seen.contiguous(memory_format=torch.channels_last), part)
-        penalty = how.l2 * (pictures - 0.5).square().mean((1, 2, 3)) + how.total_variation * variation(pictures)
-        (slope,) = torch.autograd.grad((penalty - scores).sum(), some)
-        return slope, pictures.detach(), scores.detach()
+        moved = torch.stack([draw_moves(*moves, generators[i]) for i in part.tolist()]) if any(moves) else None
 
-    with progress_bar(how.steps, "reconstruction", how.progress) as bar, torch.enable_grad():
+        def work(layout: torch.memory_format) -> tuple[Tensor, Tensor, Tensor]:
+            some, reached = numbers.detach()[part].requires_grad_(), list[Tensor]()
+            pictures = way.picture(some, shape)
+            seen = (pictures if moved is None else move(pictures, moved)).clone(memory_format=layout)
+            seen.register_hook(reached.append)
+            scores = rise(seen, part)
+            penalty = how.l2 * (pictures - 0.5).square().mean((1, 2, 3)) + how.total_variation * variation(pictures)
+            (slope,) = torch.autograd.grad((penalty - scores).sum(), some)
+            check_slope(scores, reached[0] if reached else None)
+            return slope, pictures.detach(), scores.detach()
+
+        return differentiating(work)
+
+    with progress_bar(how.steps, "reconstruction", how.progress) as bar:
         for step in range(how.steps):
             slopes, pictures, scores = (torch.cat(p) for p in zip(*map(gradient, index.split(at_once)), strict=True))
             if how.watch is not None:

@@ -11,6 +11,7 @@ from vislib.reconstruction.ascent import Ascent, climb, layer_answer
 
 
 @takes(Ascent)
+@torch.inference_mode(False)
 def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: float = 0.1, **options: Any) -> Tensor:
     """Return pictures (B, C, H, W) to which a layer answers as it does to the images: what has the layer kept of them?
 

@@ -5,12 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, answers, check_eval, check_target, logit, takes
+from vislib.activations import Channels, find_layer, watching
+from vislib.explain import Score, answers, check_eval, check_logits, check_target, logit, takes
 from vislib.incremental.lean import lean
+from vislib.models import Classifier
+from vislib.models.asking import input_channels
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
 
 
 @takes(Ascent)
+@torch.inference_mode(False)
 def reconstruct(
     model: nn.Module,
     target: int | Tensor,
@@ -60,7 +64,7 @@ def reconstruct(
     targets = check_target(grey, target)
     with torch.no_grad():
         if layer is None:
-            answers(model, grey[:1], targets)
+            check_logits(answers(model, grey[:1]).expand(len(grey), -1), grey, targets)
         else:
             _check_units(_units(model, grey[:1], layer), targets, layer)
     network = lean(model, grey[:1], layer)
@@ -74,8 +78,16 @@ def reconstruct(
 
 def _units(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:
     """Return the units of a layer (B, units), in the mean over their map."""
-    found = layer_answer(model, pictures, layer)
-    return found.flatten(2).mean(2) if found.ndim > 2 else found
+    channels, dims = Channels(), dict[str, int]()
+
+    def see(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim > 2:
+            dims[name] = channels.of(module, output)
+
+    named = dict(model.named_modules()) | {layer: find_layer(model, layer)}
+    with watching(named, see):
+        found = layer_answer(model, pictures, layer)
+    return found.movedim(dims.get(layer, 1), 1).flatten(2).mean(2) if found.ndim > 2 else found
 
 
 def _check_units(units: Tensor, targets: Tensor, layer: str) -> None:
@@ -96,5 +108,5 @@ def _grey(model: nn.Module, count: int, size: int | None) -> Tensor:
     if isinstance(side, bool) or not isinstance(side, int) or side < 2:
         raise ValueError(f"size is {size!r}; expected the side of the pictures, an int of at least 2 pixels.")
     weight = next((p for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()), torch.zeros(()))
-    first = next((m for m in model.modules() if isinstance(m, nn.Conv2d)), None)
-    return weight.detach().new_full((count, 3 if first is None else first.in_channels, side, side), 0.5)
+    channels = model.channels if isinstance(model, Classifier) else input_channels(model, side)
+    return weight.detach().new_full((count, channels, side, side), 0.5)

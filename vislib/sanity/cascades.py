@@ -34,6 +34,7 @@ class Cascade:
     strangers: Tensor
 
 
+@torch.inference_mode(False)
 def cascade(
     model: nn.Module,
     images: Tensor,

@@ -1,14 +1,14 @@
 """Networks with random weights: from the output down, each layer by its own initialiser, and still alive."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vislib import seeded
-from vislib.activations import find_layer
+from vislib.activations import find_layer, watching
 from vislib.explain import answers, check_eval, check_images
 
 Order = Literal["output_first", "independent"]
@@ -127,26 +127,18 @@ def _has_statistics(layer: nn.Module) -> bool:
 @torch.no_grad()
 def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
     """Return when each layer last began to run."""
-    ran: dict[str, int] = {}
-    handles = []
+    ran: dict[str, None] = {}
 
-    def note(name: str) -> Callable[[nn.Module, Any], None]:
-        def hook(module: nn.Module, inputs: Any) -> None:
-            ran.pop(name, None)
-            ran[name] = 0
+    def note(name: str, *seen: Any) -> None:
+        ran.pop(name, None)
+        ran[name] = None
 
-        return hook
-
-    try:
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(note(name)))
+    with watching(dict(model.named_modules()), note, before=True):
         answers(model, images)
-    finally:
-        for handle in handles:
-            handle.remove()
     return {name: i for i, name in enumerate(ran)}
 
 
+@torch.inference_mode(False)
 @torch.no_grad()
 def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
     """Return a copy on the CPU, its blocks random: one stream of numbers, so that no two layers get the same."""
@@ -163,6 +155,7 @@ def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
     return twin
 
 
+@torch.inference_mode(False)
 @torch.no_grad()
 def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibration: Tensor) -> nn.Module:
     """Return a copy of the model with the twin's weights in these blocks, its norms calibrated, and see that it is alive."""
