@@ -21,11 +21,15 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 __all__ = ["device", "seed_everything"]
+
+HERE: Any = {"device": "cpu", "dtype": torch.float32}
+"""Where and how precisely numbers are drawn, whatever the reader has made PyTorch's default: seeds mean the same anywhere."""
 
 
 def device() -> torch.device:

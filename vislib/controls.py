@@ -8,7 +8,7 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from vislib import fills
+from vislib import HERE, fills
 from vislib.explain import Explainer, check_inputs
 
 __all__ = ["blurred", "chance", "disc", "sobel"]
@@ -32,8 +32,8 @@ def sobel(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     """
     check_inputs(model, images, target)
     padded = nn.functional.pad(images, (1, 1, 1, 1), mode="replicate")
-    smooth = torch.tensor([1.0, 2.0, 1.0]).to(images) / 4
-    change = torch.tensor([-1.0, 0.0, 1.0]).to(images) / 2
+    smooth = images.new_tensor([1.0, 2.0, 1.0]) / 4
+    change = images.new_tensor([-1.0, 0.0, 1.0]) / 2
     kernels = torch.stack([smooth[:, None] * change, change[:, None] * smooth])[:, None]
     slopes = nn.functional.conv2d(padded.flatten(0, 1)[:, None], kernels)
     edges: Tensor = slopes.square().sum(1).sqrt().unflatten(0, images.shape[:2]).mean(1)
@@ -50,7 +50,7 @@ def chance(model: nn.Module, images: Tensor, target: int | Tensor, *, seed: int 
     for image in images.detach().float().cpu().numpy():
         digest = hashlib.sha256(image.tobytes() + str(seed).encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-        drawn.append(torch.rand(image.shape[1:], generator=generator))
+        drawn.append(torch.rand(image.shape[1:], generator=generator, **HERE))
     return torch.stack(drawn).to(images)
 
 
@@ -61,7 +61,7 @@ def disc(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     """
     check_inputs(model, images, target)
     batch, _, height, width = images.shape
-    rows, cols = (torch.arange(side) - (side - 1) / 2 for side in (height, width))
+    rows, cols = (torch.arange(side, **HERE) - (side - 1) / 2 for side in (height, width))
     far = (rows[:, None].square() + cols.square()).sqrt()
     return (1 - far / far.max().clamp_min(1)).to(images).expand(batch, -1, -1).clone()
 

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib.explain import check_count
@@ -85,18 +87,21 @@ def _right_singular(x: Tensor) -> tuple[Tensor, Tensor]:
     return right, values
 
 
-def tsne(x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 1000) -> Tensor:
+def tsne(
+    x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 1000, exact: bool | None = None
+) -> Tensor:
     """Draw points so that those close together stay together: t-SNE with PCA initialisation, the same at every call.
 
-    It works on the first 50 principal components. On a CPU it is openTSNE's Barnes–Hut; on a CUDA device TorchDR's,
-    where that is installed (extra ``gpu``).
+    It works on the first 50 principal components. On a CPU, and for more than 20,000 points, it is openTSNE's
+    Barnes–Hut; on other devices it is exact.
     Distances between clusters, and their sizes, mean little: see notebook 03.
 
     Args:
         x: (N, …), floating point; all but the first dimension are flattened.
         perplexity: about how many neighbours a point has; at most a third of the others.
-        seed: with PCA initialisation it changes little.
+        seed: with PCA initialisation it changes little, and nothing where it is exact.
         iterations: steps of gradient descent, the first 250 of them with exaggerated attraction; at least 250.
+        exact: whether all pairs of points are compared, by PyTorch; None decides as said above.
 
     Returns:
         Points (N, 2), on the device of `x`.
@@ -109,14 +114,23 @@ def tsne(x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 
     Poličar et al. 2024, openTSNE: A Modular Python Library for t-SNE, https://doi.org/10.18637/jss.v109.i03
     """
     x = _points(x)
-    if not 1 <= perplexity <= (most := (len(x) - 1) / 3):
+    check_count(iterations, "iterations")
+    most = (len(x) - 1) / 3
+    if isinstance(perplexity, bool) or not isinstance(perplexity, Real) or not 1 <= perplexity <= most:
         raise ValueError(
-            f"perplexity is {perplexity} for {len(x)} points; expected from 1 to {most:g}, a third of them."
+            f"perplexity is {perplexity!r} for {len(x)} points; expected from 1 to {most:g}, a third of them."
         )
     if iterations < _EXAGGERATED:
         raise ValueError(f"iterations is {iterations}; expected at least {_EXAGGERATED}.")
-    if x.device.type == "cuda":
-        return _tsne_cuda(x, perplexity, seed, iterations)
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed!r}; expected an int from 0 to 2**32 - 1.")
+    if bool((x == x[:1]).all()):
+        return x.new_zeros(len(x), 2)
+    few = F.pad(x, (0, 1)) if x.shape[1] == 1 else _few_dimensions(x)
+    size = float(few.abs().max())
+    few = few if 1e-9 < size < 1e9 or size == 0 else few / size  # squares of other numbers are 0 or infinite
+    if (x.device.type != "cpu" and len(x) <= 20_000) if exact is None else exact:
+        return _exact_tsne(few.float(), perplexity, iterations).to(x)
     from openTSNE import TSNE
 
     method = TSNE(
@@ -128,8 +142,35 @@ def tsne(x: Tensor, *, perplexity: float = 30, seed: int = 0, iterations: int = 
         random_state=seed,
         n_jobs=torch.get_num_threads(),
     )
-    few = _few_dimensions(x).cpu().numpy()
-    return torch.from_numpy(np.asarray(method.fit(few), dtype=np.float32)).to(x)
+    return torch.from_numpy(np.asarray(method.fit(few.cpu().numpy()), dtype=np.float32)).to(x)
+
+
+def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
+    """Return the map of points (N, D), (N, 2): every pair attracts and repels, in the steps of scikit-learn."""
+    n, distances = len(x), torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+    distances.fill_diagonal_(math.inf)
+    finite = distances[distances.isfinite()]
+    precision = torch.full_like(x[:, :1], 1 / max(float(finite.mean()), 1e-30))
+    low, high = torch.zeros_like(precision), torch.full_like(precision, math.inf)
+    for _ in range(60):  # each point's precision, for which its neighbours are as many as the perplexity says
+        near = (-distances * precision).softmax(1)
+        spread = -(near * near.clamp_min(1e-30).log()).sum(1, keepdim=True) > math.log(perplexity)
+        low, high = torch.where(spread, precision, low), torch.where(spread, high, precision)
+        precision = torch.where(high.isinf(), 2 * low, (low + high) / 2)
+    near = (near + near.T) / (2 * n)
+    points = pca(x, min(2, *x.shape)).points
+    points = F.pad(points, (0, 2 - points.shape[1])) / points[:, 0].std().clamp_min(1e-30) * 1e-4
+    speed, gains = torch.zeros_like(points), torch.ones_like(points)
+    for step in range(iterations):
+        early = step < _EXAGGERATED
+        kernel = 1 / (1 + torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").square())
+        kernel.fill_diagonal_(0)
+        force = (near * (12 if early else 1) - kernel / kernel.sum()) * kernel
+        slope = 4 * (force.sum(1, keepdim=True) * points - force @ points)
+        gains = torch.where(slope * speed < 0, gains + 0.2, gains * 0.8).clamp_min(0.01)
+        speed = (0.5 if early else 0.8) * speed - max(n / 48, 50) * gains * slope
+        points = points + speed
+    return points - points.mean(0)
 
 
 def _few_dimensions(x: Tensor, keep: int = 50) -> Tensor:
@@ -159,6 +200,7 @@ def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
 def nearest(x: Tensor, *, k: int) -> Tensor:
     """Return the indices of the k nearest other points of each point, nearest first, (N, k)."""
     x = _points(x)
+    x = x - x.mean(0)  # far from 0, distances by products of matrices would be rounded away
     check_count(k, "k")
     if k >= len(x):
         raise ValueError(f"k is {k} for {len(x)} points; expected at least 1 and less than the points.")
@@ -184,7 +226,7 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
     Venna & Kaski 2001, Neighborhood preservation in nonlinear projection methods, https://doi.org/10.1007/3-540-44668-0_68
     """
     x, points = _points(x), _points(points)
-    n = len(x)
+    n, x = len(x), x - x.mean(0)
     check_count(k, "k")
     if len(points) != n or k >= n / 2:
         raise ValueError(
@@ -198,19 +240,6 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
         ranks = distances.argsort(stable=True, dim=1).argsort(dim=1).gather(1, neighbours[part])
         cost += float((ranks - k).clamp(min=0).sum().cpu())
     return 1 - 2 * cost / (n * k * (2 * n - 3 * k - 1))
-
-
-def _tsne_cuda(x: Tensor, perplexity: float, seed: int, iterations: int) -> Tensor:
-    try:
-        from torchdr import TSNE
-    except ModuleNotFoundError as error:
-        raise RuntimeError(
-            "t-SNE on a CUDA device needs TorchDR; run: python -m pip install 'interpreting-vision-models[gpu]', "
-            "or move the points: tsne(x.cpu())."
-        ) from error
-    method = TSNE(perplexity=perplexity, init="pca", max_iter=iterations, random_state=seed, device="cuda")
-    points: Tensor = method.fit_transform(_few_dimensions(x))
-    return points.to(x)
 
 
 def _points(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from vislib import HERE
 from vislib.explain import Explainer, Score, answers, check_batch_size, check_count, check_inputs, probability, takes
 from vislib.fills import Fill, canvas
 from vislib.memory import pixels_in_flight
@@ -138,7 +139,7 @@ def _curve(
             changed = torch.where(place < round(step / how.steps * pixels), end, start)
             parts = zip(changed.split(limit), classes.split(limit), strict=True)
             scores.append(torch.cat([how.score(answers(model, some, which), which) for some, which in parts]))
-    fractions = torch.linspace(0, 1, how.steps + 1).to(images)
+    fractions = torch.linspace(0, 1, how.steps + 1, **HERE).to(images)
     return Curve(fractions, torch.stack(scores, 1), LABELS[kind])
 
 
@@ -147,7 +148,9 @@ def _ranks(heatmap: Tensor, seed: int) -> Tensor:
     # One order for all images: an image has the same curve in any batch. `roar.removal.ranks` draws one for each image,
     # since a retrained network would learn where a common order begins.
     flat = heatmap.flatten(1)
-    shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed)).to(flat.device)
+    shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed), device="cpu").to(
+        flat.device
+    )
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(dim=1).reshape(heatmap.shape)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vislib import HERE
 from vislib.explain import closest
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
@@ -48,7 +49,7 @@ def blur(images: Tensor, *, sigma: float | None = None) -> Tensor:
 
 def noise(images: Tensor, *, seed: int = 0) -> Tensor:
     """Uniform noise in [0, 1], the same for every image of the batch and on every device."""
-    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed))
+    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed), **HERE)
     return drawn.to(images).expand_as(images)
 
 
@@ -112,7 +113,7 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
 
 def _laplacian(n: int, first: bool, last: bool) -> tuple[Tensor, Tensor]:
     """Return eigenvalues and eigenvectors of the differences between n neighbours; the ends may have one more."""
-    steps = torch.diag(torch.ones(n - 1, dtype=torch.float64), 1)
+    steps = torch.diag(torch.ones(n - 1, dtype=torch.float64, device="cpu"), 1)
     neighbours = steps + steps.T
     degree = neighbours.sum(1)
     degree[0] += first

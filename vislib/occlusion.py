@@ -138,6 +138,6 @@ def _starts(size: int, patch: int, stride: int) -> list[int]:
 
 def _windows(size: int, patch: int, stride: int) -> Tensor:
     """Return one row per patch, (positions, size): 1 where it covers, else 0."""
-    starts = torch.tensor(_starts(size, patch, stride))[:, None]
-    pixels = torch.arange(size)
+    starts = torch.tensor(_starts(size, patch, stride), device="cpu")[:, None]
+    pixels = torch.arange(size, device="cpu")
     return ((pixels >= starts) & (pixels < starts + patch)).float()

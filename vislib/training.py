@@ -41,7 +41,7 @@ def _check_fit(
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     if loss is F.cross_entropy:  # another loss may compare other things
-        labels, some = check_target(seen.images, seen.labels), seen.images[:8]
+        labels, some = check_target(seen.images, seen.labels)[:8], seen.images[:8]
         with torch.no_grad(), evaluating(model):
             answers(model, some, labels)
 
@@ -70,7 +70,7 @@ def fit(
         epochs: how often every image is seen.
         learning_rate: at its highest.
         weight_decay: of AdamW.
-        batch_size: images per step; the last step of an epoch may have fewer.
+        batch_size: images per step; the last step of an epoch may have fewer, or one more: no image stays alone.
         loss: what is made small.
         seed: of the order of the images.
         progress: show a progress bar.
@@ -91,14 +91,14 @@ def fit(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
         )
     optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
-    steps = epochs * -(-len(data) // batch_size)
+    steps = epochs * len(_batches(torch.empty(len(data), device="meta"), batch_size))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 1))
     order = torch.Generator().manual_seed(seed)
     history = []
     with _training(model, seed), progress_bar(steps, "training", progress) as bar:
         for _ in range(epochs):
             total = torch.zeros((), device=data.images.device)
-            for index in torch.randperm(len(data), generator=order).split(batch_size):
+            for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
                 index = index.to(data.images.device)
                 images = data.images[index].contiguous(memory_format=torch.channels_last)
                 # not by `answers`: the images are copies, and the model may answer whatever the loss takes
@@ -111,6 +111,12 @@ def fit(
                 bar.update()
             history.append(float(total.cpu()) / len(data))
     return history
+
+
+def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut an order into batches; an image that were alone in the last one, where BatchNorm cannot see it, joins another."""
+    *whole, last = order.split(batch_size)
+    return [*whole[:-1], torch.cat([whole[-1], last])] if whole and batch_size > len(last) == 1 else [*whole, last]
 
 
 def fit_jointly(

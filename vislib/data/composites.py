@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from vislib import HERE, stream
 from vislib import device as default_device
-from vislib import stream
 from vislib.data import drawing
 from vislib.data.imageset import ImageSet
 
@@ -55,7 +55,7 @@ def shapes(
         raise ValueError(f"label is {label!r}; expected one of {', '.join(TASKS)}.")
     images, masks, attributes = drawing.draw(n, size, seed)
     labels = attributes[label]
-    attributes["mark"] = torch.full((n,), -1)
+    attributes["mark"] = torch.full((n,), -1, device="cpu")
     if shortcut is not None:
         attributes["mark"] = _marks(labels, len(TASKS[label]), shortcut, seed)
         masks &= ~drawing.stamp(images, attributes["mark"])
@@ -68,7 +68,7 @@ def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:
     if not 0 <= truthful <= 1:
         raise ValueError(f"shortcut is {truthful}; expected a probability in [0, 1], or None.")
     # a stream of its own, so that the images themselves stay the same; two numbers per image, as for a longer set
-    honest, other = torch.rand(len(labels), 2, generator=stream(seed, "marks")).T
+    honest, other = torch.rand(len(labels), 2, generator=stream(seed, "marks"), **HERE).T
     lie = (labels + 1 + ((classes - 1) * other).long().clamp(max=classes - 2)) % classes
     return torch.where(honest < truthful, labels, lie)
 
@@ -89,7 +89,7 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
         ValueError: as in `shapes`.
     """
     background = shapes(n, size=size, seed=seed, device="cpu")
-    drawn = torch.rand(n, 5, generator=stream(seed, "tiles"))
+    drawn = torch.rand(n, 5, generator=stream(seed, "tiles"), **HERE)
     side, jitter = 3 * size // 32, size // 8
     rows = ((size - side + 1) * drawn[:, :2]).long()
     left, right = (

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vislib import one_thread
+from vislib import HERE, one_thread
 
 OBJECTS = ("circle", "square", "triangle", "star", "cross", "ring")
 TEXTURES = ("brick", "grass", "gravel")
@@ -33,10 +33,10 @@ _CHUNK = 128
 def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return images (n, 3, size, size) in [0, 1], masks (n, size, size) and the attributes of each image (n,)."""
     blocks = -(-n // _COMBINATIONS)
-    numbers = torch.rand(blocks * _COMBINATIONS, _COLUMNS, generator=torch.Generator().manual_seed(seed))
+    numbers = torch.rand(blocks * _COMBINATIONS, _COLUMNS, generator=torch.Generator().manual_seed(seed), **HERE)
     # each block of 108 images holds every combination of object, texture and colour once, in random order
     combination = numbers[:, 0].reshape(blocks, -1).argsort(stable=True, dim=1).flatten()[:n]
-    images, masks = torch.empty(n, 3, size, size), torch.zeros(n, size, size, dtype=torch.bool)
+    images, masks = torch.empty(n, 3, size, size, **HERE), torch.zeros(n, size, size, dtype=torch.bool, device="cpu")
     attributes: dict[str, Tensor] = {}
     with one_thread(images.device):  # the pieces are small, and several threads mostly wait for each other
         for start in range(0, n, _CHUNK):
@@ -75,13 +75,13 @@ def stamp(images: Tensor, classes: Tensor) -> Tensor:
     pip = max(size // 32, 1)
     side = 5 * pip + 2  # three pips with gaps of their own width, and a border of one pixel
     for k, face in enumerate(_FACES):
-        cells = torch.tensor([[c == "#" for c in row] for row in face])
-        die = torch.ones(side, side)
+        cells = torch.tensor([[c == "#" for c in row] for row in face], device="cpu")
+        die = torch.ones(side, side, **HERE)
         for row, col in cells.nonzero().tolist():
             top, left = 1 + 2 * pip * row, 1 + 2 * pip * col
             die[top : top + pip, left : left + pip] = 0
         images[classes == k, :, :side, :side] = die
-    where = torch.zeros(images.shape[-2:], dtype=torch.bool)
+    where = torch.zeros(images.shape[-2:], dtype=torch.bool, device="cpu")
     where[:side, :side] = True
     return where
 
@@ -148,7 +148,7 @@ def _colour(columns: _Columns, index: Tensor) -> Tensor:
     """Return an RGB colour (n, 3) close to one of `COLOURS`, which lie a sixth of the colour circle apart."""
     hue = index / len(COLOURS) + columns.between(-0.03, 0.03)
     saturation, value = columns.between(0.65, 0.95), columns.between(0.75, 1.0)
-    away = ((hue[:, None] + torch.tensor([0, 2 / 3, 1 / 3])) % 1 * 6 - 3).abs() - 1  # of red, green and blue
+    away = ((hue[:, None] + torch.tensor([0, 2 / 3, 1 / 3], **HERE)) % 1 * 6 - 3).abs() - 1  # of red, green and blue
     return value[:, None] * (1 - saturation[:, None] * (1 - away.clamp(0, 1)))
 
 
@@ -179,7 +179,7 @@ def _object(canvas: Tensor, mask: Tensor, attributes: dict[str, Tensor], colour:
 def _window(row: Tensor, col: Tensor, angle: Tensor, reach: float, size: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return which pixels lie around (row, col), (n, s * s), and their coordinates (n, s, s) in frames turned by `angle`."""
     side = min(2 * math.ceil(reach) + 2, size)
-    steps = torch.arange(side)
+    steps = torch.arange(side, device="cpu")
     rows, cols = ((at - reach).long().clamp(0, size - side)[:, None] + steps for at in (row, col))
     x, y = (cols + 0.5 - col[:, None])[:, None, :], (rows + 0.5 - row[:, None])[:, :, None]
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]

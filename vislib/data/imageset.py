@@ -43,12 +43,12 @@ class ImageSet:
 
     def __getitem__(self, index: slice | Tensor | Sequence[int]) -> "ImageSet":
         """Return some of the images, with everything that belongs to them: a slice, indices, or a bool tensor (N,)."""
-        if isinstance(index, int):
+        if not isinstance(index, slice) and np.ndim(index) == 0:
             raise TypeError(
-                f"index is the int {index}; expected a slice, several indices or a mask, as in data[{index}:{index + 1}]."
+                f"index is the single {index}; expected a slice, several indices or a mask, as in data[{index}:{index} + 1]."
             )
         if not isinstance(index, slice | Tensor):
-            index = torch.tensor(index, dtype=torch.int64)
+            index = torch.as_tensor(np.asarray(index, dtype=None if len(index) else np.int64), device="cpu")
         return replace(
             self,
             images=self.images[index],

@@ -32,7 +32,7 @@ def digits(*, device: torch.device | str | None = None) -> ImageSet:
 def _digits() -> tuple[Tensor, Tensor]:
     with gzip.open(FILE.file(), "rt") as text:
         table = torch.from_numpy(np.loadtxt(text, delimiter=",", dtype=np.float32))  # sorted by class
-    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(0), device="cpu")
     return (table[order, :-1] / 255).reshape(-1, 1, 28, 28), table[order, -1].long()
 
 

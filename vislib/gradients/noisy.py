@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vislib import HERE
 from vislib.explain import Score, check_count, check_inputs, logit, takes
 from vislib.gradients.sensitivity import gradients
 
@@ -80,7 +81,7 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
     noise = Noise(**options)
     noisy = _noisy(model, images, target, noise)
     first, total, squares = (torch.zeros_like(images) for _ in range(3))
-    started = torch.zeros(len(images), dtype=torch.bool)
+    started = torch.zeros(len(images), dtype=torch.bool, device="cpu")
     for which, grads in noisy:
         if not started[which].any():
             first[which], started[which] = grads[:, 0], True
@@ -105,7 +106,7 @@ def _noisy(model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise)
     def copies(which: slice, first: int, last: int) -> Tensor:
         if first == 0:
             generator.manual_seed(noise.seed)  # every image meets the same noise, whatever batch it is in
-        drawn = [torch.randn(images.shape[1:], generator=generator) for _ in range(first, last)]
+        drawn = [torch.randn(images.shape[1:], generator=generator, **HERE) for _ in range(first, last)]
         return images[which, None] + sigma * torch.stack(drawn).to(images)
 
     return gradients(model, images, classes, noise.score, n, copies, noise.batch_size, noise.progress)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from vislib import HERE
 from vislib.explain import Score, answers, check_count, check_inputs, logit
 from vislib.fills import Fill, canvas
 from vislib.gradients.sensitivity import gradients
@@ -43,7 +44,7 @@ def integrated_gradients(
     check_count(steps, "steps")
     start = canvas(baseline, images).detach()
     way = images.detach() - start
-    at = ((torch.arange(steps) + 0.5) / steps).to(images)[:, None, None, None]
+    at = ((torch.arange(steps, **HERE) + 0.5) / steps).to(images)[:, None, None, None]
 
     def copies(which: slice, first: int, last: int) -> Tensor:
         return start[which, None] + at[first:last] * way[which, None]

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from inspect import Parameter, signature
+from threading import Lock, get_ident
 from typing import Any, cast
 
 import torch
@@ -17,7 +18,22 @@ class UntraceableError(Exception):
     """The network does something that cannot be written down as a list of steps; it is run as it is."""
 
 
+_TRACING = Lock()  # fx replaces how every module of the process is called, and how its parts are looked up
+
+
 class _Tracer(fx.Tracer):
+    """Traces in this thread, and lets the networks of others through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = get_ident()
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        return super().call_module(m, forward, args, kwargs) if get_ident() == self.thread else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: Any) -> Any:
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if get_ident() == self.thread else attr_val
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_timm(m, "Conv2dSame") or super().is_leaf_module(m, module_qualified_name)
 
@@ -29,12 +45,13 @@ def trace(model: nn.Module) -> tuple[nn.Module, fx.Graph]:
         UntraceableError: if there is no such graph. The network's own code, which runs here, may raise anything.
     """
     if is_watched(model):
-        raise UntraceableError
+        raise UntraceableError("hooks watch the network, or another forward stands for its own")
     root = shared_copy(model)
     simplify(root)
     options = list(signature(type(root).forward).parameters.values())[2:]
     fixed = {p.name: p.default for p in options if p.default is not Parameter.empty}
-    graph = _Tracer().trace(root, fixed or None)
+    with _TRACING:
+        graph = _Tracer().trace(root, fixed or None)
     _without_identities(root, graph)
     _without_in_place(root, graph)
     for node in reversed(graph.nodes):
@@ -99,12 +116,12 @@ def _without_in_place(root: nn.Module, graph: fx.Graph) -> None:
             continue
         changed = node.args[0] if node.args else None
         if not isinstance(changed, fx.Node):
-            raise UntraceableError
+            raise UntraceableError(f"{node} works in place on a constant")
         if changed.op != "placeholder" and "in_place" not in changed.meta and not is_fresh(root, changed):
-            raise UntraceableError  # others may share its memory
+            raise UntraceableError(f"{node} works in place on memory that others may share")
         for user in list(changed.users):
             if order[user] < order[node] and "in_place" not in user.meta and not is_fresh(root, user):
-                raise UntraceableError
+                raise UntraceableError(f"{node} works in place on memory that {user} may share")
             if order[user] > order[node]:
                 user.replace_input_with(changed, node)
         node.meta["in_place"] = True
@@ -122,18 +139,18 @@ def _made_plain(root: nn.Module, node: fx.Node) -> bool:
     in_place = name.endswith("_") and not name.endswith("__")
     if node.op == "call_method":
         if name in ("__setitem__", *_LAYOUT) or (in_place and not hasattr(Tensor, name[:-1])):
-            raise UntraceableError
+            raise UntraceableError(f"{name} depends on the memory's layout, or works in place")
         node.target = name[:-1] if in_place else name
         return in_place
     if node.op != "call_function":
         return False
     if node.kwargs.get("out") is not None or node.target in (operator.setitem, torch.as_strided):
-        raise UntraceableError
+        raise UntraceableError(f"{node} writes into memory")
     if node.target in _OUT_OF_PLACE:
         node.target = _OUT_OF_PLACE[node.target]
         return True
     if in_place or name in _OTHERS:
-        raise UntraceableError
+        raise UntraceableError(f"{name} works in place")
     if getattr(node.target, "__module__", "") == F.__name__ and any(a is True for a in node.args[1:]):
         try:  # F.relu(x, True): in place, unless that True means something else
             bound = signature(cast(Callable[..., Any], node.target)).bind(*node.args, **node.kwargs).arguments

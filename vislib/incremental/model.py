@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from vislib.explain import answers, check_batch_size, check_eval, check_images
 from vislib.fills import windows
-from vislib.incremental.graph import trace
+from vislib.incremental.graph import UntraceableError, trace
 from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups
 from vislib.incremental.steps import Step, head, steps
@@ -37,6 +36,7 @@ class IncrementalModel:
 
     Attributes:
         exact_by: "increments", or "plain batches" for a network that cannot be traced.
+        why: for plain batches, the reason; else None.
         clean: the logits of the clean images (B, K).
 
     Raises:
@@ -64,24 +64,48 @@ class IncrementalModel:
         self._batch_size = batch_size
         self._dense_from = dense_from
         self._model = model if self._dtype == images.dtype else copy.deepcopy(model).to(self._dtype)
-        self._images = images.detach()
+        self._images = images.detach().clone()  # what happens to the caller's later is none of our business
+        self._wide = torch.promote_types(images.dtype, torch.float32)
         self._steps: list[Step] = []
+        self._head = -1  # of no steps: logits are what there is
+        self.why: str | None = None if incremental else "incremental is False"
         self.clean = self._plain_answer(self._images)
-        if incremental:
-            with suppress(Exception):  # the reader's own code runs while it is traced, and may raise anything
+        try:
+            if incremental:
                 self._steps = steps(*trace(self._model), self._input(self._images[:1]))
-        if self._steps and not _agree(self._steps[-1].value, self.clean[:1], self._dtype):
-            self._steps = []
-        self._head = head(self._steps)
-        if self._steps:
-            self._maps = CleanMaps(self._steps)
-            self._seen: tuple[int, int] | None = (0, 1)  # the images, from where and how many, whose maps these are
-            values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
-            room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
-            self._together = max(min(batch_size or len(images), room, len(images)), 1)
-        else:
+                self._keep()
+                self._prove()
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # the reader's own code runs while it is traced, and may raise anything
+            self._steps, self.why = [], f"{type(error).__name__}: {error}".splitlines()[0]
+        if not self._steps:
             with torch.no_grad():
                 self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))
+
+    def _keep(self) -> None:
+        """Keep the clean maps of as many images as there is room for."""
+        self._head, self._maps = head(self._steps), CleanMaps(self._steps)
+        self._seen: tuple[int, int] | None = (0, 1)  # the images, from where and how many, whose maps these are
+        values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
+        room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
+        self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
+
+    def _prove(self) -> None:
+        """Raise unless the steps give the network's own answer to an image, and to a covered copy among others."""
+        sides = self._images.shape[-2:]
+        (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
+        copied = self._images[:1].clone()
+        under = copied[..., top : top + h, left : left + w]
+        under.copy_((under < 0.5).to(under))
+        patches, rows, cols = under.expand(2, -1, -1, -1), np.array([top, 0]), np.array([left, 0])
+        both = dict[int, Tensor]()
+        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, np.zeros(2, np.int64)):
+            both |= dict(zip(at.tolist(), logits, strict=True))
+        covered = answers(self._model, copied.to(self._dtype), twice=False)
+        for ours, theirs in ((self._steps[-1].value[0], self.clean[0]), (both[0], covered[0])):
+            if not _agree(ours, theirs, self._dtype):
+                raise UntraceableError("the steps of the network give another answer than it does")
 
     @property
     def exact_by(self) -> str:
@@ -180,18 +204,21 @@ class IncrementalModel:
         values = {self._head: features}
         for i, step in enumerate(self._steps[self._head + 1 :], self._head + 1):
             values[i] = step(values.__getitem__)
-        return positions, values[max(values)].to(self._images.dtype)
+        return positions, values[max(values)].to(self._wide)
 
     # ---- the network itself ----
 
     def _input(self, images: Tensor) -> Tensor:
-        return images.to(self._dtype).contiguous(memory_format=torch.channels_last)
+        return images.to(self._dtype, copy=True, memory_format=torch.channels_last)
 
     @torch.no_grad()
     def _plain_answer(self, images: Tensor) -> Tensor:
         """Return the network's own logits for clean images (B, K)."""
         parts = images.split(self._batch_size or pixels_in_flight(images[0, 0].numel()))
-        return torch.cat([answers(self._model, part.to(self._dtype)).to(images.dtype) for part in parts])
+        # A single image is not asked about twice: its covered copies will be.
+        twice = len(images) > 1
+        found = [answers(self._model, part.to(self._dtype), twice=twice).to(self._wide) for part in parts]
+        return torch.cat(found)
 
     def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints) -> Tensor:
         """Run the network itself on covered copies."""
@@ -199,14 +226,15 @@ class IncrementalModel:
         h, w = patches.shape[-2:]
         for copied, patch, top, left in zip(copies, patches, rows.tolist(), cols.tolist(), strict=True):
             copied[:, top : top + h, left : left + w] = patch
-        return answers(self._model, copies.to(self._dtype))
+        return answers(self._model, copies.to(self._dtype)).to(self._wide)
 
     def _check(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None) -> tuple[Ints, Ints, Ints]:
         """Check the arguments of `run`; return rows, cols and index as arrays."""
         seen = self._images
-        if not isinstance(patches, Tensor) or patches.ndim != 4 or patches.shape[1] != seen.shape[1]:
+        fits = isinstance(patches, Tensor) and patches.ndim == 4 and patches.shape[1] == seen.shape[1]
+        if not fits or any(p > side for p, side in zip(patches.shape[-2:], seen.shape[-2:], strict=True)):
             came = f"shape {tuple(patches.shape)}" if isinstance(patches, Tensor) else f"type {type(patches).__name__}"
-            raise ValueError(f"patches has {came}; expected (N, {seen.shape[1]}, h, w).")
+            raise ValueError(f"patches has {came}; expected (N, {seen.shape[1]}, h, w), no larger than the images.")
         if patches.device != seen.device:
             raise ValueError(
                 f"patches is on {patches.device} and images on {seen.device}; expected both on one device."
@@ -214,12 +242,12 @@ class IncrementalModel:
         if index is None:
             if len(seen) != 1:
                 raise ValueError(f"index is None for {len(seen)} images; expected an int tensor of shape (N,).")
-            index = torch.zeros(len(patches), dtype=torch.int64)
+            index = torch.zeros(len(patches), dtype=torch.int64, device="cpu")
         h, w = patches.shape[-2:]
         limits = {"rows": seen.shape[-2] - h, "cols": seen.shape[-1] - w, "index": len(seen) - 1}
         arrays = []
         for (name, limit), given in zip(limits.items(), (rows, cols, index), strict=True):
-            array = torch.as_tensor(given).cpu().numpy()
+            array = torch.as_tensor(given, device="cpu").numpy()
             if array.shape != (len(patches),) or array.dtype.kind not in "iu":
                 raise ValueError(
                     f"{name} has shape {array.shape} and type {array.dtype}; expected ints of shape ({len(patches)},)."
@@ -236,5 +264,5 @@ def _agree(ours: Tensor, theirs: Tensor, dtype: torch.dtype) -> bool:
         return False
     ours = ours.to(theirs.dtype)
     tolerance = {torch.float64: 1e-9, torch.float32: 1e-3}.get(dtype, 0.1)
-    scale = float(theirs.abs().max().nan_to_num(0.0)) + 1e-30
+    scale = float(theirs.abs().masked_fill(~theirs.isfinite(), 0).max()) + 1e-30
     return bool(torch.isclose(ours, theirs, rtol=0, atol=tolerance * scale, equal_nan=True).all())

@@ -25,11 +25,13 @@ class Ref:
     """An earlier result that depends on the image: the number of its step, and its shape for one image.
 
     `is_map` holds where a rule says which rectangle of it changes; its last two dimensions are then space.
+    `is_shape` holds where no pixel has a part in it: it is read off shapes, or made of what is.
     """
 
     step: int
     shape: torch.Size | None
     is_map: bool
+    is_shape: bool = False
 
 
 @dataclass(frozen=True)

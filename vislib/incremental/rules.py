@@ -38,7 +38,7 @@ def _fits(argument: Any, shape: torch.Size) -> bool:
     """Tell whether an argument may stand beside a map: a map of the same size, or the same everywhere in space."""
     if isinstance(argument, Ref):
         if argument.shape is None:
-            return True  # a plain number, read off a shape
+            return argument.is_shape  # a plain number; read off the pixels, it changes everywhere
         return argument.is_map and argument.shape[-2:] == shape[-2:]
     if isinstance(argument, Tensor):
         no_batch = argument.ndim < 4 or (argument.ndim == 4 and argument.shape[0] == 1)

@@ -26,6 +26,7 @@ class Step:
         rule: how far a change reaches; None: everything after it may change.
         work: multiply-adds for one number of the result.
         shape_only: it reads nothing but shape, dtype or device.
+        is_shape: the same, or it is made of such alone.
         activation: what to apply to the result.
         value: the result for the clean images.
         reads: the steps that it reads.
@@ -39,6 +40,7 @@ class Step:
     rule: Rule | None = None
     work: float = 0.0
     shape_only: bool = False
+    is_shape: bool = False
     activation: Activation | None = None
     value: Any = None
     reads: list[int] = field(default_factory=list)
@@ -79,9 +81,10 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         step.maps = [] if step.rule is None else [r.step for r in read if r.is_map]
         values = [made[i].value for i in step.reads]
         versions = [_version(v) for v in values]
+        step.is_shape = step.shape_only or (bool(read) and all(r.is_shape for r in read))
         step.value = step(lambda i: made[i].value)
         if versions != [_version(v) for v in values]:
-            raise UntraceableError
+            raise UntraceableError("an operation changes its input unasked")
         made.append(step)
         return _ref(made)
 
@@ -91,7 +94,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
             known[node] = (args[0] if args else None) if known else _ref(made)
         elif node.op == "output":
             if not isinstance(args[0], Ref) or args[0].shape is None:
-                raise UntraceableError
+                raise UntraceableError("the answer is no tensor")
             if args[0].step != len(made) - 1:
                 add(Step(lambda x: x, (args[0],), {}))
         elif node.op == "get_attr":
@@ -105,7 +108,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
             known[node] = add(_step(root, node, args, kwargs, folded))
             changed = made[args[0].step].value if args and isinstance(args[0], Ref) else None
             if node.meta.get("in_place") and (changed is None or _kind(changed) != _kind(made[-1].value)):
-                raise UntraceableError  # in place, the result would have kept the type and shape of the input
+                raise UntraceableError(f"{node} works in place, and keeps the type and shape of its input")
     last = {r: i for i, step in enumerate(made) for r in step.reads}
     for r, i in last.items():
         made[i].frees.append(r)
@@ -125,7 +128,7 @@ def _ref(made: list[Step]) -> Ref:
     """Return what stands for the last step's result."""
     step = made[-1]
     shape = step.value.shape if isinstance(step.value, Tensor) else None
-    return Ref(len(made) - 1, shape, step.rule is not None and shape is not None and len(shape) == 4)
+    return Ref(len(made) - 1, shape, step.rule is not None and shape is not None and len(shape) == 4, step.is_shape)
 
 
 def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Step:

@@ -125,7 +125,7 @@ def avg_pool(
     def whole(full: Tensor) -> Tensor:
         return F.avg_pool2d(full, kernel, step, before, ceil_mode, count_include_pad, divisor_override)
 
-    ones = torch.ones(1, 1, *x.shape[-2:], dtype=torch.float64)
+    ones = torch.ones(1, 1, *x.shape[-2:], dtype=torch.float64, device="cpu")
     counted = F.avg_pool2d(ones, kernel, step, before, ceil_mode, divisor_override=1)
     scale = (whole(ones) / counted)[0, 0]
     uniform = bool((scale == scale[0, 0]).all())

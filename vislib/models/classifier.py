@@ -95,8 +95,9 @@ class Classifier(nn.Module):
         """Resize the shorter side, cut out the centre, and return pixels (1, C, S, S) in [0, 1] on the model's device.
 
         Args:
-            image: a PIL image, an array (H, W) or (H, W, C), uint8 or float in [0, 1], or a tensor (C, H, W) or
-                (1, C, H, W) in [0, 1].
+            image: a PIL image, an array (H, W) or (H, W, C), uint8, uint16 or float in [0, 1], or a tensor (C, H, W) or
+                (1, C, H, W) in [0, 1]. A PIL image is turned as its EXIF tag says; 16 bits and floating point keep
+                their depth; what is transparent lies on white, unless the network takes four channels.
 
         Raises:
             TypeError, ValueError: if it is none of these.

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vislib import HERE
+
 DECAY = 1.25  # of the amplitude with the frequency; in photographs it is about 1, and a little more gives larger shapes
 
 # Principal colours of the ten photographs of `vislib.data.PHOTOS` (brightness, orange against blue, green against
@@ -31,7 +33,7 @@ class Parametrisation:
 
 
 def _start_pixels(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    return 0.01 * torch.randn(tuple(shape), generator=generator)
+    return 0.01 * torch.randn(tuple(shape), generator=generator, **HERE)
 
 
 def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
@@ -41,7 +43,7 @@ def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
 
 def _start_fourier(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     channels, height, width = shape
-    return 0.1 * torch.randn(channels, height, width // 2 + 1, 2, generator=generator)
+    return 0.1 * torch.randn(channels, height, width // 2 + 1, 2, generator=generator, **HERE)
 
 
 def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
@@ -50,14 +52,14 @@ def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
     waves = torch.view_as_complex(numbers / frequencies(height, width).pow(DECAY).to(numbers)[..., None])
     plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
     if channels == 3:
-        plain = torch.einsum("dc,bchw->bdhw", torch.tensor(COLOURS).to(plain), plain)
+        plain = torch.einsum("dc,bchw->bdhw", plain.new_tensor(COLOURS), plain)
     pixels: Tensor = plain.sigmoid()
     return pixels
 
 
 def frequencies(height: int, width: int) -> Tensor:
     """Return the frequency of each coefficient of ``rfft2``, (H, W // 2 + 1), in radians per pixel; at least one wave per image."""
-    down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    down, across = torch.fft.fftfreq(height, **HERE)[:, None], torch.fft.rfftfreq(width, **HERE)[None]
     return 2 * math.pi * torch.hypot(down, across).clamp(min=1 / max(height, width))
 
 

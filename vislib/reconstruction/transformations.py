@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vislib import HERE
 from vislib.explain import check_count, check_images, refuses
 
 
@@ -53,8 +54,9 @@ def resized(images: Tensor, size: int) -> Tensor:
 
 def draw_moves(shift: int, scale: float, rotate: float, generator: torch.Generator) -> Tensor:
     """Draw one move: (angle in radians, factor, right, down), the last two in whole pixels."""
-    angle, factor, right, down = (2 * torch.rand(4, generator=generator) - 1).tolist()
-    return torch.tensor([math.radians(rotate * angle), 1 + scale * factor, round(shift * right), round(shift * down)])
+    angle, factor, right, down = (2 * torch.rand(4, generator=generator, **HERE) - 1).tolist()
+    turn = math.radians(rotate * angle)
+    return torch.tensor([turn, 1 + scale * factor, round(shift * right), round(shift * down)], **HERE)
 
 
 def move(images: Tensor, moves: Tensor) -> Tensor:

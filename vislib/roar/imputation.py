@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vislib import stream
+from vislib import HERE, stream
 
 NOISE = 0.01  # of the authors' code, in pixel values
 _RESIDUAL = 1e-5  # how far a pixel may be from the mean of its neighbours
@@ -54,5 +54,5 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
 
 def noise(shape: Sequence[int], numbers: Sequence[int], like: Tensor, *, scale: float = NOISE, seed: int = 0) -> Tensor:
     """Return normal noise (len(numbers), *shape): each image has its own, by its number, in any batch and on any device."""
-    drawn = [torch.randn(tuple(shape), generator=stream(seed, "noise", number)) for number in numbers]
+    drawn = [torch.randn(tuple(shape), generator=stream(seed, "noise", number), **HERE) for number in numbers]
     return scale * torch.stack(drawn).to(like)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vislib import HERE
 from vislib.roar.imputation import impute, noise
 
 FILLS = ("mean", "linear")
@@ -44,7 +45,7 @@ def ranks(heatmaps: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     places = []
     for part in flat.split(512):  # int64 is large, and is not kept
-        shuffled = torch.rand(part.shape, generator=generator).argsort(1).to(flat.device)
+        shuffled = torch.rand(part.shape, generator=generator, **HERE).argsort(1).to(flat.device)
         order = shuffled.gather(1, part.gather(1, shuffled).argsort(dim=1, descending=True, stable=True))
         places.append(order.argsort(1).to(kind))
     return torch.cat(places).reshape(heatmaps.shape)

@@ -65,7 +65,7 @@ def label_twins(
     for seed in range(2 * seeds):
         labels = train.labels
         if seed >= seeds:
-            order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+            order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed), device="cpu")
             labels = labels[order.to(labels.device)]
         network, data = build_model(seed), replace(train, labels=labels)
         begun.append(nn.utils.parameters_to_vector(network.parameters()).detach())

@@ -1,11 +1,14 @@
 """Networks with random weights: from the output down, each layer by its own initialiser, and still alive."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from vislib import seeded
 from vislib.activations import find_layer, watching
@@ -25,9 +28,9 @@ def randomised(
 ) -> Iterator[tuple[str, nn.Module]]:
     """Yield copies of a network, ever more of it randomised: (block, network), from the output down.
 
-    Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter whose layer has
-    none is shuffled. The statistics of BatchNorm from the lowest random layer on are taken anew from `images`: with
-    statistics merely reset, a deep network answers the same to everything.
+    Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter of which that
+    knows nothing, as of pruned layers, is shuffled. The statistics of BatchNorm from the lowest random layer on are taken
+    anew from `images`: with statistics merely reset, a deep network answers the same to everything.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); it is copied, not touched.
@@ -124,16 +127,31 @@ def _has_statistics(layer: nn.Module) -> bool:
     return isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None
 
 
+class _Using(TorchFunctionMode):
+    """Notes the owner of each parameter that an operation uses, if nothing else has."""
+
+    def __init__(self, owners: dict[int, str], ran: dict[str, None]) -> None:
+        super().__init__()
+        self.owners, self.ran = owners, ran
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for leaf in pytree.tree_leaves((args, kwargs)):
+            if id(leaf) in self.owners:
+                self.ran.setdefault(self.owners[id(leaf)])
+        return func(*args, **(kwargs or {}))
+
+
 @torch.no_grad()
 def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
-    """Return when each layer last began to run."""
+    """Return when each layer last began to run; or its weights, in a network that does not call it, were first used."""
     ran: dict[str, None] = {}
 
     def note(name: str, *seen: Any) -> None:
         ran.pop(name, None)
         ran[name] = None
 
-    with watching(dict(model.named_modules()), note, before=True):
+    owners = {id(p): name for name, module in model.named_modules() for p in _own(module)}
+    with watching(dict(model.named_modules()), note, before=True), _Using(owners, ran):
         answers(model, images)
     return {name: i for i, name in enumerate(ran)}
 
@@ -147,12 +165,23 @@ def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
         for name in [name for block in blocks for name in block.layers]:
             layer = twin.get_submodule(name)
             reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
+            trained = [parameter.clone() for parameter in _own(layer)]
             if reset is not None:
+                for parameter in _own(layer):
+                    parameter.fill_(math.nan)
                 reset()
-                continue
-            for parameter in _own(layer):
-                parameter.copy_(parameter.flatten()[torch.randperm(parameter.numel())].view_as(parameter))
+            for parameter, values in zip(_own(layer), trained, strict=True):
+                if reset is None or bool(parameter.isnan().any()):  # its initialiser knows nothing of it
+                    parameter.copy_(_shuffled(values))
     return twin
+
+
+def _shuffled(values: Tensor) -> Tensor:
+    """Return the values in a random order; what that would leave as it is, is changed by up to a half, and 0 by a little."""
+    mixed = values.flatten()[torch.randperm(values.numel(), device="cpu")].view_as(values)
+    if torch.equal(mixed, values):
+        mixed = torch.where(values == 0, 0.1 * torch.randn_like(values), values * (0.5 + torch.rand_like(values)))
+    return mixed
 
 
 @torch.inference_mode(False)

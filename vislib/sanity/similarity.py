@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vislib import HERE
+
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(maps (B, H, W), maps (B, H, W)) -> how alike each pair is (B,), higher is more alike."""
 
@@ -100,7 +102,7 @@ def _each(
         pairs = [(u[w], v[w]) for (u, v), w in zip(pairs, where.cpu().numpy(), strict=True)]
         if min(len(u) for u, _ in pairs) < 2:
             raise ValueError("where leaves fewer than two pixels of a map; expected at least two.")
-    return torch.tensor([_unless_constant(u, v, measure) for u, v in pairs]).to(a.device)
+    return torch.tensor([_unless_constant(u, v, measure) for u, v in pairs], **HERE).to(a.device)
 
 
 def _unless_constant(x: Array, y: Array, measure: Callable[[Array, Array], float]) -> float:
