@@ -104,6 +104,6 @@ class Channels:
         if isinstance(weight, Tensor) and weight.ndim:
             last = isinstance(module, nn.Linear) or type(module).__name__ in ("LayerNorm", "RMSNorm")
             transposed = getattr(module, "transposed", False)
-            self.count, self.dim = (module.out_channels if transposed else len(weight)), -1 if last else 1
+            self.count, self.dim = weight.shape[1 if transposed else 0], -1 if last else 1
         fitting = [dim for dim in (1, -1) if output.shape[dim] == self.count]
         return fitting[0] if len(fitting) == 1 else self.dim

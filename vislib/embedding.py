@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -116,13 +115,17 @@ def tsne(
     x = _points(x)
     check_count(iterations, "iterations")
     most = (len(x) - 1) / 3
-    if isinstance(perplexity, bool) or not isinstance(perplexity, Real) or not 1 <= perplexity <= most:
+    if (
+        isinstance(perplexity, bool)
+        or not isinstance(perplexity, int | float | np.number)
+        or not 1 <= perplexity <= most
+    ):
         raise ValueError(
             f"perplexity is {perplexity!r} for {len(x)} points; expected from 1 to {most:g}, a third of them."
         )
     if iterations < _EXAGGERATED:
         raise ValueError(f"iterations is {iterations}; expected at least {_EXAGGERATED}.")
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ValueError(f"seed is {seed!r}; expected an int from 0 to 2**32 - 1.")
     if bool((x == x[:1]).all()):
         return x.new_zeros(len(x), 2)

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import chain
-from numbers import Integral
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -132,7 +132,7 @@ def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P
     return decorate
 
 
-def check_images(model: nn.Module | None, images: Tensor) -> None:
+def check_images(model: object, images: Tensor) -> None:
     """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device, if there is one."""
     if not isinstance(model, nn.Module | None):
         raise TypeError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
@@ -164,7 +164,7 @@ def check_images(model: nn.Module | None, images: Tensor) -> None:
 def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     """Return `target` as an int64 tensor (B,) on the images' device; its upper bound is checked by `check_logits`."""
     batch = images.shape[0]
-    if isinstance(target, bool) or not isinstance(target, Integral | Tensor):
+    if isinstance(target, bool) or not isinstance(target, int | np.integer | Tensor):
         raise TypeError(f"target is a {type(target).__name__}; expected an int, or an int tensor of shape ({batch},).")
     if not isinstance(target, Tensor):
         target = torch.full((batch,), int(target), dtype=torch.int64, device=images.device)
@@ -291,7 +291,7 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
 
 def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
     """Raise unless `value` is an int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if value < 1:
         raise ValueError(f"{name} is {value}; expected {expected}.")
@@ -305,11 +305,11 @@ def check_batch_size(batch_size: int | None) -> None:
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     """Return (height, width) from an int or a pair, both at least 1."""
-    both = (value, value) if isinstance(value, Integral) else value
+    both = (value, value) if isinstance(value, int | np.integer) else value
     if (
         not isinstance(both, tuple | list)
         or len(both) != 2
-        or not all(isinstance(v, Integral) and not isinstance(v, bool) for v in both)
+        or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
     ):
         raise TypeError(f"{name} is {value!r}; expected an int or a pair of ints (height, width).")
     if min(both) < 1:

@@ -68,7 +68,8 @@ def _cam(
         weights, seen = (_on_grid(t.movedim(dim, 1), grid or size, name) for t in (grads, activation.detach()))
         if grads.ndim == 3 and not weights.any():
             raise ValueError(f"the score depends on no place of the layer {name!r}; expected an earlier layer.")
-        return (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
+        heat: Tensor = (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
+        return heat
 
     return on_copies(images, work)
 

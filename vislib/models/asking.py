@@ -28,7 +28,7 @@ def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, 
     taken = {module.in_features for module in network.modules() if isinstance(module, nn.Linear)}
     last = [name for name, module in linear.items() if module.out_features not in taken]
     if len(last) == 1 or len(linear) < 2:
-        return (last or [*linear, None])[0]
+        return next(iter(last or linear), None)
     ran: dict[str, Tensor] = {}
     hooks = [module.register_forward_hook(partial(_keep, ran, name)) for name, module in linear.items()]
     try:
@@ -38,7 +38,7 @@ def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, 
             hook.remove()
     found = [name for name, value in ran.items() if isinstance(answer, Tensor) and value.shape == answer.shape]
     same = [name for name in found if torch.equal(ran[name], answer)]
-    return (same or found or [None])[-1]
+    return next(reversed(same or found), None)
 
 
 def _keep(ran: dict[str, Tensor], name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:

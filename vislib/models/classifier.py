@@ -172,7 +172,7 @@ class Classifier(nn.Module):
                     f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
                 )
             return head_of(network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
-        wanted = [name for name, module in linear.items() if head is module or head == name]
+        wanted: list[str] = [name for name, module in linear.items() if head is module or head == name]
         if not wanted:
             raise ValueError(
                 f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."

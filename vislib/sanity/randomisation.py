@@ -194,7 +194,8 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
             own.copy_(random)
     _calibrate([network.get_submodule(name) for name in blocks[-1].norms], network, calibration)
     image = calibration[:1]
-    logits = answers(network, torch.cat([image, (image < 0.5).to(image)]))  # and its negative in black and white
+    pair = torch.cat([image, (image < 0.5).to(image)])  # and its negative in black and white
+    logits = answers(network, pair, twice=False)
     if not (logits[0] - logits[1]).abs().max() > _ALIVE * logits.abs().max():
         raise ValueError(
             f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "
@@ -217,7 +218,7 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     for norm in norms:
         norm.momentum, norm.training = 1.0, True
     if norms:
-        answers(network, images)
+        answers(network, images, twice=False)  # in training mode, on purpose
     for norm, handle in zip(norms, handles, strict=True):
         norm.training = False
         handle.remove()
