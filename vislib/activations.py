@@ -96,7 +96,7 @@ class Channels:
     """
 
     def __init__(self) -> None:
-        self.count, self.dim = 0, 1
+        self.count, self.dim, self.size = 0, 1, 0
 
     def of(self, module: nn.Module, output: Tensor) -> int:
         """Return the dimension, 1 or -1, of an answer (B, ..., ...) of three dimensions at least."""
@@ -105,5 +105,8 @@ class Channels:
             last = isinstance(module, nn.Linear) or type(module).__name__ in ("LayerNorm", "RMSNorm")
             transposed = getattr(module, "transposed", False)
             self.count, self.dim = weight.shape[1 if transposed else 0], -1 if last else 1
+            self.size = output[0].numel()
+        if output[0].numel() != self.size:  # more than those numbers in another order
+            return self.dim
         fitting = [dim for dim in (1, -1) if output.shape[dim] == self.count]
         return fitting[0] if len(fitting) == 1 else self.dim

@@ -46,4 +46,5 @@ def guided(model: nn.Module) -> Callable[[Tensor], Any]:
             raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
         return result
 
+    forward.__wrapped__ = model  # type: ignore[attr-defined]
     return forward

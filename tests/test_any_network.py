@@ -1,0 +1,450 @@
+"""Any network: a right map, or one true sentence. Each kind of fault that was met once, with instances of its own."""
+
+import gc
+import math
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from vislib.activations import record
+from vislib.explain import answers
+from vislib.gradients import grad_cam, gradient, guided_backprop, input_x_gradient, smoothgrad, vargrad
+from vislib.incremental import IncrementalModel
+from vislib.models import Classifier, TwoClasses
+from vislib.occlusion import occlusion
+from vislib.reconstruction import invert, reconstruct
+from vislib.sanity import cascade, randomised
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Ends(nn.Module):
+    """A small network, its answer changed by a function at the end."""
+
+    def __init__(self, end: Callable[[Any, Tensor], Any], classes: int = 5) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            self.body = nn.Sequential(
+                nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, classes)
+            )
+        self.end = end
+
+    def forward(self, x: Tensor) -> Any:
+        return self.end(self, self.body(x))
+
+
+def _masked(module: nn.Module, logits: Tensor) -> Tensor:
+    return logits + torch.tensor([0, 0, 0, 0, -math.inf], dtype=logits.dtype)
+
+
+# ---- what comes back ----
+
+NO_LOGITS: dict[str, tuple[Callable[[Any, Tensor], Any], str]] = {
+    "softmax": (lambda m, y: y.softmax(1), "probabilities"),
+    "one-hot": (lambda m, y: F.one_hot(y.argmax(1), 5).float(), "probabilities"),
+    "one column": (lambda m, y: y[:, :1], "TwoClasses"),
+    "one number": (lambda m, y: y[:, 0], "TwoClasses"),
+    "infinite": (lambda m, y: y / 0, "NaN or infinity"),
+    "all masked": (lambda m, y: y - math.inf, "NaN or infinity"),
+    "integers": (lambda m, y: y.long(), "floating-point logits"),
+    "a tuple": (lambda m, y: (y,), "a tuple"),
+    "noise": (lambda m, y: y + torch.randn_like(y), "chance"),
+    "batch statistics": (lambda m, y: y - y.mean(0), "other images of a batch"),
+    "the batch's first": (lambda m, y: y + y.flip(0), "other images of a batch"),
+    "training": (lambda m, y: y * (2 if m.training else 1), "evaluation mode"),
+}
+
+
+@pytest.mark.parametrize(
+    "method", [gradient, occlusion, smoothgrad, grad_cam, guided_backprop], ids=lambda m: m.__name__
+)
+@pytest.mark.parametrize("name", NO_LOGITS)
+def test_an_answer_that_is_no_logits_is_refused_in_one_sentence(name: str, method: Any, images: Tensor) -> None:
+    end, part = NO_LOGITS[name]
+    network = Ends(end).train(name == "training")
+    options = {"patch": 8, "stride": 8} if method is occlusion else {}
+    with pytest.raises(ValueError, match=part) as caught:
+        method(network, images, 0, **options)
+    assert "\n" not in str(caught.value)
+    assert network.training == (name == "training")
+
+
+def test_one_image_and_an_answer_by_chance(images: Tensor) -> None:
+    for method in (gradient, lambda *a: occlusion(*a, patch=8, stride=8, incremental=False)):
+        with pytest.raises(ValueError, match="chance"):
+            method(Ends(NO_LOGITS["noise"][0]).eval(), images[:1], 0)
+
+
+def test_covered_copies_of_one_image_do_not_decide_about_each_other(images: Tensor) -> None:
+    network = Ends(NO_LOGITS["batch statistics"][0]).eval()
+    with pytest.raises(ValueError, match="other images"):
+        occlusion(network, images[:1], 0, patch=8, stride=8)
+
+
+def test_masked_classes_are_allowed_and_a_masked_target_is_not(images: Tensor) -> None:
+    plain, masked = Ends(lambda m, y: y).eval(), Ends(_masked).eval()
+    assert torch.equal(gradient(masked, images, 2), gradient(plain, images, 2))
+    seen = IncrementalModel(masked, images[:1])
+    assert seen.exact_by == "increments"
+    with pytest.raises(ValueError, match="masks"):
+        gradient(masked, images, 4)
+
+
+def test_layers_in_training_mode_that_answer_the_same_are_accepted(images: Tensor) -> None:
+    network = Ends(lambda m, y: y)
+    assert torch.equal(gradient(network.train(), images, 1), gradient(network.eval(), images, 1))
+
+
+def test_one_logit_becomes_two_classes(images: Tensor) -> None:
+    one = Ends(lambda m, y: y[:, 0]).eval()
+    two = TwoClasses(one)
+    assert torch.allclose(two(images).softmax(1)[:, 1], one(images).sigmoid())
+    assert gradient(two, images, 1).any()
+    assert occlusion(two, images, 1, patch=8, stride=8).any()
+
+
+class Counting(Ends):
+    """Counts the images that it is asked about."""
+
+    asked = 0
+
+    def forward(self, x: Tensor) -> Any:
+        self.asked += len(x)
+        return super().forward(x)
+
+
+def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> None:
+    network = Counting(lambda m, y: y).eval()
+    gradient(network, images, 0)
+    assert network.asked == len(images) + 1
+    network.asked = 0
+    for _ in range(5):
+        answers(network, images)
+    assert network.asked == 5 * len(images)
+    network.asked = 0
+    gradient(network, images, 0, batch_size=1)
+    assert network.asked == len(images) + 1
+
+
+# ---- gradients ----
+
+
+class Cut(nn.Module):
+    """A network whose pixels go through something first."""
+
+    def __init__(self, how: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.how, self.body = how, Ends(lambda m, y: y)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(self.how(x))
+
+
+CUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "data": lambda x: x.data,
+    "round": lambda x: (x * 255).round() / 255,
+    "threshold": lambda x: (x > 0.5).float(),
+    "new tensor": lambda x: torch.tensor(x.tolist()),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+@pytest.mark.parametrize("method", [gradient, input_x_gradient, vargrad, guided_backprop], ids=lambda m: m.__name__)
+def test_no_gradient_is_an_error(name: str, method: Any, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="no gradient at the pixels"):
+        method(Cut(CUTS[name]).eval(), images, 1)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+@pytest.mark.parametrize("name", CUTS)
+def test_no_gradient_is_an_error_of_reconstruction_too(name: str, penalty: float) -> None:
+    with pytest.raises(ValueError, match="no gradient at the pixels"):
+        reconstruct(Cut(CUTS[name]).eval(), 1, size=16, steps=2, l2=penalty)
+
+
+# ---- structure ----
+
+
+class Blocks(nn.Module):
+    """Concatenates what its branches see; or keeps its channels last, as many as there are rows."""
+
+    def __init__(self, last: bool) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            self.stem, self.left, self.right = (
+                nn.Conv2d(3, 8, 3, 2, 1),
+                nn.Conv2d(8, 4, 1),
+                nn.Conv2d(8, 8, 3, padding=1),
+            )
+            self.mix, self.block, self.head = nn.Linear(8, 8), nn.Identity(), nn.Linear(8 if last else 12, 5)
+        self.last = last
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).relu()
+        if self.last:
+            x = self.block(self.mix(x.permute(0, 2, 3, 1)))
+            return self.head((x * x).mean((1, 2)))
+        return self.head(self.block(torch.cat([self.left(x), self.right(x)], 1)).pow(2).mean((2, 3)))
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_grad_cam_takes_the_whole_map_and_finds_its_channels(last: bool, images: Tensor) -> None:
+    network = Blocks(last).eval()  # 8 x 8 places, and 8 channels where they are last
+    kept: list[Tensor] = []
+    with record(network, ["block"], detach=False) as seen:
+        score = network(images)[:, 2].sum()
+    kept = [seen["block"]]
+    handle = network.block.register_forward_hook(lambda m, i, o: kept.append(o))
+    score = network(images)[:, 2].sum()
+    handle.remove()
+    (grad,) = torch.autograd.grad(score, kept[-1])
+    space, channel = ((1, 2), -1) if last else ((2, 3), 1)
+    expected = (grad.mean(space, keepdim=True) * kept[-1]).sum(channel).relu().detach()
+    expected = F.interpolate(expected[:, None], (16, 16), mode="bilinear", align_corners=False)[:, 0]
+    torch.testing.assert_close(grad_cam(network, images, 2), expected)
+    torch.testing.assert_close(grad_cam(network, images, 2, layer="block"), expected)
+
+
+class Tokens(nn.Module):
+    """A tiny vision transformer with a class token, whose head sees the tokens' mean or the class token."""
+
+    def __init__(self, mean: bool = True) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(2)
+            self.embed, self.token = nn.Conv2d(3, 12, 4, 4), nn.Parameter(torch.randn(1, 1, 12))
+            self.block = nn.TransformerEncoderLayer(12, 2, 24, batch_first=True, dropout=0.0)
+            self.norm, self.head, self.mean = nn.LayerNorm(12), nn.Linear(12, 5), mean
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x).flatten(2).transpose(1, 2)
+        x = self.norm(self.block(torch.cat([self.token.expand(len(x), -1, -1), x], 1)))
+        return self.head(x.mean(1) if self.mean else x[:, 0])
+
+
+def test_tokens_are_asked_for_and_made_a_map(images: Tensor) -> None:
+    network = Tokens().eval()
+    with pytest.raises(ValueError, match=r"goes on with tokens.*expected the name of a layer"):
+        grad_cam(network, images, 1)
+    heat = grad_cam(network, images, 1, layer="norm")
+    assert heat.shape == (3, 16, 16)
+    assert torch.equal(heat, grad_cam(network, images, 1, layer="norm", grid=(4, 4)))
+    with pytest.raises(ValueError, match=r"17 tokens; expected grid="):
+        grad_cam(network, images, 1, layer="norm", grid=(5, 4))
+    with pytest.raises(ValueError, match="expected an earlier layer"):
+        grad_cam(Tokens(mean=False).eval(), images, 1, layer="norm")
+    assert reconstruct(network, 11, layer="norm", size=16, steps=1).shape == (1, 3, 16, 16)
+    with pytest.raises(ValueError, match="12 units"):
+        reconstruct(network, 12, layer="norm", size=16, steps=1)
+
+
+def test_input_channels_and_head_are_found_by_asking() -> None:
+    stem = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(16, 4, 1), nn.Flatten(), nn.Linear(64, 3)).eval()
+    model = Classifier(stem, input_size=16)
+    assert model.channels == 1
+    assert model.preprocess(np.zeros((20, 20), np.uint8)).shape == (1, 1, 16, 16)
+    assert reconstruct(stem, 0, size=16, steps=1).shape == (1, 1, 16, 16)
+
+    class Auxiliary(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.side = nn.Conv2d(7, 2, 1)
+            self.stem, self.main, self.extra = nn.Conv2d(4, 6, 3), nn.Linear(6, 3), nn.Linear(6, 9)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x).mean((2, 3))
+            self.extra(x)
+            return self.main(x)
+
+    found = Classifier(Auxiliary().eval(), input_size=8)
+    assert (found.channels, found.head, found.classes) == (4, found.network.main, ["0", "1", "2"])
+
+
+# ---- hidden layers, sanity checks ----
+
+
+def test_torchscript_is_named_and_compiled_networks_work(images: Tensor) -> None:
+    network = Ends(lambda m, y: y).body.eval()
+    scripted = torch.jit.script(network)
+    for call in (
+        lambda: grad_cam(scripted, images, 0),
+        lambda: guided_backprop(scripted, images, 0),
+        lambda: cascade(scripted, images, 0, gradient, seeds=2),
+        lambda: invert(scripted, images, "0", steps=1),
+    ):
+        with pytest.raises(ValueError, match="TorchScript"):
+            call()
+    compiled = torch.compile(network, backend="eager")
+    compiled(images)
+    assert torch.equal(grad_cam(compiled, images, 0), grad_cam(network, images, 0))
+    assert torch.equal(guided_backprop(compiled, images, 0), guided_backprop(network, images, 0))
+
+
+class Own(nn.Module):
+    """Uses its layers' weights without calling them, and numbers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 6, 3), nn.Linear(6, 5)
+        self.scale, self.shift = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.zeros(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.conv2d(x, self.conv.weight, self.conv.bias).relu().mean((2, 3))
+        return F.linear(x, self.head.weight, self.head.bias) * self.scale + self.shift
+
+
+def _pruned() -> nn.Module:
+    network = Ends(lambda m, y: y).body
+    prune.random_unstructured(network[0], "weight", 0.5)
+    nn.utils.spectral_norm(network[4])
+    return network
+
+
+@pytest.mark.parametrize("make", [Own, _pruned])
+def test_every_weight_in_use_is_random_in_the_end(make: Callable[[], nn.Module], images: Tensor) -> None:
+    network = make().eval()
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    (*_, (_, last)) = randomised(network, images)
+    for name, parameter in last.named_parameters():
+        assert not torch.equal(parameter, before[name]), name
+    assert all(torch.equal(p, before[name]) for name, p in network.named_parameters())
+
+
+# ---- the engine ----
+
+
+class Reads(nn.Module):
+    """Reads a number off the pixels, and one off a shape."""
+
+    def __init__(self, read: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.conv, self.head, self.read = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 5), read
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return self.head((torch.clamp(y, max=self.read(y)) / y.shape[-1]).mean((2, 3)))
+
+
+@pytest.mark.parametrize("read", [lambda y: y.max().item() / 2, lambda y: float(y.amax((1, 2, 3)).tolist()[0]) / 3])
+def test_a_number_read_off_the_pixels_is_no_shape(read: Callable[[Tensor], Any], images: Tensor) -> None:
+    network = Reads(read).eval()
+    one = images[:1]
+    by, plain = (
+        occlusion(network, one, 0, patch=4, stride=4, batch_size=1, incremental=incremental)
+        for incremental in (True, False)
+    )
+    torch.testing.assert_close(by, plain, rtol=0, atol=1e-6)
+    assert plain.any()
+
+
+def test_the_reason_for_plain_batches_can_be_read(images: Tensor) -> None:
+    class Loops(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([row.mean((1, 2)) for row in x])
+
+    assert "TraceError" in str(IncrementalModel(Loops(), images).why)
+    seen = IncrementalModel(Ends(lambda m, y: y).eval(), images)
+    assert (seen.exact_by, seen.why) == ("increments", None)
+
+
+def test_other_threads_go_on_while_one_traces(images: Tensor) -> None:
+    network, other = Ends(lambda m, y: y).eval(), Ends(lambda m, y: 2 * y).eval()
+    expected, wrong, over = other(images), list[Any](), threading.Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            try:
+                wrong.extend([] if torch.equal(other(images), expected) else ["other"])
+            except Exception as error:
+                wrong.append(error)
+
+    thread, interval = threading.Thread(target=go_on), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        maps = [occlusion(network, images, 0, patch=8, stride=8) for _ in range(10)]
+    finally:
+        over.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert not wrong
+    assert all(torch.equal(heat, maps[0]) for heat in maps)
+
+
+def test_threads_that_share_a_network_do_not_see_each_others_maps(images: Tensor) -> None:
+    network, found = Ends(lambda m, y: y).eval(), dict[int, list[Tensor]]()
+    alone = [grad_cam(network, image[None], 0) for image in images]
+
+    def ask(i: int) -> None:
+        found[i] = [grad_cam(network, images[i : i + 1], 0) for _ in range(15)]
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(torch.allclose(heat, alone[i]) for i in range(3) for heat in found[i])
+
+
+# ---- PyTorch's own state ----
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_does_not_round_small_drops_away(dtype: torch.dtype, images: Tensor) -> None:
+    wide, half = Ends(lambda m, y: 1e-2 * y).eval(), Ends(lambda m, y: 1e-2 * y).eval().to(dtype)
+    expected = occlusion(wide, images.to(dtype).float(), 0, patch=8, stride=8)
+    found = occlusion(half, images.to(dtype), 0, patch=8, stride=8).float()
+    assert (found - expected).abs().max() < 0.1 * expected.abs().max()
+
+
+STATES: dict[str, Callable[[], Any]] = {
+    "inference mode": lambda: torch.inference_mode(),
+    "no_grad": lambda: torch.no_grad(),
+    "default device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_the_reader_has_set_changes_nothing(name: str, images: Tensor) -> None:
+    network = Ends(lambda m, y: y).eval()
+    for call in (
+        lambda: smoothgrad(network, images, 1, n=2),
+        lambda: occlusion(network, images, 1, patch=8, stride=8, fill="noise"),
+        lambda: reconstruct(network, 1, size=16, steps=2),
+        lambda: invert(network, images, "body.0", steps=2),
+        lambda: cascade(network, images, 1, gradient, seeds=2).values,
+    ):
+        expected = call()
+        with STATES[name]():
+            found = call()
+        assert torch.equal(found.clone(), expected)
+
+
+def test_a_default_of_double_precision_changes_nothing(images: Tensor) -> None:
+    network = Ends(lambda m, y: y).eval()
+    expected = [smoothgrad(network, images, 1, n=2), occlusion(network, images, 1, patch=8, stride=8, fill="noise")]
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = [smoothgrad(network, images, 1, n=2), occlusion(network, images, 1, patch=8, stride=8, fill="noise")]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_nothing_is_kept_of_networks_that_are_gone(images: Tensor) -> None:
+    from vislib import explain
+
+    gradient(Ends(lambda m, y: y).eval(), images, 0)
+    gc.collect()
+    assert not [model for model in explain._LOOKED_AT if isinstance(model, Ends)]
