@@ -24,7 +24,7 @@ from torch import Tensor, nn
 # Stochastic depth has a different class name in every library.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
 
-TOLERANCE = {torch.float64: 1e-6, torch.float32: 5e-3}
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-3}
 """Share of the largest logit by which two answers to one image may differ: rounding, which deep networks magnify."""
 
 P = ParamSpec("P")
@@ -57,7 +57,7 @@ def answers(
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
     The model gets a copy, since some networks work in place. Gradients flow through it as without the copy. Once for
-    each model and call of a public routine it is also asked about the first image alone, see `check_steady`.
+    each model and call of a public routine it is also asked about the first and the last image alone, see `check_steady`.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).
@@ -75,11 +75,15 @@ def answers(
     plain = inspect.unwrap(model)
     # The other question comes first, so that whoever watches the layers sees the answer at last.
     looks = twice and plain not in _LOOKED_AT
-    again, trains = _alone(plain, images[:1]) if looks else (None, False)
+    asked = (
+        [0, -1][: len(images)] if looks else []
+    )  # whose number decides in a batch, such as its largest, is one of two
+    alone = [_alone(plain, images[i, None]) for i in asked]
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if looks:
-        check_steady(logits, again, trains)
+        for i, (again, trains) in zip(asked, alone, strict=True):
+            check_steady(logits[i, None], again, trains)
         _LOOKED_AT.add(plain)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
@@ -238,8 +242,8 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
 
 
 def check_steady(logits: Tensor, again: Any, trains: bool) -> None:
-    """Raise if the model says something else about the first image when it is asked alone, and in evaluation mode."""
-    first = logits[:1].detach()
+    """Raise if the model says something else about one image when it is asked alone, and in evaluation mode."""
+    first = logits.detach()
     scale = float(first.abs().masked_fill(~first.isfinite(), 0).max())
     like = isinstance(again, Tensor) and again.shape == first.shape
     tolerance = TOLERANCE.get(first.dtype, 0.1) * scale
@@ -247,7 +251,7 @@ def check_steady(logits: Tensor, again: Any, trains: bool) -> None:
         raise ValueError(
             "the model answers otherwise in evaluation mode; expected evaluation mode: call model.eval() first."
             if trains
-            else "asked again, about the first image alone, the model answers otherwise; "
+            else "asked again, about one image alone, the model answers otherwise; "
             "expected an answer that neither chance nor the other images of a batch decide."
         )
 

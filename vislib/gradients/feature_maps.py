@@ -25,6 +25,7 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
             name, for a network that goes on with tokens.
     """
     caught: list[Found] = []
+    late: list[str] = []  # the cut, if it came after the map
     tokens: list[str] = []  # layers with weights that work on the last map as tokens
     watched, channels = dict(model.named_modules()), Channels()
     if layer is not None:
@@ -40,6 +41,7 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
                     f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w), or tokens."
                 )
             return None
+        late[:] = [name] if name == cut and caught else late
         dim = channels.of(module, output)
         output = output.detach().requires_grad_() if name == cut else output
         places = output.movedim(dim, 1).shape[2:]
@@ -51,7 +53,7 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
         if layer is not None:
             caught[:] = [(name, output, dim, size or before)] if name == layer else caught
         elif size is not None and places.numel() > 1 and weighs:
-            caught[:], tokens[:] = [(name, output, dim, size)], []
+            caught[:], tokens[:], late[:] = [(name, output, dim, size)], [], []
         elif caught and size == caught[0][3]:
             caught.append((name, output, dim, size))
         elif weighs and size is None and before is not None and places.numel() >= before[0] * before[1]:
@@ -62,13 +64,14 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
         if not caught and layer is not None:
             raise ValueError(f"the model does not run the layer {layer!r}; expected one that the score depends on.")
         if not caught:
-            raise ValueError("the model has no layer with a map; expected the name of a layer.")
+            raise ValueError("the model has no convolution with a map; expected the name of a layer.")
         if tokens:
             raise ValueError(
                 f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}; "
                 "expected the name of a layer."
             )
-        return caught[-1]
+        name, output, dim, size = caught[-1]
+        return name, output.detach() if late and layer is None else output, dim, size
 
     spaces: list[tuple[int, int]] = []
     with watching(watched, keep):

@@ -92,20 +92,19 @@ class IncrementalModel:
         self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
 
     def _prove(self) -> None:
-        """Raise unless the steps give the network's own answer to an image, and to a covered copy among others."""
+        """Raise unless the steps give the network's own answers to an image, and to two covered copies that go together."""
         sides = self._images.shape[-2:]
         (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
-        copied = self._images[:1].clone()
-        under = copied[..., top : top + h, left : left + w]
-        under.copy_((under < 0.5).to(under))
-        patches, rows, cols = under.expand(2, -1, -1, -1), np.array([top, 0]), np.array([left, 0])
-        both = dict[int, Tensor]()
-        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, np.zeros(2, np.int64)):
-            both |= dict(zip(at.tolist(), logits, strict=True))
-        covered = answers(self._model, copied.to(self._dtype), twice=False)
-        for ours, theirs in ((self._steps[-1].value[0], self.clean[0]), (both[0], covered[0])):
-            if not _agree(ours, theirs, self._dtype):
-                raise UntraceableError("the steps of the network give another answer than it does")
+        patch = self._images[:1, :, top : top + h, left : left + w]
+        patches = (patch < 0.5).to(patch).expand(2, -1, -1, -1)
+        rows, cols, index = np.array([top, 0]), np.array([left, 0]), np.zeros(2, np.int64)
+        pairs = [(self._steps[-1].value[0], self.clean[0])]
+        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, index):
+            for i, ours in zip(at.tolist(), logits, strict=True):
+                theirs = self._plain(patches[i, None], rows[i, None], cols[i, None], index[:1], twice=False)
+                pairs.append((ours, theirs[0]))
+        if not all(_agree(ours, theirs, self._dtype) for ours, theirs in pairs):
+            raise UntraceableError("the steps of the network give another answer than it does")
 
     @property
     def exact_by(self) -> str:
@@ -220,13 +219,13 @@ class IncrementalModel:
         found = [answers(self._model, part.to(self._dtype), twice=twice).to(self._wide) for part in parts]
         return torch.cat(found)
 
-    def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints) -> Tensor:
+    def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints, *, twice: bool = True) -> Tensor:
         """Run the network itself on covered copies."""
         copies = self._images[torch.from_numpy(index).to(self._images.device)]
         h, w = patches.shape[-2:]
         for copied, patch, top, left in zip(copies, patches, rows.tolist(), cols.tolist(), strict=True):
             copied[:, top : top + h, left : left + w] = patch
-        return answers(self._model, copies.to(self._dtype)).to(self._wide)
+        return answers(self._model, copies.to(self._dtype), twice=twice).to(self._wide)
 
     def _check(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None) -> tuple[Ints, Ints, Ints]:
         """Check the arguments of `run`; return rows, cols and index as arrays."""

@@ -83,6 +83,8 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         versions = [_version(v) for v in values]
         step.is_shape = step.shape_only or (bool(read) and all(r.is_shape for r in read))
         step.value = step(lambda i: made[i].value)
+        if isinstance(step.value, int | float | complex | list) and not step.is_shape:
+            raise UntraceableError("a number is read off the pixels")
         if versions != [_version(v) for v in values]:
             raise UntraceableError("an operation changes its input unasked")
         made.append(step)
