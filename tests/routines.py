@@ -72,6 +72,18 @@ def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
     return _like(model, nets.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
 
 
+class _One(nn.Module):
+    """Answers one number per image."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits[:, 0].detach()
+
+
 def _watched(model: nn.Module, target: Tensor) -> list[Tensor]:
     history = History(keep=[1])
     reconstruct(model, target, steps=3, size=16, watch=history)
@@ -177,6 +189,7 @@ ROUTINES: dict[str, Routine] = {
         images[:, 0], model(images)[:, :1, None] + images[:, 1], cell=4
     ),
     "models.Classifier": lambda model, images, target: _classifier(model)(images),
+    "models.TwoClasses": lambda model, images, target: models.TwoClasses(_One(model))(images),
     "models.Classifier.features": lambda model, images, target: _classifier(model).features(images),
     "models.Classifier.top": lambda model, images, target: _classifier(model).top(images, k=2),
     "models.Classifier.preprocess": lambda model, images, target: (

@@ -264,10 +264,10 @@ class Faint(nn.Linear):
 @pytest.mark.parametrize(
     ("much", "more", "alive"),
     [
-        (1.0, 5e-4, False),
-        (1.0, 0.9e-3, False),
-        (1.0, 1.2e-3, True),
-        (1.0, -1.2e-3, True),
+        (1.1, 5e-4, False),
+        (1.1, 0.99e-3, False),
+        (1.1, 1.3e-3, True),
+        (1.1, -1.3e-3, True),
         (-1.0, 5e-4, False),
         (0.0, 0.0, False),
         (100.0, 0.05, False),  # it is the share that counts

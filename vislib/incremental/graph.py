@@ -21,6 +21,10 @@ class UntraceableError(Exception):
 _TRACING = Lock()  # fx replaces how every module of the process is called, and how its parts are looked up
 
 
+class PixelNumberError(UntraceableError):
+    """The network reads a plain number off the pixels, which would be that of all copies in a batch."""
+
+
 class _Tracer(fx.Tracer):
     """Traces in this thread, and lets the networks of others through."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vislib.explain import answers, check_batch_size, check_eval, check_images
 from vislib.fills import windows
-from vislib.incremental.graph import UntraceableError, trace
+from vislib.incremental.graph import PixelNumberError, UntraceableError, trace
 from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups
 from vislib.incremental.steps import Step, head, steps
@@ -79,6 +79,7 @@ class IncrementalModel:
             raise
         except Exception as error:  # the reader's own code runs while it is traced, and may raise anything
             self._steps, self.why = [], f"{type(error).__name__}: {error}".splitlines()[0]
+            self._batch_size = 1 if isinstance(error, PixelNumberError) else batch_size
         if not self._steps:
             with torch.no_grad():
                 self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))

@@ -12,7 +12,7 @@ from torch.fx.node import map_aggregate, map_arg
 
 from vislib.incremental.folding import Folded, fold
 from vislib.incremental.fused import Activation
-from vislib.incremental.graph import UntraceableError, is_shape, operation
+from vislib.incremental.graph import PixelNumberError, UntraceableError, is_shape, operation
 from vislib.incremental.reach import Local, Ref, Rule
 from vislib.incremental.rules import RULES
 
@@ -84,7 +84,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         step.is_shape = step.shape_only or (bool(read) and all(r.is_shape for r in read))
         step.value = step(lambda i: made[i].value)
         if isinstance(step.value, int | float | complex | list) and not step.is_shape:
-            raise UntraceableError("a number is read off the pixels")
+            raise PixelNumberError("a number is read off the pixels")
         if versions != [_version(v) for v in values]:
             raise UntraceableError("an operation changes its input unasked")
         made.append(step)
