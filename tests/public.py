@@ -15,6 +15,13 @@ import vislib
 ASIDE = {"__main__", "course", "intervals", "memory", "progress", "provenance"}
 # A pattern of names -> why the routines behind it are tested elsewhere, or have nothing to test here.
 NOT_ROUTINES = {
+    "activations.Channels.*": "follows the layers for Grad-CAM and reconstruct, which are entered",
+    "activations.as_written": "a context in which compiled networks run as they are written",
+    "activations.check_*": "a check",
+    "activations.watching": "the hooks of record, which is entered",
+    "differentiation.*": "how the gradients are taken that are entered",
+    "explain.evaluating": "a context in which a model is in evaluation mode",
+    "models.Classifier.channels": "a number",
     "activations.find_layer": "finds a layer by its name and computes nothing",
     "data.PhotoFile.*": "says where a file lies",
     "data.photo": "opens a file",

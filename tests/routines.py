@@ -209,7 +209,7 @@ ROUTINES: dict[str, Routine] = {
         _features(model, images), 1
     ).transform(_features(model, images)[:2]),
     "embedding.tsne": lambda model, images, target: embedding.tsne(
-        _features(model, images).repeat(3, 1), perplexity=2, iterations=250
+        _features(model, images).repeat(3, 1), perplexity=2, exact=True, iterations=250
     ),
     "embedding.nearest": lambda model, images, target: embedding.nearest(_features(model, images), k=2),
     "embedding.neighbour_accuracy": lambda model, images, target: embedding.neighbour_accuracy(

@@ -1,4 +1,4 @@
-# ruff: noqa: PT017
+# ruff: noqa: PT017, E501
 """Networks and pictures drawn from a grammar: what comes out is right, by a plain computation, or it is one sentence.
 
 A few draws by the date in every run, two thousand anew in `make test-all`.
