@@ -24,8 +24,8 @@ from torch import Tensor, nn
 # Stochastic depth has a different class name in every library.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
 
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-3}
-"""Share of the largest logit by which two answers to one image may differ: rounding, which deep networks magnify."""
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-2}
+"""Share of the largest logit by which two answers to one image may differ: rounding, which deep networks magnify, also to 8 bits."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -249,7 +249,7 @@ def check_steady(logits: Tensor, again: Any, trains: bool) -> None:
     tolerance = TOLERANCE.get(first.dtype, 0.1) * scale
     if not like or not bool(torch.isclose(again, first, rtol=0, atol=tolerance).all()):
         raise ValueError(
-            "the model answers otherwise in evaluation mode; expected evaluation mode: call model.eval() first."
+            "asked about one image alone, in evaluation mode, the model answers otherwise; expected the same: model.eval()."
             if trains
             else "asked again, about one image alone, the model answers otherwise; "
             "expected an answer that neither chance nor the other images of a batch decide."
