@@ -171,5 +171,8 @@ RECIPES: dict[str, Recipe] = {
         fill=["mean", "linear"],
         order=["most_first", "least_first"],
     ),
+    "roar_without_truth": _recipe(
+        asked, data=["shapes"], explainer=TRUTH, fraction=FRACTIONS, fill=["mean"], order=["most_first"]
+    ),
     "roar_keep": _recipe(kept, data=["digits"], explainer=_FEW, fraction=FRACTIONS, seed=[0, 1, 2, 3, 4]),
 }
