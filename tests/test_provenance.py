@@ -58,9 +58,9 @@ SWEEPS = {
 }
 FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradients or guided backprop
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}
-GRADIENTS = GRAD_CAM | FEW | {"mystery"}  # two of whose clues are gradients
+GRADIENTS = GRAD_CAM | FEW
 # Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
-LOGITS = GRADIENTS | {"price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
+LOGITS = GRADIENTS | {"mystery", "price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
 # Nothing is explained in these: networks are trained, and count how often they are right.
 NOTHING = {"weights", "weights_taxonomy", "weights_mystery", "patches", "sanity_known", "roar_without_truth", "roar_rim", "roar_rim_masks"}
 

@@ -2,13 +2,17 @@
 
 from functools import cache
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
+from experiments.mystery import HONEST
 from experiments.scoreboard import EXPLAINERS
 from vislib import controls, data, faithfulness, models
+from vislib.course.mystery import CLUES, SUSPECTS
+from vislib.course.results import stored
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
@@ -94,6 +98,40 @@ def few_methods(seed: int) -> Found:
     return found(nine > 0.6, thirty > 0.6, nine=nine, thirty=thirty)
 
 
+@cache
+def _networks() -> pd.DataFrame:
+    return stored("mystery").set_index(["fault", "seed"]).sort_index()
+
+
+def _limit_without(number: int, seed: int) -> float:
+    """Return the middle between the networks that say yes to a clue and those that say no, without those of one seed."""
+    others = _networks().drop([seed], level="seed").drop(HONEST)[f"clue_{number}"]
+    yes = others.index.get_level_values("fault").isin(list(CLUES[number].yes))
+    return float((others[yes].min() + others[~yes].max()) / 2)
+
+
+def clues(fault: str, seed: int) -> Found:
+    """With limits from all other seeds the clues leave the culprit alone; of a network without a fault they do not."""
+
+    def left(network: str) -> list[str]:
+        values = _networks().loc[(network, seed)]
+        said = {n: values[f"clue_{n}"] > _limit_without(n, seed) for n in CLUES}
+        return [suspect for suspect in SUSPECTS if all((suspect in CLUES[n].yes) == yes for n, yes in said.items())]
+
+    return found(left(fault) == [fault], left(HONEST) == [fault])
+
+
+def convicts(fault: str, seed: int) -> Found:
+    """Where its fault bites, a network falls far below what it does where another would; one without a fault does not."""
+
+    def falls(network: str) -> float:
+        row = _networks().loc[(network, seed)]
+        return float(row[[what for what in SUSPECTS if what != fault]].min() - row[fault])
+
+    culprit, rival = falls(fault), falls(HONEST)
+    return found(culprit > 0.2, rival > 0.2, culprit=culprit, rival_falls=rival)
+
+
 CLAIMS = [
     Claim(
         "review.rival",
@@ -129,5 +167,23 @@ CLAIMS = [
         {"seed": list(range(10))},
         few_methods,
         rival="orders of thirty methods",
+    ),
+    Claim(
+        "review.clues",
+        "The three clues, with limits set on four seeds, leave the culprit alone for the networks of the fifth.",
+        [WHERE, "00_start_here"],
+        {"fault": list(SUSPECTS), "seed": [0, 1, 2, 3, 4]},
+        clues,
+        rival="a network without a fault, which they leave as `pair`",
+        files=[files.table("mystery")],
+    ),
+    Claim(
+        "review.convicts",
+        "What the fault relies on, changed alone, costs the answer; what another fault would rely on costs far less.",
+        [WHERE],
+        {"fault": list(SUSPECTS), "seed": [0, 1, 2, 3, 4]},
+        convicts,
+        rival="a network without a fault",
+        files=[files.table("mystery")],
     ),
 ]
