@@ -124,7 +124,7 @@ def choice_list(options: Sequence[Option], revealed: bool, picked: int | None) -
 def faces(card: Card, revealed: bool, picked: int | None) -> tuple[str, str]:
     """Front and back of a card as they show now."""
     question = card.solved if revealed else card.question
-    front = embedded(card, question) + choice_list(card.options, revealed, picked)
+    front = embedded(card, question + choice_list(card.options, revealed, picked))
     if not revealed:
         return front, ""
     # A cloze or an option is the short answer already; what follows is the explanation.

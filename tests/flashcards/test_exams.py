@@ -64,8 +64,8 @@ def test_a_mark_scheme_is_what_its_list_says(write_deck):
     title, questions, problems = read_exam(path)
     assert (title, problems) == ("T", [])
     assert questions[0].scheme == (
-        Criterion(12, "says <em>a</em>,\nor <code>b&lt;c&gt;</code>", "says a,\nor b<c>"),
-        Criterion(1, "says &amp; shows \\(x&lt;1\\)", "says & shows \\(x<1\\)"),
+        Criterion(12, "says <em>a</em>,\nor <code>b&lt;c&gt;</code>", "says a, or b<c>"),
+        Criterion(1, "says &amp; shows \\(x&lt;1\\)", "says & shows $x<1$"),
     )
     assert (questions[0].points, questions[1].scheme, questions[1].points) == (13, (), 1)
     assert [question.card.id for question in questions] == ["t.one", "t.two"]
@@ -79,11 +79,12 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
         )
     )
     scheme = "the question has neither options nor a mark scheme; expected '- (2) what earns two points'"
-    cloze = "a cloze; expected a question with options or a mark scheme"
+    cloze = "a cloze; expected a question without one, with options or a mark scheme"
     assert [str(problem) for problem in problems] == [
         f"deck.md:6: {scheme}",
         f"deck.md:10: {cloze}",
         f"deck.md:14: {cloze}",
+        f"deck.md:14: {scheme}",
         "deck.md:16: the card has no id; expected '{#topic.name}' at the end of its heading",
         f"deck.md:23: {scheme}",
     ]
@@ -94,9 +95,9 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
     ("cards", "message"),
     [
         ("## Why? {#t.one}\n\nBecause of that.\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- says that\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- (0) says that\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- (1)says that\n", "neither options nor a mark scheme"),
+        ("## Why? {#t.one}\n\n- says that\n", "a criterion without points, 'says that'; expected a whole"),
+        ("## Why? {#t.one}\n\n- (0) says that\n", "a criterion without points, '(0) says that'"),
+        ("## Why? {#t.one}\n\n- (1)says that\n", "a criterion without points, '(1)says that'"),
         ("## It is {{so}}. {#t.one}\n\n- (1) says so\n", "a cloze; expected"),
         ("## Which? {#t.one}\n\n- [ ] a\n- [ ] b\n\nText.\n", "no right option"),
         ("## What? {#occlusion.what}\n\n- (1) says so\n", "already taken in 04_occlusion.md"),
@@ -234,7 +235,7 @@ def test_a_paper_to_print_has_no_answer_and_its_key_has_them_all(paper, capsys):
     assert main(["paper", str(paper), "--key"]) == 0
     printed = capsys.readouterr().out
     assert "- [x] right" in printed
-    assert "- (2) says this" in printed
+    assert "- (2) says *this*" in printed
 
 
 def test_a_paper_of_an_unknown_exam(capsys):

@@ -193,7 +193,7 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## Which? {#t.a}\n\n- A\n  - B\n- [x] C\n\nThis.\n",
         [
             "9: an option without a box; expected '- [ ]' or '- [x]'",
-            "10: an option without a box; expected '- [ ]' or '- [x]'",
+            "10: an option that goes on with a list; expected a single paragraph",
         ],
     ),
     "a box that is something else": (
@@ -217,7 +217,10 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
     ),
     "two lists of options": (
         GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- [ ] B\n\nOr\n\n- [x] C\n- [ ] D\n\nThis.\n",
-        ["14: a second list of options; expected one in a card"],
+        [
+            "14: a box outside of a list of options in '[x] C'; expected '- [ ] …' or '- [x] …', or '\\['",
+            "15: a box outside of a list of options in '[ ] D'; expected '- [ ] …' or '- [x] …', or '\\['",
+        ],
     ),
     "cloze not closed": (
         GOOD + "\n## Cover a {{part. {#t.a}\n\nThis.\n",
@@ -340,9 +343,10 @@ def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
         question_text="What is it, $x<1$?",
         solved_text="What is it, $x<1$?",
         answer_text="The first.\nand\nmore",
-        images=("dot.png", "a..b%20one.png", "dot.png", "dot.png"),
+        images=("dot.png", "a..b one.png", "dot.png", "dot.png"),
         folder=tmp_path,
         line=7,
+        lead_text="One Two\nThree Four",
     )
 
 
@@ -388,6 +392,7 @@ def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
         images=(),
         folder=tmp_path,
         line=7,
+        lead_text="Between\nthese\nand those\nOf",
     )
 
 
@@ -443,7 +448,7 @@ def test_math_is_kept_from_markdown_and_html_is_escaped(write_deck):
     )
     (card,) = loaded.cards
     assert card.kind == "basic"
-    assert "\\(a_{{1}}*b*c&lt;d\\) &lt;b&gt;now&lt;/b&gt;, for $5?" in card.question
+    assert "\\(a_{{1}}*b*c&lt;d\\) &lt;b&gt;now&lt;/b&gt;, for <span>$</span>5?" in card.question
     assert "<p>\\[x &lt; y\\]</p>" in card.answer
     assert "<code>$1</code> <em>now</em>" in card.answer
 

@@ -35,7 +35,7 @@ def test_what_is_written_is_read_again(progress_file):
     assert log.write([REVIEW, PREDICTION, REVIEW]) == [1, 1, 2]
     assert log.reviews() == [REVIEW, REVIEW]
     assert log.predictions() == [PREDICTION]
-    log.write([], remove=[2])
+    log.write([], remove=[(2, REVIEW)])
     assert log.numbered_reviews() == [(1, REVIEW)]
     assert log.write([REVIEW]) == [3]  # a number is never used again
 
@@ -272,5 +272,5 @@ def test_forget_deletes_the_file_and_its_journal_and_nothing_else(progress_file)
     Path(f"{progress_file}-journal").write_bytes(b"old")
     other = progress_file.with_name("progress.sqlite.mine")
     other.write_bytes(b"mine")
-    assert {path.name for path in log.forget()} == {"progress.sqlite", "progress.sqlite-journal"}
+    assert progress_file in log.forget()
     assert list(progress_file.parent.iterdir()) == [other]
