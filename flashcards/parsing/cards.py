@@ -67,7 +67,10 @@ class File:
         for token in tokens:
             if token.type == "image":
                 file = pictures.address_of(self.folder / pictures.name_of(str(token.attrGet("src"))))
-                text = text.replace(token.meta["source"], f"![{token.content}]({file})")
+                title = str(token.attrGet("title") or "").replace("\\", "\\\\").replace('"', '\\"')
+                text = text.replace(
+                    token.meta["source"], f"![{token.content}]({file}" + (f' "{title}")' if title else ")")
+                )
         return text
 
 
@@ -257,10 +260,11 @@ def _options(listed: list[Token], file: File) -> tuple[Option, ...]:
 
 
 def _has_box(body: list[Token], start: int) -> bool:
-    for token in body[start:]:
-        if token.type == "bullet_list_close" and token.level == 0:
+    """Whether an item of the list that starts there begins with a box."""
+    for i in range(start, len(body)):
+        if body[i].type == "bullet_list_close" and body[i].level == 0:
             return False
-        if token.type == "inline" and _BOX.match(token.content):
+        if body[i].type == "list_item_open" and body[i].level == 1 and _BOX.match(body[i + 2].content):
             return True
     return False
 

@@ -66,6 +66,9 @@ def check_blocks(tokens: Sequence[Token], problem: Report) -> None:
             problem(line, "the address of a link by itself; expected it in the text, '[text](address)'")
         elif token.type == "math_block":
             check_braces(token.content, line, problem)
+            inside = token.content.rstrip()
+            for gap in re.finditer(r"(?<=\S)[^\S\n]*\n(?=[^\S\n]*\n)", inside):
+                problem(line + inside[: gap.end()].count("\n"), "an empty line in a formula; expected '$$' before it")
         elif token.type == "fence" and token.map:
             inside = len(token.content.splitlines())
             if token.map[1] - token.map[0] < inside + 2:
@@ -97,9 +100,13 @@ def check_text(
         if token.type == "text":
             text = token.content
             if "![" in text:
-                problem(line, f"a picture that is none in {text!r}; expected '![what it shows](address)', or '!\\['")
+                problem(
+                    line, f"a picture that is none in {text.strip()!r}; expected '![what it shows](address)', or '!\\['"
+                )
             elif "](" in text:
-                problem(line, f"an address that is none in {text!r}; expected one without blanks ('%20'), or ']\\('")
+                problem(
+                    line, f"an address that is none in {text.strip()!r}; expected one without blanks ('%20'), or ']\\('"
+                )
             if not heading:
                 _check_structure(text, begins, line, problem)
         elif token.type == "link_close" and previous is not None and previous.type == "link_open":
@@ -111,13 +118,15 @@ def check_text(
 
 def _check_structure(text: str, begins: bool, line: int, problem: Report) -> None:
     if "{{" in text or "}}" in text:
-        problem(line, f"a cloze outside of a heading in {text!r}; expected it in the question, or '\\{{'")
+        problem(line, f"a cloze outside of a heading in {text.strip()!r}; expected it in the question, or '\\{{'")
     if begins and _HEADING.match(text):
-        problem(line, f"a heading that is none, {text!r}; expected '## ' at the left margin, or '\\#'")
+        problem(line, f"a heading that is none, {text.strip()!r}; expected '## ' at the left margin, or '\\#'")
     elif "{#" in text:
-        problem(line, f"an id outside of a heading in {text!r}; expected '## question {{#id}}', or '\\{{'")
+        problem(line, f"an id outside of a heading in {text.strip()!r}; expected '## question {{#id}}', or '\\{{'")
     if begins and _BOX.match(text):
-        problem(line, f"a box outside of a list of options in {text!r}; expected '- [ ] …' or '- [x] …', or '\\['")
+        problem(
+            line, f"a box outside of a list of options in {text.strip()!r}; expected '- [ ] …' or '- [x] …', or '\\['"
+        )
 
 
 def check_math(tokens: Sequence[Token], line: int, problem: Report) -> None:

@@ -91,7 +91,7 @@ def _deck(genanki: Any, model: Any, deck: Deck, media: Mapping[Path, str]) -> An
         result.add_note(
             genanki.Note(
                 model=model,
-                fields=[*(_field(card, html, media) for html in (_front(card), _back(card))), card.id],
+                fields=[*(_field(card, html, media) for html in (front(card), back(card))), card.id],
                 guid=genanki.guid_for(PROJECT, card.id),
                 tags=[PROJECT, *deck.tags],
             )
@@ -99,11 +99,13 @@ def _deck(genanki: Any, model: Any, deck: Deck, media: Mapping[Path, str]) -> An
     return result
 
 
-def _front(card: Card) -> str:
+def front(card: Card) -> str:
+    """The question as Anki shows it."""
     return card.question + _options(card, solved=False)
 
 
-def _back(card: Card) -> str:
+def back(card: Card) -> str:
+    """The question with its answer as Anki shows them."""
     return f'{card.solved}{_options(card, solved=True)}<hr id="answer">{card.answer}'
 
 
