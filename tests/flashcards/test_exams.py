@@ -175,7 +175,7 @@ def test_a_wrong_or_missing_choice_earns_nothing(attempt):
 
 
 def test_an_attempt_refuses_what_does_not_fit(attempt):
-    with pytest.raises(ValueError, match="option 2 of 2"):
+    with pytest.raises(ValueError, match="the answer is option 2 of 2; expected one that exists"):
         attempt.answer(2)
     with pytest.raises(ValueError, match="expected the index of an option"):
         attempt.answer("right")
@@ -184,7 +184,7 @@ def test_an_attempt_refuses_what_does_not_fit(attempt):
     attempt.hand_in()
     with pytest.raises(RuntimeError, match="can no longer change"):
         attempt.answer(1)
-    with pytest.raises(ValueError, match="criterion 0 of 0"):
+    with pytest.raises(ValueError, match="criterion 0 of 0; expected one that exists"):
         attempt.tick(0, True)
     attempt.go(5)
     with pytest.raises(RuntimeError, match="no question left"):

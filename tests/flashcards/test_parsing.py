@@ -331,7 +331,7 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         [
             "7: a picture that is none in 'What ![a](b c.png)?'; expected '![what it shows](address)', or '!\\['",
             "10: a picture that is none in '![a][b]'; expected '![what it shows](address)', or '!\\['",
-            "10: an address that is none in '[here](a b) and '; expected one without blanks ('%20'), or ']\\('",
+            "10: an address that is none in '[here](a b) and'; expected one without blanks ('%20'), or ']\\('",
         ],
     ),
     "addresses by themselves": (
