@@ -66,9 +66,9 @@ def check_blocks(tokens: Sequence[Token], problem: Report) -> None:
             problem(line, "the address of a link by itself; expected it in the text, '[text](address)'")
         elif token.type == "math_block":
             check_braces(token.content, line, problem)
-            inside = token.content.rstrip()
-            for gap in re.finditer(r"(?<=\S)[^\S\n]*\n(?=[^\S\n]*\n)", inside):
-                problem(line + inside[: gap.end()].count("\n"), "an empty line in a formula; expected '$$' before it")
+            formula = token.content.rstrip()
+            for gap in re.finditer(r"(?<=\S)[^\S\n]*\n(?=[^\S\n]*\n)", formula):
+                problem(line + formula[: gap.end()].count("\n"), "an empty line in a formula; expected '$$' before it")
         elif token.type == "fence" and token.map:
             inside = len(token.content.splitlines())
             if token.map[1] - token.map[0] < inside + 2:

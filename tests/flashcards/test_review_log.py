@@ -151,7 +151,11 @@ def test_a_newer_file_is_refused_and_left_alone(progress_file):
         db.commit()
     before = progress_file.read_bytes()
     message = f"{progress_file} has version 7, this course knows up to 1; update the course"
-    for use in (Store(progress_file).reviews, lambda: Store(progress_file).write([REVIEW])):
+    for use in (
+        Store(progress_file).reviews,
+        lambda: Store(progress_file).write([REVIEW]),
+        Store(progress_file).forget,
+    ):
         with pytest.raises(NewerFileError) as error:
             use()
         assert str(error.value) == message
