@@ -62,7 +62,16 @@ GRADIENTS = GRAD_CAM | FEW
 # Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
 LOGITS = GRADIENTS | {"mystery", "price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
 # Nothing is explained in these: networks are trained, and count how often they are right.
-NOTHING = {"weights", "weights_taxonomy", "weights_mystery", "patches", "sanity_known", "roar_without_truth", "roar_rim", "roar_rim_masks"}
+NOTHING = {
+    "weights",
+    "weights_taxonomy",
+    "weights_mystery",
+    "patches",
+    "sanity_known",
+    "roar_without_truth",
+    "roar_rim",
+    "roar_rim_masks",
+}
 
 CHANGES = {
     "every gradient negated": (

@@ -131,6 +131,13 @@ def disc(method: str, seed: int) -> Found:
     return found(ahead < 0, rival < 0, ahead=ahead, edges=rival)
 
 
+def disc_on_scenes(method: str, seed: int) -> Found:
+    """On scenes a disc is ahead of a method; the edges are not."""
+    of = _area("shapes", method, seed)
+    ahead, rival = (_area("shapes", control, seed) - of for control in ("disc", "sobel"))
+    return found(ahead < 0, rival < 0, ahead=ahead, edges=rival)
+
+
 def edges(method: str, seed: int) -> Found:
     """On digits a method's curve lies above that of the edges; occlusion's does not."""
     gap, rival = (_area("digits", who, seed) - _area("digits", "sobel", seed) for who in (method, "occlusion"))
@@ -265,11 +272,20 @@ CLAIMS = [
     Claim(
         "roar.disc",
         "On digits a disc that looks at nothing is ahead of each of the nine methods.",
-        [WHERE],
+        [WHERE, "README"],
         {"method": list(METHODS), "seed": SEEDS},
         disc,
         rival="the edges ahead of the disc",
         files=_tables("digits"),
+    ),
+    Claim(
+        "roar.disc_on_scenes",
+        "On scenes the disc is ahead of seven of the nine methods: of all but Grad-CAM and occlusion.",
+        [WHERE, "09_review", "README"],
+        {"method": [name for name in METHODS if name not in ("Grad-CAM", "occlusion")], "seed": SEEDS},
+        disc_on_scenes,
+        rival="the edges",
+        files=_tables("shapes"),
     ),
     Claim(
         "roar.edges",
