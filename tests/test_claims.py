@@ -8,12 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments import audit, claims
+from experiments import audit, claims, provenance
 from experiments.claims import CLAIMS, Claim, found
 from experiments.compute import RECIPES
 from flashcards import collection
 from tests.notebooks import PATHS, read
-from vislib import provenance
 
 README = Path(__file__).parent.parent / "README.md"
 NOTEBOOKS = {path.stem for path in PATHS}

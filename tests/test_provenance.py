@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from experiments import RECIPES
-from vislib import provenance
-from vislib.provenance import digest
+from experiments import RECIPES, provenance
+from experiments.provenance import digest
 
 ROOT = Path(__file__).resolve().parent.parent
 

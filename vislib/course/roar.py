@@ -94,7 +94,7 @@ def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFram
         axis.fill_between(x, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
 
 
-def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float], **style: str) -> None:
+def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float], **style: Any) -> None:
     if result.before is None or name not in set(result.before["explainer"]):
         return
     rows = result.before[result.before["explainer"] == name].sort_values("fraction")
