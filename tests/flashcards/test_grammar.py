@@ -339,10 +339,13 @@ def test_what_an_exam_says_is_asked_and_marked(folder, drawn):
             assert Path(pictures.name_of(re.sub("&amp;", "&", address))).is_file()
 
 
-def test_the_constructs_that_are_told_are_told_one_by_one(folder):
+@pytest.mark.parametrize("inner", [("", ""), ("> ", "> "), ("- ", "  "), ("1. ", "   ")], ids=str)
+@pytest.mark.parametrize("outer", [("", ""), ("> ", "> "), ("- ", "  ")], ids=str)
+def test_every_construct_that_is_told_is_told_in_every_place(outer, inner, folder):
     for pattern in BAD:
         writer = Writer(lambda strategy: None)
-        writer.drawn.lines = ["", "## What? {#t.a}", "", "Word.", "", *(writer.fill(line, "none") for line in pattern)]
+        wrong = prefixed(prefixed([writer.fill(line, "none") for line in pattern], *inner), *outer)
+        writer.drawn.lines = ["", "## What? {#t.a}", "", "Word.", "", *wrong, "", "## How? {#t.b}", "", "So."]
         _, problems = read_deck(written(folder, writer.drawn))
         told = {problem.line for problem in problems}
         assert told, pattern
