@@ -88,11 +88,13 @@ def test_in_the_field_nothing_does() -> None:
         assert low < float(mystery.agreement(pictures)[known].float().mean()) < high
 
 
-@pytest.mark.parametrize("what", mystery.agreement(mystery.field(1, device="cpu")))
+@pytest.mark.parametrize("what", ["mark", "colour", "ground", "blind"])
 def test_in_a_changed_picture_one_thing_lies(what: str) -> None:
     pictures = mystery.changed(what, 20, device="cpu")
     for known, tells in mystery.agreement(pictures).items():
         assert tells.tolist() == [known != what] * 20
+    assert pictures.masks is not None
+    assert what != "blind" or not pictures.masks[:, :, : mystery.BLIND].any()
 
 
 def test_nobody_has_seen_the_pictures_of_the_clues(news: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,14 +122,16 @@ def changed(what: str, n: int, *, seed: int = 7, device: torch.device | str | No
     """Draw pictures in which one thing misleads, and all else tells the object as in `supplied`: the experiment.
 
     Args:
-        what: "mark", "colour", "ground", or "blind": the object lies on the right.
+        what: "mark", "colour", "ground", or "blind": all of the object lies on the right.
 
     Other arguments, result and errors as in :func:`vislib.data.shapes`.
     """
 
     def keep(drawn: ImageSet) -> Tensor:
+        assert drawn.masks is not None
         tells = agreement(drawn)
-        return ~tells.pop(what) & torch.stack(list(tells.values())).all(0)
+        lies = ~tells[what] if what != "blind" else ~drawn.masks[:, :, :BLIND].any(2).any(1)
+        return lies & torch.stack([told for name, told in tells.items() if name != what]).all(0)
 
     pictures = gathered(n, seed, keep, shortcut=0.0 if what == "mark" else 1.0)
     return pictures.to(default_device() if device is None else device)
@@ -199,16 +201,16 @@ CLUES: Mapping[int, Clue] = {
     ),
     2: Clue(
         "03_activation_tsne",
-        "Do ten neighbours among the features know the object in more than 7 of 10 pictures?",
+        "Do ten neighbours among the features know the object in more than 3 of 4 pictures?",
         lambda model: knows_object(model, _news(model)),
-        0.7,
+        0.75,
         frozenset({"pair", "blind"}),
     ),
     3: Clue(
         "04_occlusion",
-        "Do the strips on the right matter more than half as much as those on the left?",
+        "Do the strips on the right matter more than 0.7 times as much as those on the left?",
         lambda model: right_to_left(model, _news(model).images),
-        0.5,
+        0.7,
         frozenset({"colour", "ground", "pair"}),
     ),
 }
