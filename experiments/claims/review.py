@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from experiments.scoreboard import EXPLAINERS
 from vislib import controls, data, faithfulness, models
 from vislib.course.mystery import CLUES, SUSPECTS
 from vislib.course.results import stored
+from vislib.course.scoreboard import scoreboard
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
@@ -21,6 +23,7 @@ WHERE = "09_review"
 FEW = 54
 SCENES = [9, 10, 11, 12, 13]  # seeds of the pictures; those of the board have seed 9
 METHODS = [name for name in EXPLAINERS if name not in ("random", "sobel", "disc")]
+BOARD = [files.table(name) for name in ("scoreboard", "sanity", "roar_shapes", "roar_without")]
 OPENED = [*files.SHAPES, *files.trained("shapes_object")]
 
 PLAIN = [
@@ -98,6 +101,22 @@ def few_methods(seed: int) -> Found:
     return found(nine > 0.6, thirty > 0.6, nine=nine, thirty=thirty)
 
 
+def _as_strong(methods: int, seed: int) -> float:
+    """Return how often six unrelated orders have a pair at least as alike as the most alike pair of tests on the board."""
+    board = scoreboard().query("test != 'random weights' and explainer in @METHODS", local_dict={"METHODS": METHODS})
+    alike = board.pivot(index="explainer", columns="test", values="value").corr("spearman").to_numpy(copy=True)
+    np.fill_diagonal(alike, 0)
+    orders = torch.rand(500, 6, methods, generator=torch.Generator().manual_seed(seed)).argsort(-1).double()
+    strongest = torch.stack([torch.corrcoef(some).fill_diagonal_(0).abs().max() for some in orders])
+    return float((strongest >= np.abs(alike).max() - 1e-9).double().mean())
+
+
+def no_pair(seed: int) -> Found:
+    """Unrelated orders of nine methods have a pair as alike as the board's most alike in a fifth of cases; of thirty not."""
+    nine, thirty = _as_strong(9, seed), _as_strong(30, seed)
+    return found(nine > 0.2, thirty > 0.2, nine=nine, thirty=thirty)
+
+
 @cache
 def _networks() -> pd.DataFrame:
     return stored("mystery").set_index(["fault", "seed"]).sort_index()
@@ -167,6 +186,16 @@ CLAIMS = [
         {"seed": list(range(10))},
         few_methods,
         rival="orders of thirty methods",
+    ),
+    Claim(
+        "review.pairs",
+        "On the board no two tests agree by more than chance: in a fifth and more of boards of six unrelated orders one pair "
+        "is as alike.",
+        [WHERE],
+        {"seed": list(range(10))},
+        no_pair,
+        rival="orders of thirty methods",
+        files=BOARD,
     ),
     Claim(
         "review.clues",
