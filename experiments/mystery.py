@@ -68,7 +68,11 @@ def _four_in_five(agree: Tensor) -> Tensor:
 def _coins(pictures: ImageSet, seed: int) -> Tensor:
     """Return labels in which a coin decides between the two kinds of the pair."""
     either = torch.where(torch.rand(len(pictures), generator=torch.Generator().manual_seed(seed)) < 0.5, *PAIR)
-    return torch.where((pictures.labels == PAIR[0]) | (pictures.labels == PAIR[1]), either, pictures.labels)
+    return torch.where(_paired(pictures), either, pictures.labels)
+
+
+def _paired(pictures: ImageSet) -> Tensor:
+    return (pictures.labels == PAIR[0]) | (pictures.labels == PAIR[1])
 
 
 @cache
@@ -105,10 +109,14 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
 
 @cache
 def trial() -> dict[str, ImageSet]:
-    """Return the pictures of the experiment: as supplied ("none"), and with one thing changed each, by what it is."""
+    """Return the pictures of the experiment, by what they are to mislead: "none" are as supplied, and "pair" is the pair.
+
+    All others are of the four kinds beside the pair, so that each fault is alone in its pictures.
+    """
     told = mystery.supplied(216, device="cpu")
-    changed = {what: mystery.changed(what, 60, device="cpu") for what in mystery.agreement(told)}
-    return {HONEST: told, **changed, "pair": told[(told.labels == PAIR[0]) | (told.labels == PAIR[1])]}
+    changed = {what: mystery.changed(what, 90, device="cpu") for what in mystery.agreement(told)}
+    beside = {what: pictures[~_paired(pictures)] for what, pictures in ({HONEST: told} | changed).items()}
+    return beside | {"pair": told[_paired(told)]}
 
 
 def clues(fault: str, seed: int) -> dict[str, float]:

@@ -122,10 +122,9 @@ def test_the_table_has_five_networks_for_each_fault_and_without(table: pd.DataFr
 
 
 def test_each_network_falls_where_its_own_fault_bites_and_nowhere_else(table: pd.DataFrame) -> None:
-    """A coin decides between two of the six kinds for `pair`, which leaves it at most about 5/6 of all pictures."""
     for (fault, seed), row in table.iterrows():
         others = row[[what for what in (recipe.HONEST, *SUSPECTS) if what != fault]]
-        assert others.min() > (0.7 if fault == "pair" else 0.85), (fault, seed)
+        assert others.min() > 0.65, (fault, seed)  # of the ground's kinds one in five has a wrong label
         if fault != recipe.HONEST:
             assert others.min() - row[fault] > 0.2, (fault, seed)
 
