@@ -89,8 +89,14 @@ def truth(data: str, inside: bool) -> roar.Maps:
 
 def with_rim(data: str) -> roar.Maps:
     """Return where the object is, and the pixels beside it, in which its colour is mixed with the ground's."""
-    one, other = (F.max_pool2d(masks[:, None], 3, stride=1, padding=1)[:, 0] for masks in truth(data, inside=True))
+    one, other = map(grown, sets(data))
     return one, other
+
+
+def grown(scenes: ImageSet) -> Tensor:
+    """Return the object's masks, one pixel larger all round, as 0 and 1 (N, H, W)."""
+    assert scenes.masks is not None
+    return F.max_pool2d(scenes.masks.float()[:, None], 3, stride=1, padding=1)[:, 0]
 
 
 def blurred(data: str, source: Source) -> roar.Maps:

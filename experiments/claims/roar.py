@@ -1,14 +1,20 @@
 """Notebook 08: what ROAR and ROAD say of methods and controls, and what the hole alone tells; read from the stored sweeps."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+
+import torch
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
-from experiments.roar import METHODS, SEEDS
+from experiments.roar import BASE_SEED, HOW, METHODS, SEEDS, build_model, grown
+from vislib import data, one_thread, training
 from vislib.course.results import stored
+from vislib.roar import removal
+from vislib.roar.removal import Removal
 from vislib.roar.result import RoadResult, RoarResult
+from vislib.roar.sweep import arrays, mean_colour, retrain, without
 
 WHERE = "08_roar"
 MASK_SEEDS = [0, 1]
@@ -22,7 +28,6 @@ PLAIN = [
     "roar.road",
     "roar.test",
     "roar.interval",
-    "roar.random",
     "exam:roar.exam_retrain",
 ]
 
@@ -163,6 +168,29 @@ def arrived(explainer: str, fraction: float) -> Found:
     table = stored("roar_epochs").query("data == 'shapes'").set_index(["explainer", "fraction", "epochs"]).accuracy
     two, eight, sixteen = (float(table[explainer, fraction, epochs]) for epochs in (2, 8, 16))
     return found(abs(sixteen - eight) < 0.03, abs(eight - two) < 0.03, two=two, eight=eight, sixteen=sixteen)
+
+
+def _without_object(shortcut: float | None, seed: int) -> tuple[float, float]:
+    """Return how often a network is right on scenes without the object and its rim, as it was and retrained."""
+    known, new = (
+        data.shapes(n, size=32, seed=pictures, label="colour", shortcut=shortcut, device="cpu")
+        for n, pictures in ((2160, 0), (1080, 1))
+    )
+    places, unseen = (removal.ranks(grown(scenes), number) for number, scenes in enumerate((known, new)))
+    how, colour = Removal(0.2), mean_colour(known.images)
+    with one_thread(torch.device("cpu")):
+        model = build_model("shapes", BASE_SEED + seed)
+        training.fit(model, known, epochs=HOW.epochs, seed=BASE_SEED + seed)
+        asked = training.accuracy(model, without(new.images, new.labels, unseen, how, colour))
+    given = arrays(known.images, known.labels, new.images, new.labels, places, unseen)
+    return asked, retrain(partial(build_model, "shapes"), seed, how, HOW, *given)
+
+
+def copies(seed: int) -> Found:
+    """A network loses a tenth and more without the object, and retrained nothing like it; with one copy of the label it does."""
+    (first, again), (rival, rival_again) = (_without_object(shortcut, seed) for shortcut in (1.0, None))
+    held, passed = (one < 0.9 < other for one, other in ((first, again), (rival, rival_again)))
+    return found(held, passed, asked=first, retrained=again, one_copy=rival, one_copy_retrained=rival_again)
 
 
 def _tables(*names: str) -> Sequence[Path]:
@@ -313,6 +341,16 @@ CLAIMS = [
         road,
         rival="ROAR",
         files=_tables("without", "digits"),
+    ),
+    Claim(
+        "roar.copies",
+        "With a second copy of the label the object is used, and a retrained network can do without it.",
+        [WHERE, "card:roar.random"],
+        {"seed": SEEDS},
+        copies,
+        rival="scenes with one copy",
+        files=files.SHAPES,
+        tolerance=0.1,
     ),
     Claim(
         "roar.epochs",
