@@ -29,13 +29,14 @@ def changed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     text = "\n".join(cell.source for cell in cells)
     swap = {}
     if shown := [name for name in re.findall(r'"(\w+)"', text) if name in PHOTOS]:
-        swap[shown[0]] = next((name for name in PHOTOS if name not in shown), shown[-1])
+        other = next((name for name in PHOTOS if name not in shown), shown[-1])
+        swap[f'"{shown[0]}"'] = f'"{other}"'
     if asked := re.findall(r'\bindex\("([^"]+)"\)', text):
-        swap[asked[0]] = "tabby"
+        swap[f'index("{asked[0]}")'] = 'index("tabby")'
     for cell in cells:
         cell.source = other_seeds(cell.source)
         for one, other in swap.items():
-            cell.source = cell.source.replace(f'"{one}"', f'"{other}"')
+            cell.source = cell.source.replace(one, other)
     return notebook
 
 
