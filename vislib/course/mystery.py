@@ -202,7 +202,7 @@ CLUES: Mapping[int, Clue] = {
     ),
     2: Clue(
         "03_activation_tsne",
-        "Do more than 6 of a picture's ten nearest neighbours among the features show the same object, in the mean?",
+        "Do more than six in ten of the nearest neighbours among the features show the same object?",
         lambda model: same_object(model, _news(model)),
         0.6,
         frozenset({"pair", "blind"}),
