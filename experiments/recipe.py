@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vislib.provenance import digest
+from experiments.provenance import digest
 
 Cell = dict[str, Any]
 
@@ -36,5 +36,5 @@ class Recipe:
             yield dict(zip(self.grid, values, strict=True))
 
     def hash(self) -> str:
-        """Return what decides the table, as sixteen hex digits, see :mod:`vislib.provenance`."""
+        """Return what decides the table, as sixteen hex digits, see :mod:`experiments.provenance`."""
         return digest(self.grid, self.cell, self.files)

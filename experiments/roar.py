@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from experiments import files
@@ -86,6 +87,18 @@ def truth(data: str, inside: bool) -> roar.Maps:
     return (one, other) if inside else (1 - one, 1 - other)
 
 
+def with_rim(data: str) -> roar.Maps:
+    """Return where the object is, and the pixels beside it, in which its colour is mixed with the ground's."""
+    one, other = map(grown, sets(data))
+    return one, other
+
+
+def grown(scenes: ImageSet) -> Tensor:
+    """Return the object's masks, one pixel larger all round, as 0 and 1 (N, H, W)."""
+    assert scenes.masks is not None
+    return F.max_pool2d(scenes.masks.float()[:, None], 3, stride=1, padding=1)[:, 0]
+
+
 def blurred(data: str, source: Source) -> roar.Maps:
     """Return the same heatmaps out of focus."""
     train, test = source(data)
@@ -94,6 +107,7 @@ def blurred(data: str, source: Source) -> roar.Maps:
 
 SOURCES: dict[str, Source] = {
     "object": partial(truth, inside=True),
+    "object and its rim": with_rim,
     "all but the object": partial(truth, inside=False),
     **{name: partial(explained, explainer=explainer) for name, explainer in (METHODS | CONTROLS).items()},
 }
@@ -170,6 +184,18 @@ RECIPES: dict[str, Recipe] = {
         fraction=FRACTIONS,
         fill=["mean", "linear"],
         order=["most_first", "least_first"],
+    ),
+    "roar_rim": _recipe(removed, data=["shapes"], explainer=["object and its rim"], fraction=FRACTIONS, seed=SEEDS),
+    "roar_rim_masks": _recipe(
+        masks, data=["shapes"], explainer=["object and its rim"], fraction=FRACTIONS, seed=[0, 1]
+    ),
+    "roar_without_truth": _recipe(
+        asked,
+        data=["shapes"],
+        explainer=[*TRUTH, "object and its rim"],
+        fraction=FRACTIONS,
+        fill=["mean"],
+        order=["most_first"],
     ),
     "roar_keep": _recipe(kept, data=["digits"], explainer=_FEW, fraction=FRACTIONS, seed=[0, 1, 2, 3, 4]),
 }

@@ -49,7 +49,13 @@ def review(limit: int = 20, before: str | None = None) -> Display:
 
 
 def predict(
-    id: str, question: str, options: Sequence[str], answer: str | int, *, explanation: str = "", record: bool = True
+    id: str,
+    question: str,
+    options: Sequence[str | float],
+    answer: str | float,
+    *,
+    explanation: str = "",
+    record: bool = True,
 ) -> Display:
     """A prompt inside the text: choose, say how sure you are, then see the answer. It never blocks a run.
 
@@ -58,12 +64,14 @@ def predict(
 
     Args:
         id: a name for ever, like "occlusion.tripod".
-        question, options, explanation: Markdown with dollar math; the explanation shows with the answer.
-        answer: the right option, or its index.
+        question, options, explanation: Markdown with dollar math and without pictures; an option may also be a number.
+            The explanation shows with the answer.
+        answer: the right option; where all options are texts, also its index.
         record: whether the answer is kept.
 
     Raises:
-        ValueError: for a bad id, fewer than two options or a repeated one, or an answer that is not among them.
+        ValueError: for a bad id, fewer than two options or a repeated one, an answer that is not among them, or a
+            picture.
     """
     from flashcards.display import PredictionDisplay
     from flashcards.prediction_prompt import PredictionPrompt

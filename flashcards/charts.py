@@ -82,15 +82,16 @@ def learning(reviews: Sequence[Review] | None = None, now: datetime | None = Non
     waits = stats.coming(decks, reviews, now)
     figure = _figure(10.5, 0.34 * len(states) + 1.4)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    names = [state.title for state in states]
+    rows = range(len(states))  # not the titles, of which two may be the same
     start = [0] * len(states)
     for label, colour, values in (
         ("learned (back in 3 weeks or more)", _BLUE, [state.learned for state in states]),
         ("learning", _ORANGE, [state.learning for state in states]),
         ("new", _GREY, [state.new for state in states]),
     ):
-        left.barh(names, values, left=start, color=colour, label=label, height=0.7)
+        left.barh(rows, values, left=start, color=colour, label=label, height=0.7)
         start = [a + b for a, b in zip(start, values, strict=True)]
+    left.set_yticks(rows, [state.title for state in states], parse_math=False)
     left.invert_yaxis()
     left.set_xlabel("cards")
     left.set_title("What is learned", loc="left", fontsize=11)

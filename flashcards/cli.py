@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sqlite3
 import sys
@@ -11,16 +12,20 @@ from pathlib import Path
 from flashcards import collection, stats
 from flashcards.model import DeckError
 from flashcards.render.print import paper
-from flashcards.review_log.store import NewerFileError, Store, default_path
-from flashcards.scheduler import in_words, utc_now
+from flashcards.review_log.store import DamagedFileError, ForeignFileError, NewerFileError, Store, default_path
+from flashcards.scheduler import days_until, in_words, utc_now
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command and give its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What goes to a file or to another program is UTF-8, also on Windows; a screen keeps its encoding.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (DeckError, NewerFileError, OSError, sqlite3.Error) as error:
+    except (DeckError, NewerFileError, ForeignFileError, DamagedFileError, OSError, sqlite3.Error) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -29,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flashcards", description="The flashcards of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="list every mistake of the decks and exams as file:line: message")
-    check.add_argument("decks", nargs="*", type=Path, help="Markdown files; all decks of the course if none is given")
+    check.add_argument("decks", nargs="*", type=Path, help="decks; all decks and exams of the course if none is given")
+    check.add_argument("--exam", action="store_true", help="the files are exams")
     check.set_defaults(run=_check)
     commands.add_parser("due", help="list the cards whose day has come").set_defaults(run=_due)
     commands.add_parser("stats", help="show what is learned and what is coming").set_defaults(run=_stats)
@@ -58,13 +64,20 @@ def _store() -> Store | None:
 
 def _check(options: argparse.Namespace) -> int:
     missing = [path for path in options.decks if not path.is_file()]
+    for path in missing:
+        what = "a folder" if path.is_dir() else "no such file"
+        print(f"{path}: {what}; expected a Markdown file", file=sys.stderr)
     if missing:
-        print(*(f"{path}: no such file; expected a Markdown file" for path in missing), sep="\n", file=sys.stderr)
         return 1
-    problems = collection.lint(options.decks) if options.decks else [*collection.lint(), *collection.lint_exams()]
+    problems = [] if options.exam else collection.lint(options.decks or None)
+    if options.exam or not options.decks:
+        problems += collection.lint_exams(options.decks or None)
     for problem in problems:
         print(problem, file=sys.stderr)
-    if not problems:
+    if options.exam and not problems:
+        exams = [collection.load_exam(path)[1] for path in options.decks or collection.find_exams()]
+        print(f"{len(exams)} exams, {sum(map(len, exams))} questions, no mistakes")
+    elif not problems:
         decks = [collection.load(path) for path in options.decks or collection.find()]
         print(f"{len(decks)} decks, {sum(len(d.cards) for d in decks)} cards, no mistakes")
     return 1 if problems else 0
@@ -75,7 +88,7 @@ def _due(options: argparse.Namespace) -> int:
     now = utc_now()
     due = stats.due_cards(collection.load_all(), store.reviews() if store else [], now)
     for card, state in due:
-        late = in_words(now - state.due)
+        late = in_words(-days_until(state, now))
         print(f"{card.id:32} {'due today' if late == 'today' else f'{late} late':12} {card.solved_text}")
     print(f"{len(due)} {'card is' if len(due) == 1 else 'cards are'} due")
     return 0

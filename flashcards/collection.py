@@ -53,7 +53,7 @@ def topics() -> dict[str, str]:
 
 def lint(paths: Iterable[Path] | None = None, retired: Path = RETIRED) -> list[Problem]:
     """Every mistake of all decks: those of each file, and ids or notebooks that are used twice or were retired."""
-    gone = set(retired.read_text(encoding="utf-8").split()) if retired.exists() else set()
+    gone = set(retired.read_text(encoding="utf-8-sig").split()) if retired.exists() else set()
     problems: list[Problem] = []
     ids: dict[str, str] = {}
     notebooks: dict[str, str] = {}

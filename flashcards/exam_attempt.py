@@ -39,9 +39,12 @@ class Attempt:
             picked is None and not written.strip() for picked, written in zip(self.picked, self.written, strict=True)
         )
 
-    def answer(self, given: int | str) -> None:
-        """Answer the question that shows: the index of an option, or a text. A later answer replaces an earlier one."""
-        question = self._present()
+    def answer(self, given: int | str, number: int | None = None) -> None:
+        """Answer a question, the one that shows unless its number is given: the index of an option, or a text.
+
+        A later answer replaces an earlier one.
+        """
+        at, question = self._asked(number)
         if self.handed_in:
             raise RuntimeError("the paper is handed in; an answer can no longer change")
         if isinstance(given, str) and not question.scheme:
@@ -49,21 +52,22 @@ class Attempt:
         if isinstance(given, int) and not 0 <= given < len(question.card.options):
             raise ValueError(f"the answer is option {given} of {len(question.card.options)}; expected one that exists")
         if isinstance(given, str):
-            self.written[self.at] = given
+            self.written[at] = given
         else:
-            self.picked[self.at] = given
+            self.picked[at] = given
 
     def hand_in(self) -> None:
         """End the writing and begin the marking, at the first question."""
         self.at, self.handed_in = 0, True
 
-    def tick(self, criterion: int, met: bool) -> None:
-        """Say whether the written answer that shows meets a criterion of its scheme."""
+    def tick(self, criterion: int, met: bool, number: int | None = None) -> None:
+        """Say whether a written answer, the one that shows unless its number is given, meets a criterion."""
         if not self.handed_in:
             raise RuntimeError("marks were given before the paper was handed in; expected hand_in() first")
-        if not 0 <= criterion < len(self._present().scheme):
-            raise ValueError(f"criterion {criterion} of {len(self._present().scheme)}; expected one that exists")
-        (self.ticked[self.at].add if met else self.ticked[self.at].discard)(criterion)
+        at, question = self._asked(number)
+        if not 0 <= criterion < len(question.scheme):
+            raise ValueError(f"criterion {criterion} of {len(question.scheme)}; expected one that exists")
+        (self.ticked[at].add if met else self.ticked[at].discard)(criterion)
 
     def go(self, by: int) -> None:
         """To the next question (1) or the one before (-1)."""
@@ -89,10 +93,11 @@ class Attempt:
             for name in names
         }
 
-    def _present(self) -> ExamQuestion:
-        if self.question is None:
+    def _asked(self, number: int | None) -> tuple[int, ExamQuestion]:
+        at = self.at if number is None else number
+        if not 0 <= at < len(self.questions):
             raise RuntimeError("there is no question left in this exam")
-        return self.question
+        return at, self.questions[at]
 
 
 def _sum(marks: Iterable[Mark]) -> Mark:

@@ -22,11 +22,12 @@ class Option:
     html: str
     text: str
     right: bool
+    source: str = field(default="", compare=False, repr=False)  # Markdown that may lie in any folder
 
 
 @dataclass(frozen=True)
 class Card:
-    """One card. HTML has math as `\\(…\\)` and pictures by their path relative to `folder`."""
+    """One card. HTML has math as `\\(…\\)` and pictures by their address relative to `folder`."""
 
     id: str
     kind: Kind
@@ -37,9 +38,11 @@ class Card:
     question_text: str
     solved_text: str
     answer_text: str
-    images: tuple[str, ...]
+    images: tuple[str, ...]  # files, by their paths relative to `folder`
     folder: Path
     line: int
+    lead_text: str = ""  # what stands between the heading and the options or the answer
+    source: str = field(default="", compare=False, repr=False)  # the question, as Markdown that may lie in any folder
 
     @property
     def topic(self) -> str:
@@ -66,6 +69,7 @@ class Criterion:
     points: int
     html: str
     text: str
+    source: str = field(default="", compare=False, repr=False)  # Markdown that may lie in any folder
 
 
 @dataclass(frozen=True)

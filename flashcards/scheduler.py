@@ -7,14 +7,13 @@ leaves no trace and a new version of FSRS needs no migration.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import cache
 from typing import Any
 
-#: A card graded *Again* belongs to the same sitting for this long, also after a restart.
-SITTING = timedelta(hours=12)
 #: From this interval on a card counts as learned in the statistics.
 LEARNED = timedelta(days=21)
 
@@ -59,9 +58,9 @@ class State:
         return self.due - self.last.time
 
     @property
-    def remembered(self) -> timedelta:
-        """For how long the card has been remembered, as shown by its reviews."""
-        return self.last.time - self.since if self.since else timedelta()
+    def remembered(self) -> int:
+        """Over how many days the card has been remembered, as shown by its reviews."""
+        return (day(self.last.time) - day(self.since)).days if self.since else 0
 
 
 def utc_now() -> datetime:
@@ -77,56 +76,87 @@ def _scheduler() -> Any:
     return fsrs.Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False)
 
 
-def _reviewed(state: State | None, grade: Grade, time: datetime) -> Any:
-    import fsrs
-
-    memory = state.memory if state else fsrs.Card(card_id=1)
-    return _scheduler().review_card(memory, fsrs.Rating(grade), time)[0]
+def day(moment: datetime) -> date:
+    """The day of the learner's calendar."""
+    return moment.astimezone().date()
 
 
 def after(state: State | None, review: Review) -> State:
     """The state of a card after one more review.
 
-    A clock that was set back would date a review before the last one, which FSRS takes without a word: such a review
-    counts as given at the moment of the last one.
+    A review that is dated before the last one counts as given together with it: one of the two clocks was wrong, and the
+    card must not wait for a day that was never near.
     """
+    import fsrs
+
     time = review.time.astimezone(UTC)
+    memory = fsrs.Card(card_id=1) if state is None else copy(state.memory)
     if state is not None:
-        time = max(time, state.last.time)
-    review = Review(review.card, time, review.grade)
+        memory.last_review = min(state.last.time, time)
     again = review.grade == Grade.AGAIN
     return State(
-        memory=_reviewed(state, review.grade, time),
-        last=review,
-        since=None if again else (state.since if state and state.since else time),
+        memory=_scheduler().review_card(memory, fsrs.Rating(review.grade), time)[0],
+        last=Review(review.card, time, review.grade),
+        since=None if again else (min(state.since, time) if state and state.since else time),
         reviews=(state.reviews if state else 0) + 1,
         lapses=(state.lapses if state else 0) + (again and state is not None),
     )
 
 
+def dated(reviews: Iterable[Review]) -> list[Review]:
+    """The reviews of a log, in its order, by dates that never go back.
+
+    A clock that was wrong shows in the order of the log. What is dated after the last review of all was given when the
+    clock was ahead, and counts as given with the review that follows; what is dated before its predecessor was given when
+    the clock was behind, and counts as given with that one.
+    """
+    log = list(reviews)
+    times = [review.time.astimezone(UTC) for review in log]
+    for i in range(len(log) - 2, -1, -1):
+        if times[i] > times[-1]:
+            times[i] = times[i + 1]
+    for i in range(1, len(log)):
+        times[i] = max(times[i], times[i - 1])
+    return [Review(review.card, time, review.grade) for review, time in zip(log, times, strict=True)]
+
+
 def replay(reviews: Iterable[Review]) -> dict[str, State]:
-    """The states of all cards that were ever reviewed."""
+    """The states of all cards that were ever reviewed; of a part of the log only if it was `dated` as a whole."""
     states: dict[str, State] = {}
-    for review in reviews:
+    for review in dated(reviews):
         states[review.card] = after(states.get(review.card), review)
     return states
 
 
-def intervals(state: State | None, now: datetime) -> dict[Grade, timedelta]:
-    """For each grade, the time until the card would come back."""
-    now = now.astimezone(UTC)
-    return {grade: _reviewed(state, grade, now).due - now for grade in Grade}
+def days_until(state: State, now: datetime) -> int:
+    """The days of the calendar until a card comes back, negative when it is late.
+
+    0 also for a card that was missed today, which belongs to this sitting still, and for one whose last review lies in the
+    future, where a wrong clock has put it.
+    """
+    today, last = day(now), day(state.last.time)
+    if last > today or (last == today and state.last.grade == Grade.AGAIN):
+        return 0
+    return (last - today).days + round(state.interval / timedelta(days=1))
 
 
 def is_due(state: State, now: datetime) -> bool:
-    """Whether a card waits for a review: its day has come, or it was missed in this sitting."""
-    missed = state.last.grade == Grade.AGAIN and now - state.last.time < SITTING
-    return missed or state.due <= now
+    """Whether a card waits for a review: its day has come, or it was missed today."""
+    return days_until(state, now) <= 0
 
 
-def in_words(interval: timedelta) -> str:
-    """An interval as a learner reads it: "3 days", "5 months"."""
-    days = max(round(interval / timedelta(days=1)), 0)
+def missed_today(state: State, now: datetime) -> bool:
+    """Whether a card waits only because it was missed in this sitting."""
+    return state.last.grade == Grade.AGAIN and day(state.last.time) == day(now)
+
+
+def intervals(state: State | None, now: datetime) -> dict[Grade, int]:
+    """For each grade, the days until the card would come back."""
+    return {grade: days_until(after(state, Review("", now, grade)), now) for grade in Grade}
+
+
+def in_words(days: int) -> str:
+    """A number of days as a learner reads it: "3 days", "5 months"."""
     for size, unit in ((365, "year"), (30, "month"), (1, "day")):
         if days >= 2 * size or (size == 1 and days == 1):
             number = round(days / size)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import date, datetime
 
 from flashcards.model import Card, Deck
 from flashcards.review_log.store import Prediction
-from flashcards.scheduler import LEARNED, Grade, Review, State, is_due, replay
+from flashcards.scheduler import LEARNED, Grade, Review, State, dated, day, days_until, is_due, replay
 
 
 @dataclass(frozen=True)
@@ -66,23 +65,20 @@ def coming(decks: Sequence[Deck], reviews: Iterable[Review], now: datetime, days
     """How many cards come back now (index 0) and in each of the next `days` days."""
     states = replay(reviews)
     ids = {card.id for deck in decks for card in deck.cards}
-    waits = Counter(
-        0 if is_due(state, now) else ceil((state.due - now) / timedelta(days=1))
-        for card, state in states.items()
-        if card in ids
-    )
-    return [waits[day] for day in range(days + 1)]
+    waits = Counter(max(days_until(state, now), 0) for card, state in states.items() if card in ids)
+    return [waits[wait] for wait in range(days + 1)]
 
 
 def retention(reviews: Iterable[Review]) -> tuple[int, int]:
     """Of the reviews on a later day than the card's last one: how many remembered the card, and how many there were."""
-    last: dict[str, datetime] = {}
+    last: dict[str, date] = {}
     right = total = 0
-    for review in reviews:
-        if review.card in last and review.time - last[review.card] >= timedelta(days=1):
+    for review in dated(reviews):
+        today = day(review.time)
+        if last.get(review.card, today) < today:
             total += 1
             right += review.grade != Grade.AGAIN
-        last[review.card] = review.time
+        last[review.card] = today
     return right, total
 
 

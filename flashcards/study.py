@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flashcards.model import Card
 from flashcards.review_log.buffer import Entry, ReviewLog
-from flashcards.scheduler import Grade, Review, State, in_words, intervals, is_due, replay, utc_now
+from flashcards.scheduler import (
+    Grade,
+    Review,
+    State,
+    dated,
+    days_until,
+    in_words,
+    intervals,
+    is_due,
+    missed_today,
+    replay,
+    utc_now,
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +65,9 @@ class StudySession:
         states = replay(log.reviews())
         now = clock()
         known = {card.id: states.get(card.id) for card in cards}
-        fresh = [card for card in cards if (state := known[card.id]) is None or not _missed(state, now)]
+        fresh = [card for card in cards if (state := known[card.id]) is None or not missed_today(state, now)]
         queue = [card for card in fresh if (state := known[card.id]) is None or is_due(state, now)]
-        missed = [card for card in cards if (state := known[card.id]) is not None and _missed(state, now)]
+        missed = [card for card in cards if (state := known[card.id]) is not None and missed_today(state, now)]
         return cls(cards, queue + missed, log, clock)
 
     @classmethod
@@ -67,7 +79,7 @@ class StudySession:
         now = clock()
         due = sorted(
             (card for card in cards if card.id in states and is_due(states[card.id], now)),
-            key=lambda card: (_missed(states[card.id], now), states[card.id].due),
+            key=lambda card: (missed_today(states[card.id], now), states[card.id].due),
         )[:limit]
         return cls(due, due, log, clock)
 
@@ -93,8 +105,8 @@ class StudySession:
             self.revealed = True
             self.picked = picked
 
-    def intervals(self) -> dict[Grade, timedelta]:
-        """For each grade, when the present card would come back."""
+    def intervals(self) -> dict[Grade, int]:
+        """For each grade, in how many days the present card would come back."""
         card = self._present()
         return intervals(self._states().get(card.id), self._clock())
 
@@ -122,14 +134,14 @@ class StudySession:
         for step in self.steps:
             first.setdefault(step.card.id, step.grade)
         known = [(card, states[card.id]) for card in self.cards if card.id in states]
-        waits = Counter(max(0, round((state.due - now) / timedelta(days=1))) for _, state in known)
+        waits = Counter(max(days_until(state, now), 0) for _, state in known)
         card, state = max(known, key=lambda pair: pair[1].remembered, default=(None, None))
-        days = state.remembered.days if state else 0
+        days = state.remembered if state else 0
         return Summary(
             graded=len(first),
             right=sum(grade != Grade.AGAIN for grade in first.values()),
             missed=tuple(card for card in self.cards if first.get(card.id) == Grade.AGAIN),
-            coming=tuple((in_words(timedelta(days=wait)), count) for wait, count in sorted(waits.items())),
+            coming=tuple((in_words(wait), count) for wait, count in sorted(waits.items())),
             longest=(card, days) if card and days else None,
         )
 
@@ -142,11 +154,8 @@ class StudySession:
         return self.card
 
     def _states(self) -> dict[str, State]:
-        return replay(review for review in self.log.reviews() if review.card in {card.id for card in self.cards})
-
-
-def _missed(state: State, now: datetime) -> bool:
-    return state.last.grade == Grade.AGAIN and is_due(state, now) and state.due > now
+        own = {card.id for card in self.cards}
+        return replay(review for review in dated(self.log.reviews()) if review.card in own)
 
 
 class LectureWalk:

@@ -12,7 +12,7 @@ from torch import nn
 import vislib
 
 # What is no topic of the library: what belongs to the notebooks, and what no image or model goes through.
-ASIDE = {"__main__", "course", "intervals", "memory", "progress", "provenance"}
+ASIDE = {"__main__", "course", "intervals", "memory", "progress"}
 # A pattern of names -> why the routines behind it are tested elsewhere, or have nothing to test here.
 NOT_ROUTINES = {
     "activations.Channels.*": "follows the layers for Grad-CAM and reconstruct, which are entered",

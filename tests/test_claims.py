@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments import audit, claims
+from experiments import audit, claims, provenance
 from experiments.claims import CLAIMS, Claim, found
 from experiments.compute import RECIPES
 from flashcards import collection
 from tests.notebooks import PATHS, read
-from vislib import provenance
 
+README = Path(__file__).parent.parent / "README.md"
 NOTEBOOKS = {path.stem for path in PATHS}
 TOPICS = [importlib.import_module(f"experiments.claims.{m.name}") for m in pkgutil.iter_modules(claims.__path__)]
 PLAIN = [card for topic in TOPICS for card in getattr(topic, "PLAIN", [])]  # cards that state no finding
@@ -57,6 +57,19 @@ def test_every_card_states_a_claim_or_no_finding() -> None:
 def test_every_exam_key_rests_on_a_claim_or_states_no_finding() -> None:
     stated = {place for claim in CLAIMS for place in claim.where if place.startswith("exam:")}
     assert stated | {name for name in PLAIN if name.startswith("exam:")} == QUESTIONS
+
+
+def test_the_readme_names_the_claims_that_it_states() -> None:
+    named = re.findall(r"<!-- claims: ([^>]*) -->", README.read_text())
+    assert {name for names in named for name in names.split()} == {c.id for c in CLAIMS if "README" in c.where}
+
+
+def test_a_speed_in_the_readme_stands_in_the_table_of_its_benchmark() -> None:
+    table = (README.parent / "benchmarks/occlusion.md").read_text().replace("**", "")
+    rows = re.findall(r"^\| (\S+) \| (\d+ / \d+) \| (\S+ \(.*?\)) \| (\S+) \|$", README.read_text(), re.MULTILINE)
+    assert len(rows) >= 5
+    for network, patch, times, half in rows:
+        assert re.search(rf"\| {network} \| {patch} \| .* \| {re.escape(times)} \| {half} \|", table), (network, patch)
 
 
 def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from experiments import RECIPES
-from vislib import provenance
-from vislib.provenance import digest
+from experiments import RECIPES, provenance
+from experiments.provenance import digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,11 +57,20 @@ SWEEPS = {
 }
 FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradients or guided backprop
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}
-GRADIENTS = GRAD_CAM | FEW | {"mystery"}  # two of whose clues are gradients
+GRADIENTS = GRAD_CAM | FEW
 # Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
-LOGITS = GRADIENTS | {"price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
+LOGITS = GRADIENTS | {"mystery", "price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
 # Nothing is explained in these: networks are trained, and count how often they are right.
-NOTHING = {"weights", "weights_taxonomy", "weights_mystery", "patches", "sanity_known"}
+NOTHING = {
+    "weights",
+    "weights_taxonomy",
+    "weights_mystery",
+    "patches",
+    "sanity_known",
+    "roar_without_truth",
+    "roar_rim",
+    "roar_rim_masks",
+}
 
 CHANGES = {
     "every gradient negated": (

@@ -38,7 +38,10 @@ def made(seeds: int = 5, shift: float = 0.0) -> RoarResult:
         for f in FRACTIONS
         for s in range(seeds)
     ]
-    before = [{"explainer": "mine", "fraction": f, "accuracy": 0.25 - 0.1 * f} for f in FRACTIONS]
+    asked = {"mine": 0.25, "random": 0.45}
+    before = [
+        {"explainer": name, "fraction": f, "accuracy": a - 0.1 * f} for name, a in asked.items() for f in FRACTIONS
+    ]
     return RoarResult(pd.DataFrame(rows), pd.DataFrame(before), clean=0.95)
 
 
@@ -58,6 +61,8 @@ def test_a_panel_holds_the_curve_and_all_that_it_is_compared_with() -> None:
     assert lines["not retrained"] == pytest.approx([0.24, 0.2, 0.16])
     assert lines["chance"] == [0.1, 0.1]
     assert "not retrained" not in _drawn(axes[1])
+    for axis in axes:
+        assert _drawn(axis)["not retrained, random"] == pytest.approx([0.44, 0.4, 0.36])
     band = axes[0].collections[0].get_paths()[0].vertices[:, 1]
     table = result.intervals()
     assert band.min() == pytest.approx(table[table["explainer"] == "mine"]["low"].min())

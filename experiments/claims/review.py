@@ -2,13 +2,19 @@
 
 from functools import cache
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
+from experiments.mystery import HONEST
 from experiments.scoreboard import EXPLAINERS
 from vislib import controls, data, faithfulness, models
+from vislib.course.mystery import CLUES, SUSPECTS
+from vislib.course.results import stored
+from vislib.course.scoreboard import scoreboard
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
@@ -17,6 +23,7 @@ WHERE = "09_review"
 FEW = 54
 SCENES = [9, 10, 11, 12, 13]  # seeds of the pictures; those of the board have seed 9
 METHODS = [name for name in EXPLAINERS if name not in ("random", "sobel", "disc")]
+BOARD = [files.table(name) for name in ("scoreboard", "sanity", "roar_shapes", "roar_without")]
 OPENED = [*files.SHAPES, *files.trained("shapes_object")]
 
 PLAIN = [
@@ -94,6 +101,56 @@ def few_methods(seed: int) -> Found:
     return found(nine > 0.6, thirty > 0.6, nine=nine, thirty=thirty)
 
 
+def _as_strong(methods: int, seed: int) -> float:
+    """Return how often six unrelated orders have a pair at least as alike as the most alike pair of tests on the board."""
+    board = scoreboard().query("test != 'random weights' and explainer in @METHODS", local_dict={"METHODS": METHODS})
+    alike = board.pivot(index="explainer", columns="test", values="value").corr("spearman").to_numpy(copy=True)
+    np.fill_diagonal(alike, 0)
+    orders = torch.rand(500, 6, methods, generator=torch.Generator().manual_seed(seed)).argsort(-1).double()
+    strongest = torch.stack([torch.corrcoef(some).fill_diagonal_(0).abs().max() for some in orders])
+    return float((strongest >= np.abs(alike).max() - 1e-9).double().mean())
+
+
+def no_pair(seed: int) -> Found:
+    """Unrelated orders of nine methods have a pair as alike as the board's most alike in a fifth of cases; of thirty not."""
+    nine, thirty = _as_strong(9, seed), _as_strong(30, seed)
+    return found(nine > 0.2, thirty > 0.2, nine=nine, thirty=thirty)
+
+
+@cache
+def _networks() -> pd.DataFrame:
+    return stored("mystery").set_index(["fault", "seed"]).sort_index()
+
+
+def _limit_without(number: int, seed: int) -> float:
+    """Return the middle between the networks that say yes to a clue and those that say no, without those of one seed."""
+    others = _networks().drop([seed], level="seed").drop(HONEST)[f"clue_{number}"]
+    yes = others.index.get_level_values("fault").isin(list(CLUES[number].yes))
+    return float((others[yes].min() + others[~yes].max()) / 2)
+
+
+def clues(fault: str, seed: int) -> Found:
+    """With limits from all other seeds the clues leave the culprit alone; of a network without a fault they do not."""
+
+    def left(network: str) -> list[str]:
+        values = _networks().loc[(network, seed)]
+        said = {n: values[f"clue_{n}"] > _limit_without(n, seed) for n in CLUES}
+        return [suspect for suspect in SUSPECTS if all((suspect in CLUES[n].yes) == yes for n, yes in said.items())]
+
+    return found(left(fault) == [fault], left(HONEST) == [fault])
+
+
+def convicts(fault: str, seed: int) -> Found:
+    """Where its fault bites, a network falls far below what it does where another would; one without a fault does not."""
+
+    def falls(network: str) -> float:
+        row = _networks().loc[(network, seed)]
+        return float(row[[what for what in SUSPECTS if what != fault]].min() - row[fault])
+
+    culprit, rival = falls(fault), falls(HONEST)
+    return found(culprit > 0.2, rival > 0.2, culprit=culprit, rival_falls=rival)
+
+
 CLAIMS = [
     Claim(
         "review.rival",
@@ -129,5 +186,33 @@ CLAIMS = [
         {"seed": list(range(10))},
         few_methods,
         rival="orders of thirty methods",
+    ),
+    Claim(
+        "review.pairs",
+        "On the board no two tests agree by more than chance: in a fifth and more of boards of six unrelated orders one pair "
+        "is as alike.",
+        [WHERE],
+        {"seed": list(range(10))},
+        no_pair,
+        rival="orders of thirty methods",
+        files=BOARD,
+    ),
+    Claim(
+        "review.clues",
+        "The three clues, with limits set on four seeds, leave the culprit alone for the networks of the fifth.",
+        [WHERE, "00_start_here"],
+        {"fault": list(SUSPECTS), "seed": [0, 1, 2, 3, 4]},
+        clues,
+        rival="a network without a fault, which they leave as `pair`",
+        files=[files.table("mystery")],
+    ),
+    Claim(
+        "review.convicts",
+        "What the fault relies on, changed alone, costs the answer; what another fault would rely on costs far less.",
+        [WHERE],
+        {"fault": list(SUSPECTS), "seed": [0, 1, 2, 3, 4]},
+        convicts,
+        rival="a network without a fault",
+        files=[files.table("mystery")],
     ),
 ]

@@ -6,26 +6,26 @@ Every mistake is told to `problem(line, message)` and reading goes on. How a dec
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from markdown_it.token import Token
 
 from flashcards.model import LETTERS, Card, Deck, Kind, Option, Problem, Report, wrong_id
-from flashcards.parsing import markdown
+from flashcards.parsing import checks, markdown, pictures
 from flashcards.parsing.front_matter import read_front_matter
 
-_ID = re.compile(r"\{#([^{}]*)\}$")
 # Not mdit_py_plugins.tasklists: it turns the box into HTML, from which the state would have to be read again, does not
 # know an empty option, and would put check boxes into ordinary answers.
 _BOX = re.compile(r"\[([ xX])\](?:\s|$)")
 _YES_NO = re.compile(
     r"(?:am|are|is|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
-    r"|isn't|aren't|doesn't|don't|didn't|can't|won't)\b.*\?$",
+    r"|isn't|aren't|doesn't|don't|didn't|can't|won't)\b(?!.*\bor\b(?! not\b)).*\?$",
     re.IGNORECASE,
 )
-_YES_NO_ANSWER = re.compile(r"(?:yes|no)(?=$|[.,:;!—–])", re.IGNORECASE)
+# Not the "No." of a number.
+_YES_NO_ANSWER = re.compile(r"(?:yes|no(?!\.\s*(?:\d|(?-i:[a-z]))))(?=$|[.,:;!—–])", re.IGNORECASE)
 
 
 @dataclass
@@ -37,43 +37,91 @@ class _Section:
     body: list[Token]
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A card, the blocks of its answer, and the file that they stand in."""
+
+    card: Card
+    back: Sequence[Token]
+    file: File
+
+
+class File:
+    """What is known of a file while its cards are read."""
+
+    def __init__(self, path: Path, text: str, problem: Report) -> None:
+        self.folder = path.parent
+        self.lines = text.split("\n")
+        self.problem = problem
+
+    def source(self, tokens: Sequence[Token]) -> str:
+        """The blocks as they stand in the file, their pictures by addresses that hold in any folder."""
+        outer = [token.map for token in tokens if token.level == 0 and token.map]
+        if not outer:
+            return ""
+        text = "\n".join(self.lines[outer[0][0] : outer[-1][1]]).rstrip()
+        return self.portable(text, [child for token in tokens for child in token.children or []])
+
+    def portable(self, text: str, tokens: Sequence[Token]) -> str:
+        """Markdown with its pictures, which are among its inline tokens, by addresses that hold in any folder."""
+        for token in tokens:
+            if token.type == "image":
+                file = pictures.address_of(self.folder / pictures.name_of(str(token.attrGet("src"))))
+                title = str(token.attrGet("title") or "").replace("\\", "\\\\").replace('"', '\\"')
+                text = text.replace(
+                    token.meta["source"], f"![{token.content}]({file}" + (f' "{title}")' if title else ")")
+                )
+        return text
+
+
 def read_deck(path: Path) -> tuple[Deck, list[Problem]]:
     """The deck in a file, as far as it can be read, and every mistake found on the way."""
+    deck, _, problems = read_answers(path)
+    return deck, problems
+
+
+def read_answers(path: Path) -> tuple[Deck, list[Answered], list[Problem]]:
+    """The deck in a file, its cards with the blocks of their answers, and every mistake found on the way."""
     problems: list[Problem] = []
 
     def problem(line: int, message: str) -> None:
         problems.append(Problem(path.name, line, message))
 
+    content = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = "\n".join(re.split("\r\n|\r|\n", content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        problem(1, f"the file is not UTF-8 text: {error.reason} at byte {error.start}")
+        problem(
+            content[: error.start].count(b"\n") + 1, f"the file is not UTF-8 text: {error.reason} at byte {error.start}"
+        )
         text = ""
+    checks.check_characters(text, problem)
     meta, skipped = read_front_matter(text, problem) if text or not problems else ({}, 0)
     # Blank lines in place of the front matter keep every line number true.
     body = "\n" * skipped + "\n".join(text.split("\n")[skipped:])
-    cards = read_cards(body, path.parent, problem)
+    answered = _answered(File(path, body, problem), body)
+    cards = tuple(found.card for found in answered)
     if not cards and not problems:
         problem(1, "the deck has no cards; expected headings '## question {#id}'")
     deck = Deck(
         path.stem, meta.get("title", path.stem), meta.get("notebook", ""), tuple(meta.get("tags", ())), cards, path
     )
-    return deck, sorted(problems)
+    return deck, answered, sorted(problems)
 
 
-def read_cards(text: str, folder: Path, problem: Report) -> tuple[Card, ...]:
-    """The cards of a deck's body."""
-    cards: list[Card] = []
+def _answered(file: File, text: str) -> list[Answered]:
+    cards: list[Answered] = []
     taken: dict[str, int] = {}
-    for section in _sections(markdown.blocks(text), problem):
-        card = _card(section, folder, problem)
-        if card is None:
+    for section in _sections(markdown.blocks(text), file.problem):
+        found = _card(section, file)
+        if found is None:
             continue
+        card = found.card
         if card.id in taken:
-            problem(card.line, f"the id {card.id!r} is already taken at line {taken[card.id]}")
+            file.problem(card.line, f"the id {card.id!r} is already taken at line {taken[card.id]}")
         taken.setdefault(card.id, card.line)
-        cards.append(card)
-    return tuple(cards)
+        cards.append(found)
+    return cards
 
 
 def _sections(tokens: list[Token], problem: Report) -> list[_Section]:
@@ -82,34 +130,26 @@ def _sections(tokens: list[Token], problem: Report) -> list[_Section]:
     i = 0
     while i < len(tokens):
         token = tokens[i]
-        line = (token.map or [0])[0] + 1
-        if token.type == "heading_open" and token.tag == "h2":
+        line = checks.line_of(token)
+        outer = token.type == "heading_open" and token.level == 0
+        if outer and token.tag == "h2":
             sections.append(_Section(line, tokens[i + 1].content, []))
-            i += 3
-            continue
-        if token.type == "heading_open":
+        elif outer:
             problem(line, f"a heading of level {token.tag[1]}; expected only cards, '## question {{#id}}'")
-            i += 3
-            continue
-        if sections:
+        elif sections:
             sections[-1].body.append(token)
         elif not stray:
             stray = True
             problem(line, "text before the first card; expected '## question {#id}'")
-        i += 1
+        i += 3 if outer else 1
     return sections
 
 
-def _card(section: _Section, folder: Path, problem: Report) -> Card | None:
+def _card(section: _Section, file: File) -> Answered | None:
+    problem = file.problem
     identity, source = _identity(section, problem)
     heading = markdown.inline(source)
-    markdown.check_math(heading, section.line, problem)
-    for token in section.body:
-        if token.type == "inline" and token.map:
-            markdown.check_math(token.children or [], token.map[0] + 1, problem)
-        elif token.type == "math_block" and token.map:
-            markdown.check_braces(token.content, token.map[0] + 1, problem)
-    pictures = [_image(token, line, folder, problem) for line, token in _images(heading, section)]
+    checks.check_text(heading, section.line, problem, heading=True)
     hidden = shown = heading
     kind: Kind = "basic"
     try:
@@ -121,7 +161,10 @@ def _card(section: _Section, folder: Path, problem: Report) -> Card | None:
     if not markdown.plain(heading):
         problem(section.line, "the card has no question")
 
-    front, options, back = _split(section, problem)
+    front, listed, back = _split(section)
+    for part in (front, back):
+        checks.check_blocks(part, problem)
+    options = _options(listed, file)
     if options:
         kind = "choice"
     answer = markdown.plain_blocks(back)
@@ -131,10 +174,11 @@ def _card(section: _Section, folder: Path, problem: Report) -> Card | None:
         problem(section.line, "the card has no answer")
     question_text = markdown.plain(hidden)
     _check_yes_no(question_text, answer, options, section.line, problem)
+    images = _images(heading, section, file)
     if identity is None:
         return None
     lead = markdown.render(front)
-    return Card(
+    card = Card(
         id=identity,
         kind=kind,
         question=_question(hidden, lead),
@@ -144,18 +188,22 @@ def _card(section: _Section, folder: Path, problem: Report) -> Card | None:
         question_text=question_text,
         solved_text=markdown.plain(shown),
         answer_text=answer,
-        images=tuple(picture for picture in pictures if picture is not None),
-        folder=folder,
+        images=images,
+        folder=file.folder,
         line=section.line,
+        lead_text=markdown.plain_blocks(front),
+        source="\n\n".join(filter(None, [file.portable(source.strip(), heading), file.source(front)])),
     )
+    return Answered(card, back, file)
 
 
 def _question(heading: list[Token], lead: str) -> str:
-    return f'<p class="fc-question">{markdown.render_inline(heading)}</p>' + ("\n" + lead if lead else "")
+    way = ' dir="rtl"' if markdown.direction(heading) == "rtl" else ""
+    return f'<p class="fc-question"{way}>{markdown.render_inline(heading)}</p>' + ("\n" + lead if lead else "")
 
 
 def _identity(section: _Section, problem: Report) -> tuple[str | None, str]:
-    match = _ID.search(section.source)
+    match = checks.ID.search(section.source)
     if match is None:
         problem(section.line, "the card has no id; expected '{#topic.name}' at the end of its heading")
         return None, section.source
@@ -164,58 +212,59 @@ def _identity(section: _Section, problem: Report) -> tuple[str | None, str]:
     return None if wrong else match[1], section.source[: match.start()]
 
 
-def _split(section: _Section, problem: Report) -> tuple[list[Token], tuple[Option, ...], list[Token]]:
-    """The blocks of a card before its options, the options, and the blocks after them.
+def _split(section: _Section) -> tuple[list[Token], list[Token], list[Token]]:
+    """The blocks of a card before its list of options, the list, and the blocks after it.
 
     Without options the pictures right below the heading belong to the question, everything else to the answer.
     """
     body = section.body
-    lists = [i for i, t in enumerate(body) if t.type == "bullet_list_open" and t.level == 0 and _has_box(body, i)]
-    if not lists:
+    start = next(
+        (i for i, t in enumerate(body) if t.type == "bullet_list_open" and t.level == 0 and _has_box(body, i)), -1
+    )
+    if start < 0:
         i = 0
         while i + 2 < len(body) and body[i].type == "paragraph_open" and _only_images(body[i + 1]):
             i += 3
-        return body[:i], (), body[i:]
-    if len(lists) > 1:
-        problem(_line(body[lists[1]], section), "a second list of options; expected one in a card")
-    start = lists[0]
+        return body[:i], [], body[i:]
     end = next(i for i in range(start, len(body)) if body[i].type == "bullet_list_close" and body[i].level == 0)
-    options = _options(body[start : end + 1], section, problem)
-    right = sum(option.right for option in options)
-    line = _line(body[start], section)
-    if right != 1:
-        problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
-    if len(options) < 2:
-        problem(line, "a single option; expected at least two")
-    if len(options) > len(LETTERS):
-        problem(line, f"{len(options)} options; expected at most {len(LETTERS)}")
-    return body[:start], options, body[end + 1 :]
+    return body[:start], body[start : end + 1], body[end + 1 :]
 
 
-def _options(tokens: list[Token], section: _Section, problem: Report) -> tuple[Option, ...]:
+def _options(listed: list[Token], file: File) -> tuple[Option, ...]:
+    if not listed:
+        return ()
     options: list[Option] = []
-    for token in tokens:
-        if token.type != "inline":
-            continue
+    for token in checks.paragraphs(listed, "an option", file.problem):
+        line = checks.line_of(token)
         match = _BOX.match(token.content)
         text = token.content[match.end() :] if match else token.content
         if match is None:
-            problem(_line(token, section), "an option without a box; expected '- [ ]' or '- [x]'")
+            file.problem(line, "an option without a box; expected '- [ ]' or '- [x]'")
         elif not text.strip():
-            problem(_line(token, section), "an empty option")
+            file.problem(line, "an empty option")
         children = markdown.inline(text)
+        checks.check_text(children, line, file.problem, begins=False)
         words = markdown.plain(children)
         if words and words in [option.text for option in options]:
-            problem(_line(token, section), f"the option {words!r} stands there twice")
-        options.append(Option(markdown.render_inline(children), words, match is not None and match[1] in "xX"))
+            file.problem(line, f"the option {words!r} stands there twice")
+        source = file.portable(text.strip(), children)
+        options.append(Option(markdown.render_item(children), words, match is not None and match[1] in "xX", source))
+    line, right = checks.line_of(listed[0]), sum(option.right for option in options)
+    if right != 1:
+        file.problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
+    if len(options) == 1:
+        file.problem(line, "a single option; expected at least two")
+    if len(options) > len(LETTERS):
+        file.problem(line, f"{len(options)} options; expected at most {len(LETTERS)}")
     return tuple(options)
 
 
 def _has_box(body: list[Token], start: int) -> bool:
-    for token in body[start:]:
-        if token.type == "bullet_list_close" and token.level == 0:
+    """Whether an item of the list that starts there begins with a box."""
+    for i in range(start, len(body)):
+        if body[i].type == "bullet_list_close" and body[i].level == 0:
             return False
-        if token.type == "inline" and _BOX.match(token.content):
+        if body[i].type == "list_item_open" and body[i].level == 1 and _BOX.match(body[i + 2].content):
             return True
     return False
 
@@ -228,35 +277,22 @@ def _only_images(token: Token) -> bool:
     )
 
 
-def _line(token: Token, section: _Section) -> int:
-    return token.map[0] + 1 if token.map else section.line
-
-
-def _images(heading: list[Token], section: _Section) -> list[tuple[int, Token]]:
-    found = [(section.line, token) for token in heading if token.type == "image"]
+def _images(heading: list[Token], section: _Section, file: File) -> tuple[str, ...]:
+    """The files of the pictures that show; what is wrong with a picture is told."""
+    found = checks.pictures(heading, section.line)
     for block in section.body:
-        line = _line(block, section)
-        for token in (block.children or []) if block.type == "inline" else []:
-            if token.type in ("softbreak", "hardbreak"):
-                line += 1
-            elif token.type == "image":
-                found.append((line, token))
-    return found
-
-
-def _image(token: Token, line: int, folder: Path, problem: Report) -> str | None:
-    source = str(token.attrGet("src") or "")
-    if not token.content.strip():
-        problem(line, f"the picture {source!r} has no alt text; expected '![what it shows]({source})'")
-    if urlsplit(source).scheme or source.startswith("/") or ".." in source.split("/"):
-        problem(
-            line, f"the picture {source!r} is not a file of the decks; expected a relative path like 'img/name.png'"
-        )
-        return None
-    if not (folder / unquote(source)).is_file():
-        problem(line, f"the picture {source!r} does not exist")
-        return None
-    return source
+        found += checks.pictures(block.children or [], checks.line_of(block))
+    names = []
+    for line, token in found:
+        address = str(token.attrGet("src") or "")
+        name = pictures.name_of(address)
+        if not markdown.plain(token.children or []):
+            file.problem(line, f"the picture {name!r} has no alt text; expected '![what it shows]({name})'")
+        if wrong := pictures.wrong_picture(file.folder, address):
+            file.problem(line, wrong)
+        else:
+            names.append(name)
+    return tuple(names)
 
 
 def _check_yes_no(question: str, answer: str, options: tuple[Option, ...], line: int, problem: Report) -> None:

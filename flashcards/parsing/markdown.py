@@ -1,25 +1,101 @@
-"""The Markdown of the decks: CommonMark with dollar math, no raw HTML, and `{{clozes}}` in headings.
+"""The Markdown of the decks: CommonMark with tables, struck text and dollar math, no raw HTML, and `{{clozes}}` in headings.
 
 The HTML made here is the same for every use: math stands as `\\(…\\)`, which JupyterLab, exported pages and Anki all
-typeset, and pictures keep their relative address.
+typeset, what is no math cannot be taken for it, and pictures keep their relative address. Text that runs from right to
+left says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import table
+from markdown_it.rules_block.table import escapedSplit, getLine
+from markdown_it.rules_inline import backtick, image
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-
-from flashcards.model import Report
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 HIDDEN = '<span class="fc-gap" aria-label="blank">[…]</span>'
+#: Deeper lists and quotations are left out by the parser.
+DEEPEST = 20
+
+_Rule = Callable[[Any, bool], bool]
+
+
+@cache
+def parser() -> MarkdownIt:
+    """The one parser of the package, with its renderer."""
+    md = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST, "inline_definitions": True})
+    dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    md.inline.ruler.at("math_inline", _dollars(math_inline_dollar(False, False, True)))
+    md.inline.ruler.at("image", _with_source(image))
+    md.inline.ruler.at("backticks", _with_source(backtick))
+    md.block.ruler.at("table", _with_cells(table), {"alt": ["paragraph", "reference"]})
+    md.enable(["table", "strikethrough"])
+    # Escapes stay tokens of their own, so that a lone `$` can be told from an intended `\$`.
+    md.core.ruler.disable("text_join")
+    md.add_render_rule("text", lambda self, tokens, i, options, env: as_text(tokens[i].content))
+    md.add_render_rule("text_special", lambda self, tokens, i, options, env: as_text(tokens[i].content))
+    md.add_render_rule("math_inline", _math("\\(", "\\)"))
+    md.add_render_rule("math_inline_double", _math("\\[", "\\]"))
+    md.add_render_rule("math_block", _math("<p>\\[", "\\]</p>\n"))
+    md.add_render_rule("cloze_open", lambda *_: '<mark class="fc-cloze">')
+    md.add_render_rule("cloze_close", lambda *_: "</mark>")
+    md.add_render_rule("cloze_hidden", lambda *_: HIDDEN)
+    md.add_render_rule("definition", lambda *_: "")
+    md.add_render_rule("link_open", _link)
+    md.add_render_rule("image", _image)
+    return md
+
+
+def _dollars(rule: _Rule) -> _Rule:
+    """The rule of the plugin, which takes the last character of a text for the one before the first."""
+
+    def dollars(state: Any, silent: bool) -> bool:
+        text = state.src
+        state.src += " "
+        try:
+            return rule(state, silent)
+        finally:
+            state.src = text
+
+    return dollars
+
+
+def _with_source(rule: _Rule) -> _Rule:
+    """A rule whose token knows what stood in the file for it."""
+
+    def noted(state: Any, silent: bool) -> bool:
+        start = state.pos
+        found = rule(state, silent)
+        if found and not silent and state.tokens and not state.pending:
+            state.tokens[-1].meta["source"] = state.src[start : state.pos]
+        return found
+
+    return noted
+
+
+def _with_cells(rule: Callable[..., bool]) -> Callable[..., bool]:
+    """The rule for tables, whose rows know how many cells they have in the file: those beyond the head are not shown."""
+
+    def noted(state: Any, start: int, end: int, silent: bool) -> bool:
+        known = len(state.tokens)
+        found = rule(state, start, end, silent)
+        for token in state.tokens[known:] if found and not silent else []:
+            if token.type == "tr_open":
+                cells = escapedSplit(getLine(state, token.map[0]).strip())
+                token.meta["cells"] = len(cells) - (cells[0] == "") - (len(cells) > 1 and cells[-1] == "")
+        return found
+
+    return noted
 
 
 def _math(opening: str, closing: str) -> Callable[..., str]:
@@ -29,25 +105,6 @@ def _math(opening: str, closing: str) -> Callable[..., str]:
     return render
 
 
-@cache
-def parser() -> MarkdownIt:
-    """The one parser of the package, with its renderer."""
-    md = MarkdownIt("commonmark", {"html": False})
-    dollarmath_plugin(md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    md.enable("table")
-    # Escapes stay tokens of their own, so that a lone `$` can be told from an intended `\$`.
-    md.core.ruler.disable("text_join")
-    md.add_render_rule("text_special", lambda self, tokens, i, options, env: escapeHtml(tokens[i].content))
-    md.add_render_rule("math_inline", _math("\\(", "\\)"))
-    md.add_render_rule("math_inline_double", _math("\\[", "\\]"))
-    md.add_render_rule("math_block", _math("<p>\\[", "\\]</p>\n"))
-    md.add_render_rule("cloze_open", lambda *_: '<mark class="fc-cloze">')
-    md.add_render_rule("cloze_close", lambda *_: "</mark>")
-    md.add_render_rule("cloze_hidden", lambda *_: HIDDEN)
-    md.add_render_rule("link_open", _link)
-    return md
-
-
 def _link(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     token = tokens[index]
     token.attrSet("target", "_blank")
@@ -55,9 +112,21 @@ def _link(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env:
     return str(renderer.renderToken(tokens, index, options, env))
 
 
+def _image(renderer: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    tokens[index].attrSet("alt", plain(tokens[index].children or []))
+    return str(renderer.renderToken(tokens, index, options, env))
+
+
+def as_text(text: str) -> str:
+    """HTML that shows a text as it stands: a dollar or a backslash in a span of its own begins no formula."""
+    return re.sub(r"[$\\]", r"<span>\g<0></span>", escapeHtml(text))
+
+
 def blocks(text: str) -> list[Token]:
     """The block tokens of a text."""
-    return parser().parse(text)
+    tokens = parser().parse(text)
+    _set_directions(tokens)
+    return tokens
 
 
 def inline(text: str) -> list[Token]:
@@ -78,6 +147,38 @@ def render_inline(tokens: Sequence[Token]) -> str:
     return renderer.renderInline(tokens, parser().options, {}).strip()
 
 
+def render_item(tokens: Sequence[Token]) -> str:
+    """HTML of inline tokens that stand in a list or a line of our own making."""
+    html = render_inline(tokens)
+    return f'<span dir="rtl">{html}</span>' if direction(tokens) == "rtl" else html
+
+
+def direction(tokens: Iterable[Token]) -> str:
+    """ "rtl" or "ltr", as the first letter of the inline tokens runs; empty without letters."""
+    letters = (unicodedata.bidirectional(c) for token in tokens if token.type == "text" for c in token.content)
+    return next(("ltr" if kind == "L" else "rtl" for kind in letters if kind in ("L", "R", "AL")), "")
+
+
+def _set_directions(tokens: Sequence[Token]) -> None:
+    """Say which way the text of a block runs where it is not the way of what is around it."""
+    around = ["ltr"]
+    for i, token in enumerate(tokens):
+        if token.nesting == 1:
+            here = direction(_letters(tokens, i)) or around[-1]
+            if here != around[-1]:
+                token.attrSet("dir", here)
+            around.append(here)
+        elif token.nesting == -1:
+            around.pop()
+
+
+def _letters(tokens: Sequence[Token], start: int) -> Iterable[Token]:
+    for token in tokens[start + 1 :]:
+        if token.nesting == -1 and token.level == tokens[start].level:
+            return
+        yield from token.children or []
+
+
 def plain(tokens: Sequence[Token]) -> str:
     """Inline tokens as one line of plain text, math in dollars."""
     parts = []
@@ -88,7 +189,9 @@ def plain(tokens: Sequence[Token]) -> str:
             parts.append(" ")
         elif token.type == "cloze_hidden":
             parts.append("[…]")
-        else:  # text, code, and pictures, whose content is their alt text
+        elif token.type == "image":
+            parts.append(plain(token.children or []))
+        else:  # text and code
             parts.append(token.content)
     return " ".join("".join(parts).split())
 
@@ -121,7 +224,7 @@ def clozes(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
     held = ""
     found = False
     for token in tokens:
-        pieces = re.split(r"(\{\{|\}\})", token.content) if token.type == "text" else [None]
+        pieces = re.split(r"(\{{2,}|\}{2,})", token.content) if token.type == "text" else [None]
         for piece in pieces:
             if piece == "{{":
                 if opened is not None:
@@ -138,6 +241,8 @@ def clozes(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
                     raise ClozeError("a cloze begins inside an emphasis or a link and ends outside of it")
                 opened = None
                 shown.append(Token("cloze_close", "", 0))
+            elif piece is not None and piece[:2] in ("{{", "}}"):
+                raise ClozeError(f"{len(piece)} braces in a row; expected two, or '\\{piece[0]}' for a brace")
             else:
                 part = token if piece is None else Token("text", "", 0, content=piece, level=token.level)
                 shown.append(part)
@@ -148,27 +253,3 @@ def clozes(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
     if opened is not None:
         raise ClozeError("the cloze opened with '{{' is never closed with '}}'")
     return (hidden, shown) if found else None
-
-
-def check_math(tokens: Sequence[Token], line: int, problem: Report) -> None:
-    """Tell every lone dollar and unbalanced formula in the inline tokens that begin at `line`."""
-    for token in tokens:
-        if token.type in ("softbreak", "hardbreak"):
-            line += 1
-        elif token.type == "text" and "$" in token.content:
-            problem(
-                line, f"unbalanced math: a lone '$' in {token.content.strip()!r}; expected '$…$', or '\\$' for a dollar"
-            )
-        elif token.type.startswith("math"):
-            check_braces(token.content, line, problem)
-            line += token.content.count("\n")
-
-
-def check_braces(latex: str, line: int, problem: Report) -> None:
-    """Tell where a formula opens and closes braces, or `\\left` and `\\right`, unequally often."""
-    bare = re.sub(r"\\.", "", latex)
-    if (opened := bare.count("{")) != (closed := bare.count("}")):
-        problem(line, f"unbalanced math: {opened} '{{' but {closed} '}}' in {latex.strip()!r}")
-    left, right = len(re.findall(r"\\left\b", latex)), len(re.findall(r"\\right\b", latex))
-    if left != right:
-        problem(line, f"unbalanced math: {left} '\\left' but {right} '\\right' in {latex.strip()!r}")

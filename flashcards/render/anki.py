@@ -6,14 +6,18 @@ numbers, and a note is known by the project and the id of its card.
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
+import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flashcards.model import LETTERS, Card, Deck
-from flashcards.render.html import with_images
+from flashcards.parsing.pictures import with_pictures
 
 PROJECT = "interpreting-vision-models"
 COURSE = "Interpreting Vision Models"
@@ -44,11 +48,35 @@ def export(decks: Sequence[Deck], path: Path, timestamp: float | None = None) ->
         templates=[{"name": "Card", "qfmt": "{{Question}}", "afmt": "{{Answer}}"}],
         css=_STYLE,
     )
-    package = genanki.Package([_deck(genanki, model, deck) for deck in decks])
     cards = [card for deck in decks for card in deck.cards]
-    package.media_files = sorted({str(card.folder / image) for card in cards for image in card.images})
-    package.write_to_file(str(path), timestamp=time.time() if timestamp is None else timestamp)
+    media = media_names([card.folder / name for card in cards for name in card.images])
+    package = genanki.Package([_deck(genanki, model, deck, media) for deck in decks])
+    with TemporaryDirectory() as folder:
+        for file, name in media.items():
+            shutil.copyfile(file, Path(folder) / name)
+        package.media_files = [str(Path(folder) / name) for name in sorted(set(media.values()))]
+        package.write_to_file(str(path), timestamp=time.time() if timestamp is None else timestamp)
     return len(cards)
+
+
+def media_names(files: Sequence[Path]) -> dict[Path, str]:
+    """The name in Anki's one folder for each picture: its own, and with a number where others have the same name."""
+    contents = {file: file.read_bytes() for file in sorted(set(files))}
+    plain = {file: _media_name(file.name) for file in contents}
+    same: dict[str, set[bytes]] = {}
+    for file, name in plain.items():
+        same.setdefault(name.casefold(), set()).add(contents[file])
+
+    def unique(file: Path, name: str) -> str:
+        number = f"-{zlib.crc32(contents[file]):08x}" if len(same[name.casefold()]) > 1 else ""
+        return f"{Path(name).stem}{number}{Path(name).suffix}"
+
+    return {file: unique(file, name) for file, name in plain.items()}
+
+
+def _media_name(name: str) -> str:
+    """A name as Anki keeps it; "%20" would be a blank."""
+    return re.sub(r'[\x00-\x1f:*?"<>|/\\\[\]^#]|%(?=[0-9a-fA-F]{2})', "_", unicodedata.normalize("NFC", name))
 
 
 def deck_id(name: str) -> int:
@@ -56,13 +84,14 @@ def deck_id(name: str) -> int:
     return (1 << 30) + (zlib.crc32(f"{PROJECT}/{name}".encode()) & 0x3FFFFFFF)
 
 
-def _deck(genanki: Any, model: Any, deck: Deck) -> Any:
-    result = genanki.Deck(deck_id(deck.name), f"{COURSE}::{deck.name[:2]} {deck.title}")
+def _deck(genanki: Any, model: Any, deck: Deck, media: Mapping[Path, str]) -> Any:
+    title = re.sub(":{2,}", ":", deck.title)  # two colons would begin a deck within the deck
+    result = genanki.Deck(deck_id(deck.name), f"{COURSE}::{deck.name[:2]} {title}")
     for card in deck.cards:
         result.add_note(
             genanki.Note(
                 model=model,
-                fields=[_flat(card, _front(card)), _flat(card, _back(card)), card.id],
+                fields=[*(_field(card, html, media) for html in (front(card), back(card))), card.id],
                 guid=genanki.guid_for(PROJECT, card.id),
                 tags=[PROJECT, *deck.tags],
             )
@@ -70,11 +99,13 @@ def _deck(genanki: Any, model: Any, deck: Deck) -> Any:
     return result
 
 
-def _front(card: Card) -> str:
+def front(card: Card) -> str:
+    """The question as Anki shows it."""
     return card.question + _options(card, solved=False)
 
 
-def _back(card: Card) -> str:
+def back(card: Card) -> str:
+    """The question with its answer as Anki shows them."""
     return f'{card.solved}{_options(card, solved=True)}<hr id="answer">{card.answer}'
 
 
@@ -88,6 +119,7 @@ def _options(card: Card, solved: bool) -> str:
     return f'<ol type="{LETTERS[0]}">{"".join(items)}</ol>'
 
 
-def _flat(card: Card, html: str) -> str:
-    """Anki keeps all pictures in one folder: address them by name alone."""
-    return with_images(html, lambda relative: Path(relative).name)
+def _field(card: Card, html: str, media: Mapping[Path, str]) -> str:
+    """HTML as Anki takes it: pictures by name alone, and no text that it would take for a sound or for LaTeX."""
+    html = re.sub(r"\[(?=sound:|anki:|/?latex\])", "[<wbr>", html)
+    return with_pictures(html, lambda name: media[card.folder / name])

@@ -6,19 +6,13 @@ read on a web page, and what strict comparisons of outputs see.
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Callable, Sequence
-from html import escape
-from pathlib import Path
-
-from markdown_it.common.utils import escapeHtml
+from collections.abc import Sequence
 
 from flashcards.model import LETTERS, Card, Deck, ExamQuestion, Option
+from flashcards.parsing.markdown import as_text
+from flashcards.parsing.pictures import data_address, with_pictures
 from flashcards.prediction_prompt import PredictionPrompt
 from flashcards.render.text import points, total
-
-_IMAGE = re.compile(r'(<img src=")([^"]*)(")')
 
 
 def quiz(deck: Deck) -> str:
@@ -48,23 +42,13 @@ def exam(title: str, questions: Sequence[ExamQuestion]) -> str:
 
 def embedded(card: Card, html: str) -> str:
     """A piece of a card's HTML with its pictures inside, so that it needs no file beside it."""
-    return with_images(html, lambda relative: _data_address(card.folder, relative))
-
-
-def with_images(html: str, address: Callable[[str], str]) -> str:
-    """The HTML with the address of every picture replaced by `address(relative path)`."""
-    return _IMAGE.sub(lambda match: match[1] + escapeHtml(address(match[2])) + match[3], html)
-
-
-def _data_address(folder: Path, relative: str) -> str:
-    content = base64.b64encode((folder / relative).read_bytes()).decode("ascii")
-    return f"data:image/{Path(relative).suffix.lstrip('.').replace('jpg', 'jpeg')};base64,{content}"
+    return with_pictures(html, lambda name: data_address(card.folder / name))
 
 
 def _page(title: str, hint: str, content: str = "") -> str:
     return (
         '<section class="flashcards" style="max-width: 46rem">\n'
-        f"<p><strong>{escape(title)}</strong><br><em>{escape(hint)} Run this cell to start the live version.</em></p>\n"
+        f"<p><strong>{as_text(title)}</strong><br><em>{as_text(hint)} Run this cell to start the live version.</em></p>\n"
         f"{content}\n</section>"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from flashcards.model import LETTERS, Deck, ExamQuestion, Option
+from flashcards.model import LETTERS, Card, Deck, ExamQuestion, Option
 from flashcards.prediction_prompt import PredictionPrompt
 
 
@@ -14,6 +14,7 @@ def quiz(deck: Deck) -> str:
     lines = [f"Quiz: {deck.title} ({len(deck.cards)} cards)"]
     for number, card in enumerate(deck.cards, 1):
         lines += textwrap.wrap(f"{number}. {card.question_text}", 100, subsequent_indent="   ")
+        lines += _lead(card)
         lines += _options(card.options)
     return "\n".join(lines)
 
@@ -33,6 +34,7 @@ def exam(title: str, questions: Sequence[ExamQuestion]) -> str:
     lines = [f"Exam: {title} ({len(questions)} questions, {total(questions)} points)"]
     for number, question in enumerate(questions, 1):
         lines.append(f"{number}. {question.card.question_text} ({points(question.points)})")
+        lines += _lead(question.card)
         lines += _options(question.card.options)
     return "\n".join(lines)
 
@@ -45,6 +47,11 @@ def points(number: int) -> str:
 def total(questions: Iterable[ExamQuestion]) -> int:
     """The points of a whole exam."""
     return sum(question.points for question in questions)
+
+
+def _lead(card: Card) -> list[str]:
+    """What stands below the question, pictures in words."""
+    return [f"   {part}" for line in card.lead_text.splitlines() for part in textwrap.wrap(line, 97)]
 
 
 def _options(options: Sequence[Option]) -> list[str]:

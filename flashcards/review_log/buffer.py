@@ -1,20 +1,30 @@
 """The log as a quiz uses it: it may fail to be saved, but it never fails the learner.
 
 What cannot be written waits in memory, counts as if it had been written, and goes to the file with the next grade that
-can be. `notice` says so while anything waits.
+can be. `notice` says so while anything waits, or while what is in the file cannot be read.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from flashcards.review_log.store import NewerFileError, Prediction, Store, default_path
+from flashcards.review_log.store import (
+    DamagedFileError,
+    ForeignFileError,
+    NewerFileError,
+    Prediction,
+    Store,
+    default_path,
+)
 from flashcards.scheduler import Review
 
-_FAILURES = (sqlite3.Error, OSError, NewerFileError, ValueError)
+_Item = TypeVar("_Item")
+_FAILURES = (sqlite3.Error, OSError, NewerFileError, ForeignFileError, DamagedFileError, ValueError)
 
 
 @dataclass(eq=False)
@@ -30,29 +40,25 @@ class ReviewLog:
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = store
-        self.notice = ""
+        self._unsaved = ""
+        self._unread = ""
         self._waiting: list[Entry] = []
-        self._withdrawn: set[int] = set()
+        self._withdrawn: dict[int, Review] = {}
+
+    @property
+    def notice(self) -> str:
+        """What is wrong with the file, for the learner; empty while all is well."""
+        return " ".join(filter(None, [self._unsaved, self._unread]))
 
     def reviews(self) -> list[Review]:
         """All reviews, also those that are not saved."""
-        rows: list[tuple[int, Review]] = []
-        if self.store:
-            try:
-                rows = self.store.numbered_reviews()
-            except _FAILURES as error:
-                self._tell(error)
-        saved = [review for row, review in rows if row not in self._withdrawn]
+        rows = self._read(self.store.numbered_reviews) if self.store else []
+        saved = [review for row, review in rows if self._withdrawn.get(row) != review]
         return saved + [entry.item for entry in self._waiting if isinstance(entry.item, Review)]
 
     def predictions(self) -> list[Prediction]:
         """All predictions, also those that are not saved."""
-        saved: list[Prediction] = []
-        if self.store:
-            try:
-                saved = self.store.predictions()
-            except _FAILURES as error:
-                self._tell(error)
+        saved = self._read(self.store.predictions) if self.store else []
         return saved + [entry.item for entry in self._waiting if isinstance(entry.item, Prediction)]
 
     def record(self, item: Review | Prediction) -> Entry:
@@ -66,30 +72,39 @@ class ReviewLog:
         """Take a grade back, as if it had not been given."""
         if entry.row is None:
             self._waiting.remove(entry)
-        else:
-            self._withdrawn.add(entry.row)
+        elif isinstance(entry.item, Review):
+            self._withdrawn[entry.row] = entry.item
             self._save()
 
     def _save(self) -> None:
         if not self.store:
             return
         try:
-            rows = self.store.write([entry.item for entry in self._waiting], sorted(self._withdrawn))
+            rows = self.store.write([entry.item for entry in self._waiting], self._withdrawn.items())
         except _FAILURES as error:
-            self._tell(error)
+            self._unsaved = (
+                f"Not saved ({_reason(error)}). You can go on; your grades are kept until the kernel stops "
+                f"and saved as soon as {self.store.path} can be written."
+            )
             return
         for entry, row in zip(self._waiting, rows, strict=True):
             entry.row = row
         self._waiting.clear()
         self._withdrawn.clear()
-        self.notice = ""
+        self._unsaved = ""
 
-    def _tell(self, error: Exception) -> None:
-        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error).rstrip(".")
-        self.notice = (
-            f"Not saved ({reason}). You can go on; your grades are kept until the kernel stops "
-            f"and saved as soon as {self.store.path if self.store else 'the file'} can be written."
-        )
+    def _read(self, read: Callable[[], list[_Item]]) -> list[_Item]:
+        try:
+            items = read()
+        except _FAILURES as error:
+            self._unread = f"Your earlier answers cannot be read ({_reason(error)}), and do not count for now."
+            return []
+        self._unread = ""
+        return items
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error).rstrip(".")
 
 
 @cache

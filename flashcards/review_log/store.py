@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,14 @@ class NewerFileError(RuntimeError):
     """The file was written by a later version of the course."""
 
 
+class ForeignFileError(RuntimeError):
+    """There is a file, and it is not a log of the course."""
+
+
+class DamagedFileError(RuntimeError):
+    """The file is a log of the course that cannot be read."""
+
+
 def default_path() -> Path | None:
     """Where progress is kept: `VISLIB_PROGRESS` if set (None for "off"), else the user's data folder."""
     chosen = os.environ.get(ENVIRONMENT, "").strip()
@@ -83,17 +91,21 @@ class Store:
     def numbered_reviews(self) -> list[tuple[int, Review]]:
         """All reviews with the numbers of their rows."""
         rows = self._read("SELECT id, card, time, grade FROM reviews ORDER BY id")
-        return [(int(row), Review(card, datetime.fromisoformat(time), Grade(grade))) for row, card, time, grade in rows]
+        return [(row, Review(card, self._time(time, "reviews", row), Grade(grade))) for row, card, time, grade in rows]
 
     def predictions(self) -> list[Prediction]:
         """All predictions in the order in which they were made."""
-        rows = self._read("SELECT prediction, time, choice, confidence, correct FROM predictions ORDER BY id")
+        rows = self._read("SELECT id, prediction, time, choice, confidence, correct FROM predictions ORDER BY id")
         return [
-            Prediction(name, datetime.fromisoformat(time), choice, p, bool(ok)) for name, time, choice, p, ok in rows
+            Prediction(name, self._time(time, "predictions", row), choice, p, bool(ok))
+            for row, name, time, choice, p, ok in rows
         ]
 
-    def write(self, add: Sequence[Review | Prediction], remove: Sequence[int] = ()) -> list[int]:
-        """Add to the log and take reviews back, all or nothing; the numbers of the new rows."""
+    def write(self, add: Sequence[Review | Prediction], remove: Iterable[tuple[int, Review]] = ()) -> list[int]:
+        """Add to the log and take reviews back, all or nothing; the numbers of the new rows.
+
+        A review is taken back by its number and by what it says: in a file that was begun anew the number is another's.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -101,11 +113,16 @@ class Store:
         with self._open("rwc") as db, _transaction(db):
             if self._version(db) == 0:
                 _create(db)
-            db.executemany("DELETE FROM reviews WHERE id = ?", [(row,) for row in remove])
+            gone = [(row, review.card, _stamp(review), int(review.grade)) for row, review in remove]
+            db.executemany("DELETE FROM reviews WHERE id = ? AND card = ? AND time = ? AND grade = ?", gone)
             return [_insert(db, item) for item in add]
 
     def forget(self) -> list[Path]:
-        """Delete the file and its journal; the paths that are gone."""
+        """Delete the file and its journal, if it is a log of the course; the paths that are gone."""
+        if self.path.exists():
+            with self._open("rw") as db:
+                if not self._version(db):
+                    raise ForeignFileError(f"{self.path} holds no progress of this course, and is left as it is")
         gone = [path for path in (self.path, Path(f"{self.path}-journal")) if path.exists()]
         for path in gone:
             path.unlink()
@@ -120,13 +137,40 @@ class Store:
 
     @contextmanager
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
-        with closing(sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)) as db:
-            yield db
+        uri = self.path.absolute().as_uri()
+        if not uri.startswith("file:///"):  # a network share of Windows; SQLite takes no server in an address
+            uri = uri.replace("file://", "file:////", 1)
+        try:
+            with closing(sqlite3.connect(f"{uri}?mode={mode}", uri=True, timeout=TIMEOUT, isolation_level=None)) as db:
+                yield db
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_NOTADB:
+                raise ForeignFileError(f"{self.path} is no SQLite file; move it away, or set {ENVIRONMENT}") from error
+            if code == sqlite3.SQLITE_CORRUPT:
+                raise self._damaged(str(error)) from error
+            raise type(error)(f"{self.path}: {error}") from error
+
+    def _damaged(self, what: str) -> DamagedFileError:
+        return DamagedFileError(f"{self.path} is damaged ({what}); put a copy in its place, or move it to begin anew")
+
+    def _time(self, text: str, table: str, row: int) -> datetime:
+        try:
+            time = datetime.fromisoformat(text).astimezone(UTC)
+            if 1971 <= time.year < 2900:  # what the calendars of all systems know
+                return time
+        except (TypeError, ValueError, OverflowError, OSError):
+            pass
+        raise self._damaged(f"row {row} of {table} has the time {text!r}")
 
     def _version(self, db: sqlite3.Connection) -> int:
         """The version of the file, 0 before its tables are made."""
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables and not version:
+            return 0
+        if not tables >= {"reviews", "predictions"}:
+            raise ForeignFileError(f"{self.path} is a database of something else; set {ENVIRONMENT} to another path")
         if version > VERSION:
             raise NewerFileError(
                 f"{self.path} has version {version}, this course knows up to {VERSION}; update the course"
@@ -152,8 +196,12 @@ def _create(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 
+def _stamp(item: Review | Prediction) -> str:
+    return item.time.isoformat(timespec="microseconds")
+
+
 def _insert(db: sqlite3.Connection, item: Review | Prediction) -> int:
-    time = item.time.isoformat(timespec="microseconds")
+    time = _stamp(item)
     if isinstance(item, Review):
         cursor = db.execute(
             "INSERT INTO reviews (card, time, grade) VALUES (?, ?, ?)", (item.card, time, int(item.grade))

@@ -7,7 +7,6 @@ away from the card.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import ipywidgets
 import traitlets
 
 from flashcards.model import LETTERS, Card, Option
+from flashcards.parsing.markdown import as_text
 from flashcards.render.html import embedded
 
 _STATIC = Path(__file__).parent / "static"
@@ -95,7 +95,7 @@ class Frame:
         self.back.value = back
         visible(self.back, bool(back))
         self.hint.value = hint
-        self.notice.value = f"<p>{escape(notice)}</p>" if notice else ""
+        self.notice.value = f"<p>{as_text(notice)}</p>" if notice else ""
         visible(self.notice, bool(notice))
         self.keys.label = f"{self.title}. {position}"
         self.keys.step += 1
@@ -104,7 +104,7 @@ class Frame:
         """Say at the top where the reader is; `share` of the way is a bar."""
         bar = f'<div class="fc-bar"><span style="width:{100 * share:.0f}%"></span></div>' if share is not None else ""
         self.head.value = (
-            f'<div class="fc-head"><strong>{escape(self.title)}</strong><span>{escape(position)}</span></div>{bar}'
+            f'<div class="fc-head"><strong>{as_text(self.title)}</strong><span>{as_text(position)}</span></div>{bar}'
         )
 
 
@@ -124,7 +124,7 @@ def choice_list(options: Sequence[Option], revealed: bool, picked: int | None) -
 def faces(card: Card, revealed: bool, picked: int | None) -> tuple[str, str]:
     """Front and back of a card as they show now."""
     question = card.solved if revealed else card.question
-    front = embedded(card, question) + choice_list(card.options, revealed, picked)
+    front = embedded(card, question + choice_list(card.options, revealed, picked))
     if not revealed:
         return front, ""
     # A cloze or an option is the short answer already; what follows is the explanation.

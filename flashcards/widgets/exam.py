@@ -11,31 +11,29 @@ import ipywidgets
 from flashcards import collection
 from flashcards.exam_attempt import Attempt, Mark
 from flashcards.model import LETTERS, ExamQuestion, Option
+from flashcards.parsing.markdown import as_text
 from flashcards.render.html import embedded
 from flashcards.render.text import points
 from flashcards.widgets.components import Frame, button, choice_list, row, visible
 
 
 class ExamCard:
-    """One attempt at an exam; nothing of it is saved."""
+    """One attempt at an exam; nothing of it is saved.
+
+    Every question has a field or letters of its own, so that what was typed or clicked before the next question showed
+    belongs to the question that was on screen, however slow the kernel is.
+    """
 
     def __init__(self, title: str, attempt: Attempt) -> None:
         self.attempt = attempt
-        most = max((len(question.card.options) for question in attempt.questions), default=0)
-        self.letters = [
-            button(letter, partial(self._pick, i), "fc-number", hint=f"Option {letter} (key {i + 1})")
-            for i, letter in enumerate(LETTERS[:most])
-        ]
-        self.letter_row = row(*self.letters)
-        self.paper = ipywidgets.Textarea(placeholder="Your answer, in a sentence or two", rows=4)
-        self.paper.add_class("fc-paper")
-        self.paper.observe(self._write, names="value")
+        self.sheets = [self._sheet(number, question) for number, question in enumerate(attempt.questions)]
+        self.sheet = ipywidgets.VBox()
         self.boxes = ipywidgets.VBox()
         self.next = button("Next", partial(self._go, 1), "fc-space", "fc-main", hint="Space")
         self.hand_in = button("Hand in", self._hand_in, "fc-main")
         self.next_row = row(self.next, self.hand_in)
         self.back = button("Back", partial(self._go, -1), "fc-small", "fc-back-one", hint="Left arrow")
-        self.frame = Frame(f"Exam: {title}", self.letter_row, self.paper, self.boxes, self.next_row)
+        self.frame = Frame(f"Exam: {title}", self.sheet, self.boxes, self.next_row)
         self.frame.foot.children = [self.frame.hint, self.back]
         self._show()
 
@@ -44,18 +42,34 @@ class ExamCard:
         """The widget to display."""
         return self.frame.box
 
-    def _pick(self, option: int) -> None:
-        question = self.attempt.question
-        if not self.attempt.handed_in and question and option < len(question.card.options):
-            self.attempt.answer(option)
+    def _sheet(self, number: int, question: ExamQuestion) -> Any:
+        """Where a question is answered."""
+        if question.card.options:
+            letters = enumerate(LETTERS[: len(question.card.options)])
+            return row(
+                *(
+                    button(x, partial(self._pick, number, i), "fc-number", hint=f"Option {x} (key {i + 1})")
+                    for i, x in letters
+                )
+            )
+        paper = ipywidgets.Textarea(placeholder="Your answer, in a sentence or two", rows=4)
+        paper.add_class("fc-paper")
+        paper.observe(partial(self._write, number), names="value")
+        return paper
+
+    def _pick(self, number: int, option: int) -> None:
+        if not self.attempt.handed_in:
+            self.attempt.answer(option, number)
             self._show()
 
-    def _write(self, change: Any) -> None:
-        if not self.attempt.handed_in and self.attempt.question and self.attempt.question.scheme:
-            self.attempt.answer(change["new"])
+    def _write(self, number: int, change: Any) -> None:
+        # What arrives after the paper was handed in was typed before: the field is gone by then.
+        self.attempt.written[number] = change["new"]
+        if self.attempt.handed_in:
+            self._show()
 
-    def _tick(self, criterion: int, change: Any) -> None:
-        self.attempt.tick(criterion, bool(change["new"]))
+    def _tick(self, number: int, criterion: int, change: Any) -> None:
+        self.attempt.tick(criterion, bool(change["new"]), number)
         self.frame.place(self._position(), self._share())
 
     def _go(self, by: int) -> None:
@@ -70,14 +84,8 @@ class ExamCard:
     def _show(self) -> None:
         attempt, question = self.attempt, self.attempt.question
         writing = not attempt.handed_in
-        options = len(question.card.options) if question else 0
-        for i, letter in enumerate(self.letters):
-            visible(letter, i < options)
-        visible(self.letter_row, writing and options > 0)
-        written = bool(question and question.scheme)
-        visible(self.paper, writing and written)
-        if writing and written:
-            self.paper.value = attempt.written[attempt.at]
+        self.sheet.children = (self.sheets[attempt.at],) if writing and question else ()
+        visible(self.sheet, bool(self.sheet.children))
         self.boxes.children = self._criteria(question) if question and not writing else ()
         visible(self.boxes, bool(self.boxes.children))
         visible(self.next, question is not None)
@@ -89,16 +97,17 @@ class ExamCard:
 
     def _criteria(self, question: ExamQuestion) -> tuple[Any, ...]:
         """A box to tick and a line of text for each criterion."""
+        at = self.attempt.at
         rows = []
         for i, criterion in enumerate(question.scheme):
             box = ipywidgets.Checkbox(
-                value=i in self.attempt.ticked[self.attempt.at],
+                value=i in self.attempt.ticked[at],
                 description=points(criterion.points),
                 tooltip=criterion.text,
                 indent=False,
             )
-            box.observe(partial(self._tick, i), names="value")
-            rows.append(row(box, ipywidgets.HTMLMath(criterion.html), name="fc-criterion"))
+            box.observe(partial(self._tick, at, i), names="value")
+            rows.append(row(box, ipywidgets.HTMLMath(embedded(question.card, criterion.html)), name="fc-criterion"))
         return tuple(rows)
 
     def _content(self, question: ExamQuestion | None) -> tuple[str, str, str]:
@@ -106,19 +115,16 @@ class ExamCard:
         if question is None:
             return (self._result() if attempt.handed_in else self._last_page()), "", ""
         card, picked = question.card, attempt.picked[attempt.at]
-        asked = embedded(card, card.question)
         if not attempt.handed_in:
-            front = asked + (_chosen(card.options, picked) if card.options else "")
+            front = embedded(card, card.question + (_chosen(card.options, picked) if card.options else ""))
             keys = "<kbd>Space</kbd> goes on · <kbd>←</kbd> goes back"
             return front, "", keys if card.options else f"outside of your text: {keys}"
         if card.options:
-            return (
-                asked + choice_list(card.options, True, picked),
-                f'<div class="fc-note">{embedded(card, card.answer)}</div>',
-                "",
-            )
-        own = escape(attempt.written[attempt.at].strip()) or "<em>no answer</em>"
-        front = f'{asked}<blockquote class="fc-own">{own}</blockquote><p>Tick what your answer says.</p>'
+            front = embedded(card, card.question + choice_list(card.options, True, picked))
+            return front, f'<div class="fc-note">{embedded(card, card.answer)}</div>', ""
+        own = as_text(attempt.written[attempt.at].strip()) or "<em>no answer</em>"
+        asked = embedded(card, card.question)
+        front = f'{asked}<blockquote class="fc-own" dir="auto">{own}</blockquote><p>Tick what your answer says.</p>'
         return front, "", "a tick only for what stands there, not for what was meant"
 
     def _share(self) -> float:

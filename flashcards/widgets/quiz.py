@@ -62,10 +62,8 @@ class QuizCard:
             self.frame.show(self._end(), position=done, share=share, notice=session.log.notice)
             return
         if revealed:
-            for grade, interval in session.intervals().items():
-                # A missed card returns at the end of this sitting, whatever day FSRS would give it.
-                wait = "today" if grade == Grade.AGAIN else in_words(interval)
-                self.grades[grade].description = f"{_GRADES[grade]}\n{wait}"
+            for grade, days in session.intervals().items():
+                self.grades[grade].description = f"{_GRADES[grade]}\n{in_words(days)}"
         front, back = faces(card, revealed, session.picked)
         position = f"Card {session.done + 1} of {total}"
         if session.repeats:

@@ -334,6 +334,49 @@ def test_the_network_is_closed_and_an_attempt_is_noticed(open_notebook, lab, out
     outside.clear()
 
 
+DRAWN = '''
+from pathlib import Path
+Path("a dot & more.svg").write_text(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="40"><rect width="90" height="40" fill="teal"/></svg>'
+)
+Path("d.md").write_text(r"""+++
+title = "Of $5 and $6"
+notebook = "04_occlusion"
+tags = ["t"]
++++
+
+## What does the \\$5 run show that the \\$6 run, with $x_1$ and \\\\(y\\\\), does not? {#t.a}
+
+![a rectangle](<a dot & more.svg>)
+
+- [x] מפה (saliency map)?
+- [ ] \\$5 or \\$6
+
+See \\\\[z\\\\], \\\\begin{a}b\\\\end{a} and \\$7, \\$8.
+""", encoding="utf-8")
+'''
+
+
+def test_what_is_no_formula_is_not_typeset_and_a_drawing_and_text_from_right_to_left_show(open_notebook):
+    notebook = open_notebook([DRAWN, "from flashcards import quiz; quiz('d.md')", "'the cell below'"])
+    card = start(notebook)
+    expect(card.locator(".fc-front mjx-container")).to_have_count(1)
+    expect(card.locator(".fc-question")).to_contain_text("the $5 run show that the $6 run, with")
+    expect(card.locator(".fc-question")).to_contain_text("and \\(y\\), does not?")
+    image = card.locator(".fc-front img")
+    expect(image).to_be_visible()
+    card.page.wait_for_function("(image) => image.naturalWidth === 90", arg=image.element_handle())
+    way = "(e) => getComputedStyle(e).direction"
+    options = card.locator(".fc-choices li")
+    assert options.nth(0).locator("span").evaluate(way) == "rtl"
+    assert options.nth(1).evaluate(way) == "ltr"
+    expect(options.nth(1)).to_have_text("$5 or $6")
+    reveal(card)
+    expect(card.locator(".fc-answer")).to_contain_text("See \\[z\\], \\begin{a}b\\end{a} and $7, $8.")
+    expect(card.locator("mjx-container")).to_have_count(1)
+    shoot(card, "no_formula_light")
+
+
 EXAM = ["from flashcards import exam", "exam()", "'the cell below'"]
 
 

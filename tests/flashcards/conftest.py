@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,17 @@ from flashcards.model import Deck
 from flashcards.review_log import buffer
 from flashcards.review_log.store import Prediction, Store
 from flashcards.scheduler import Grade, Review, utc_now
+
+
+@pytest.fixture(autouse=True)
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The calendar of every test is that of UTC, unless it sets another."""
+    monkeypatch.setenv("TZ", "UTC")
+    renew = getattr(time, "tzset", lambda: None)  # not on Windows
+    renew()
+    yield
+    monkeypatch.undo()
+    renew()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,40 @@ def test_by_itself_the_timestamp_rises(write_deck, tmp_path, monkeypatch, collec
 def test_the_numbers_that_anki_knows_decks_by_never_change():
     assert anki.MODEL_ID == 1_702_358_411
     assert anki.deck_id("04_occlusion") == 1_943_800_880
+
+
+def test_pictures_of_one_name_stay_apart_and_one_picture_is_sent_once(collection, tmp_path):
+    names = {"a/dot.png": b"1", "b/dot.png": b"2", "c/DOT.png": b"3", "d/dot.png": b"1", "a/own%20[1].png": b"4"}
+    cards = ""
+    for i, (name, content) in enumerate(names.items()):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+        cards += f"\n## What? {{#t.c{i}}}\n\n![a dot]({name.replace('%', '%25')})\n\nThis.\n"
+    path = tmp_path / "deck.md"
+    path.write_text('+++\ntitle = "T"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n' + cards)
+    anki.export([load(path)], tmp_path / "out.apkg")
+    take_in(collection, tmp_path / "out.apkg")
+    media = Path(collection.media.dir())
+    for i, content in enumerate(names.values()):
+        (name,) = re.findall('src="([^"]*)"', fields(collection, f"t.c{i}")[0])
+        assert (media / name).read_bytes() == content
+    assert len(list(media.iterdir())) == 4
+    report = collection.media.check()
+    assert (list(report.missing), list(report.unused)) == ([], [])
+
+
+def test_a_text_is_a_text_in_anki_too(collection, write_deck, tmp_path):
+    front = '+++\ntitle = "Costs::of $5 and $6"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n'
+    path = write_deck(
+        "\n## What? {#t.a}\n\n[sound:a.mp3], [latex]x[/latex], [\\$]y[/\\$] and \\{\\{Answer\\}\\}.\n", front
+    )
+    anki.export([load(path)], tmp_path / "out.apkg")
+    take_in(collection, tmp_path / "out.apkg")
+    (known,) = collection.find_cards("Id:t.a")
+    card = collection.get_card(known)
+    assert card.answer_av_tags() == []
+    shown = re.sub("<style>.*?</style>|<[^>]*>", "", card.answer(), flags=re.DOTALL)
+    assert "[sound:a.mp3], [latex]x[/latex], [$]y[/$] and {{Answer}}." in shown
+    names = [item.name for item in collection.decks.all_names_and_ids()]
+    assert f"{anki.COURSE}::de Costs:of $5 and $6" in names

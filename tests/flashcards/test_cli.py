@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -63,8 +64,42 @@ def test_reading_commands_create_nothing_and_errors_are_one_line(progress_file, 
     assert main(["anki", str(tmp_path / "none" / "x.apkg")]) == 1
     progress_file.parent.mkdir()
     progress_file.write_bytes(b"not a database at all" * 50)
-    assert main(["stats"]) == 1
-    assert "Traceback" not in capsys.readouterr().err
+    capsys.readouterr()
+    for command in (["stats"], ["due"], ["export"], ["forget", "--yes"]):
+        assert main(command) == 1
+        assert capsys.readouterr() == ("", f"{progress_file} is no SQLite file; move it away, or set VISLIB_PROGRESS\n")
+    assert progress_file.exists()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "cp932"])
+def test_what_goes_to_a_file_is_utf_8_whatever_the_console_of_windows_has(encoding, write_deck, tmp_path):
+    path = write_deck("## Why → 猫? {#t.one}\n\n- (1) says “größer”, שלום\n\n## ∇ {#T}\n", name="paper.md")
+    paper = write_deck("## Why → 猫? {#t.one}\n\n- (1) says “größer”, שלום\n", name="good.md")
+    console = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for arguments, status, words in (
+        (["paper", str(paper), "--key"], 0, ["Why → 猫?", "says “größer”, שלום"]),
+        (["paper", str(path)], 1, ["paper.md:10: bad id 'T'"]),
+        (["check", "--exam", str(path)], 1, ["paper.md:10: bad id 'T'"]),
+    ):
+        command = [sys.executable, "-m", "flashcards", *arguments]
+        with (tmp_path / "out.txt").open("wb") as out:
+            done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=console, check=False)
+        said = (tmp_path / "out.txt").read_text(encoding="utf-8")
+        assert (done.returncode, [word for word in words if word not in said]) == (status, []), said
+
+
+def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys):
+    assert main(["check", str(tmp_path), str(tmp_path / "none.md")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: a folder; expected a Markdown file",
+        f"{tmp_path / 'none.md'}: no such file; expected a Markdown file",
+    ]
+    paper = write_deck("## Why? {#t.one}\n\n- (1) says so\n- (½) says more\n", name="paper.md")
+    assert main(["check", str(paper)]) == 0  # as a deck it is good
+    assert main(["check", "--exam", str(paper)]) == 1
+    assert "paper.md:9: a criterion without points, '(½) says more'" in capsys.readouterr().err
+    assert main(["check", "--exam"]) == 0
+    assert capsys.readouterr().out == "1 exams, 12 questions, no mistakes\n"
 
 
 @pytest.mark.parametrize(("deck", "status"), [("good", 0), ("bad", 1)])

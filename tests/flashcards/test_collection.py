@@ -30,6 +30,16 @@ def test_an_unknown_deck_is_named_with_those_that_exist():
         collection.load("99_none")
 
 
+def test_an_exam_shares_no_id_with_a_deck_or_another_exam(write_deck):
+    scheme = "\n\n- (1) says so\n"
+    one = write_deck(f"## Why? {{#t.one}}{scheme}", name="one.md")
+    two = write_deck(f"## Why? {{#t.one}}{scheme}\n## What? {{#occlusion.what}}{scheme}", name="two.md")
+    assert [str(problem) for problem in collection.lint_exams([one, two])] == [
+        "two.md:6: the id 't.one' is already taken in one.md",
+        "two.md:10: the id 'occlusion.what' is already taken in 04_occlusion.md",
+    ]
+
+
 def test_a_changed_deck_is_read_again(write_deck):
     path = write_deck(FINE)
     assert collection.load(path).cards[0].question_text == "What?"
@@ -41,5 +51,5 @@ def test_a_changed_deck_is_read_again(write_deck):
 def test_a_faulty_or_unknown_exam_is_refused(write_deck):
     with pytest.raises(DeckError, match="neither options"):
         flashcards.exam(write_deck("## Why? {#t.one}\n\nText.\n"))
-    with pytest.raises(ValueError, match="no exam named 'corse'; expected one of course"):
+    with pytest.raises(ValueError, match="no exam named 'corse'; expected one of course, or the path of a file"):
         flashcards.exam("corse")

@@ -11,6 +11,7 @@ from flashcards import collection
 from flashcards.cli import main
 from flashcards.exam_attempt import Attempt, Mark
 from flashcards.model import Criterion
+from flashcards.parsing import pictures
 from flashcards.parsing.exams import read_exam
 from tests.flashcards.screen import Screen
 
@@ -64,8 +65,8 @@ def test_a_mark_scheme_is_what_its_list_says(write_deck):
     title, questions, problems = read_exam(path)
     assert (title, problems) == ("T", [])
     assert questions[0].scheme == (
-        Criterion(12, "says <em>a</em>,\nor <code>b&lt;c&gt;</code>", "says a,\nor b<c>"),
-        Criterion(1, "says &amp; shows \\(x&lt;1\\)", "says & shows \\(x<1\\)"),
+        Criterion(12, "says <em>a</em>,\nor <code>b&lt;c&gt;</code>", "says a, or b<c>"),
+        Criterion(1, "says &amp; shows \\(x&lt;1\\)", "says & shows $x<1$"),
     )
     assert (questions[0].points, questions[1].scheme, questions[1].points) == (13, (), 1)
     assert [question.card.id for question in questions] == ["t.one", "t.two"]
@@ -79,11 +80,12 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
         )
     )
     scheme = "the question has neither options nor a mark scheme; expected '- (2) what earns two points'"
-    cloze = "a cloze; expected a question with options or a mark scheme"
+    cloze = "a cloze; expected a question without one, with options or a mark scheme"
     assert [str(problem) for problem in problems] == [
         f"deck.md:6: {scheme}",
         f"deck.md:10: {cloze}",
         f"deck.md:14: {cloze}",
+        f"deck.md:14: {scheme}",
         "deck.md:16: the card has no id; expected '{#topic.name}' at the end of its heading",
         f"deck.md:23: {scheme}",
     ]
@@ -94,9 +96,9 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
     ("cards", "message"),
     [
         ("## Why? {#t.one}\n\nBecause of that.\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- says that\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- (0) says that\n", "neither options nor a mark scheme"),
-        ("## Why? {#t.one}\n\n- (1)says that\n", "neither options nor a mark scheme"),
+        ("## Why? {#t.one}\n\n- says that\n", "a criterion without points, 'says that'; expected a whole"),
+        ("## Why? {#t.one}\n\n- (0) says that\n", "a criterion without points, '(0) says that'"),
+        ("## Why? {#t.one}\n\n- (1)says that\n", "a criterion without points, '(1)says that'"),
         ("## It is {{so}}. {#t.one}\n\n- (1) says so\n", "a cloze; expected"),
         ("## Which? {#t.one}\n\n- [ ] a\n- [ ] b\n\nText.\n", "no right option"),
         ("## What? {#occlusion.what}\n\n- (1) says so\n", "already taken in 04_occlusion.md"),
@@ -106,6 +108,46 @@ def test_mistakes_are_told_with_file_and_line(cards, message, write_deck):
     [problem] = collection.lint_exams([write_deck(cards, name="paper.md")])
     assert re.match(r"paper\.md:\d+: ", str(problem))
     assert message in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        (["(2) one", "two", "(1) three"], {9: "a criterion without points, 'two'"}),
+        (["(1.5) one", "(1) two"], {8: "a criterion without points, '(1.5) one'"}),
+        (["(0,5) one", "(¼) two", "(1) three"], {8: "'(0,5) one'", 9: "'(¼) two'"}),
+        (["(0) one", "(-1) two", "(1) three"], {8: "'(0) one'", 9: "'(-1) two'"}),
+        (["(2)one", "(1)", "(1) three"], {8: "'(2)one'", 9: "'(1)'"}),
+        (["(2 points) one", "**(2)** two", "( 2 ) three", "2 four"], {8: "", 9: "", 10: "", 11: ""}),
+        (["(1000) one", "(٣) two", "(+3) three"], {8: "", 9: "", 10: ""}),
+        (["(2) one\n  - two", "(1) three"], {9: "a criterion that goes on with a list; expected a single paragraph"}),
+        (["(2) one\n\n  ```\n  two\n  ```"], {10: "a criterion that goes on with a code block"}),
+        (["1. (2) one", "(2) two"], {8: "a criterion that begins with no text; expected a single paragraph"}),
+        (["(2) one\n\nAnd two."], {10: "a paragraph beside the mark scheme; expected a single list"}),
+        (["(2) one\n\n* (1) two\n\n1. (1) three"], {10: "a list beside", 12: "a numbered list beside"}),
+    ],
+)
+def test_what_does_not_count_in_a_mark_scheme_is_told_at_its_line(items, told, write_deck):
+    _, _, problems = read_exam(write_deck("## Why? {#t.one}\n\n" + "".join(f"- {item}\n" for item in items)))
+    assert [problem.line for problem in problems] == list(told)
+    for problem, words in zip(problems, told.values(), strict=True):
+        assert words in problem.message
+        if "criterion without" in problem.message:
+            assert problem.message.endswith("; expected a whole number in front, '- (2) says …'")
+
+
+def test_a_text_before_the_mark_scheme_is_told_and_not_lost(write_deck):
+    _, [question], problems = read_exam(write_deck("## Why? {#t.one}\n\nLook closely.\n\n- (2) says so\n"))
+    assert [str(problem) for problem in problems] == [
+        "deck.md:8: a paragraph beside the mark scheme; expected a single list"
+    ]
+    assert question.points == 2
+
+
+def test_a_cloze_among_options_would_be_printed_in_plain_sight(write_deck):
+    path = write_deck("## It is {{so}}. {#t.one}\n\n- [x] so\n- [ ] not\n\nText.\n")
+    [problem] = collection.lint_exams([path])
+    assert str(problem) == "deck.md:6: a cloze; expected a question without one, with options or a mark scheme"
 
 
 def test_an_attempt_marks_options_itself_and_the_rest_by_ticks(attempt):
@@ -133,7 +175,7 @@ def test_a_wrong_or_missing_choice_earns_nothing(attempt):
 
 
 def test_an_attempt_refuses_what_does_not_fit(attempt):
-    with pytest.raises(ValueError, match="option 2 of 2"):
+    with pytest.raises(ValueError, match="the answer is option 2 of 2; expected one that exists"):
         attempt.answer(2)
     with pytest.raises(ValueError, match="expected the index of an option"):
         attempt.answer("right")
@@ -142,7 +184,7 @@ def test_an_attempt_refuses_what_does_not_fit(attempt):
     attempt.hand_in()
     with pytest.raises(RuntimeError, match="can no longer change"):
         attempt.answer(1)
-    with pytest.raises(ValueError, match="criterion 0 of 0"):
+    with pytest.raises(ValueError, match="criterion 0 of 0; expected one that exists"):
         attempt.tick(0, True)
     attempt.go(5)
     with pytest.raises(RuntimeError, match="no question left"):
@@ -174,6 +216,110 @@ def test_what_was_written_is_still_there_after_going_back(desk):
     assert desk.paper is None
     desk.press("Next")
     assert desk.paper.value == "this <b>"
+
+
+WRITTEN = """
+## Say one. {#occlusion.one}
+
+- (2) says one
+
+## Say two. {#occlusion.two}
+
+- (1) says two
+- (4) says more
+
+## Which? {#occlusion.three}
+
+- [x] a
+- [ ] b
+
+So.
+
+## Which of them? {#occlusion.four}
+
+- [x] c
+- [ ] d
+
+So.
+"""
+
+
+@pytest.fixture
+def slow(write_deck):
+    """An exam whose kernel hears of a click before the text that was typed before it."""
+    return Screen(flashcards.exam(write_deck(WRITTEN, name="paper.md")).widget())
+
+
+def test_a_text_that_arrives_late_stays_with_its_question(slow):
+    first = slow.paper
+    first.set_state({"value": "f"})
+    slow.press("Next")
+    first.set_state({"value": "first, in full"})
+    assert slow.paper.value == ""
+    second = slow.paper
+    slow.press("Next")
+    second.set_state({"value": "second"})
+    slow.press("Back")
+    assert slow.paper.value == "second"
+    slow.press("Back")
+    assert slow.paper.value == "first, in full"
+
+
+def test_a_text_that_arrives_after_the_handing_in_counts(slow):
+    slow.press("Next")
+    second = slow.paper
+    for _ in range(3):
+        slow.press("Next")
+    slow.press("Hand in")
+    assert "no answer" in slow.text
+    slow.press("Next")
+    second.set_state({"value": "$5 to $6"})
+    assert "$5 to $6" in slow.text.replace(" ", "").replace("to", " to ")
+    assert slow.html.count("<span>$</span>") == 2  # as it was typed, and no formula
+
+
+def test_a_letter_or_a_tick_that_arrives_late_stays_with_its_question(slow):
+    slow.press("Next")
+    slow.press("Next")
+    late = slow.buttons["A"]
+    slow.press("Next")
+    late.click()
+    assert "your choice" not in slow.text
+    slow.press("Next")
+    assert "3 of 4 questions have no answer yet" in slow.text
+    slow.press("Hand in")
+    slow.press("Next")
+    tick = slow.boxes[1]
+    slow.press("Back")
+    tick.value = True
+    assert "0 of 2 points" in slow.text
+    slow.press("Next")
+    assert [box.value for box in slow.boxes] == [False, True]
+    assert "4 of 5 points" in slow.text
+
+
+def test_the_printed_exam_holds_all_that_is_asked(write_deck, tmp_path, capsys):
+    (tmp_path / "m (1).png").write_bytes(b"dot")
+    path = write_deck(
+        "## Which *map* is it, $x_1<x_2$? {#t.one}\n\n![A left, B right](<m (1).png>)\n\nLook at the _background_:\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n- [ ] $x_1$\n- [x] `B*`\n  and more\n\nSo.\n\n"
+        "## Say why. {#t.two}\n\n- (2) says $x_1<x_2$\n- (10) says `a_b`\n",
+        '+++\ntitle = "A *starred* title of $5"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n',
+        name="paper.md",
+    )
+    assert main(["paper", str(path), "--key"]) == 0
+    folder = pictures.address_of(tmp_path)
+    assert capsys.readouterr().out == (
+        "# A \\*starred\\* title of \\$5\n\n2 questions, 13 points\n\n"
+        "**1.** Which *map* is it, $x_1<x_2$? (1 point)\n\n"
+        f"![A left, B right]({folder}/m%20%281%29.png)\n\nLook at the _background_:\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n- [ ] $x_1$\n- [x] `B*`\n  and more\n\n"
+        "**2.** Say why. (12 points)\n\n- (2) says $x_1<x_2$\n- (10) says `a_b`\n"
+    )
+    shown = flashcards.exam(path).text().splitlines()
+    assert shown[1:6] == [
+        "1. Which map is it, $x_1<x_2$? (1 point)", "   A left, B right", "   Look at the background:", "   a", "   b"
+    ]  # fmt: skip
 
 
 def test_marking_and_the_result(desk, progress_file):
@@ -234,7 +380,7 @@ def test_a_paper_to_print_has_no_answer_and_its_key_has_them_all(paper, capsys):
     assert main(["paper", str(paper), "--key"]) == 0
     printed = capsys.readouterr().out
     assert "- [x] right" in printed
-    assert "- (2) says this" in printed
+    assert "- (2) says *this*" in printed
 
 
 def test_a_paper_of_an_unknown_exam(capsys):

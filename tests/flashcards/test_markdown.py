@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from flashcards.parsing import markdown
+from flashcards.parsing import checks, markdown
+
+DOLLAR = "<span>$</span>"  # begins no formula
 
 # source: its HTML, and its plain text
 INLINE: dict[str, tuple[str, str]] = {
     "a *b* **c**": ("a <em>b</em> <strong>c</strong>", "a b c"),
     "`c<d`": ("<code>c&lt;d</code>", "c<d"),
     "$x<y$": ("\\(x&lt;y\\)", "$x<y$"),
-    "$ a$": ("$ a$", "$ a$"),
-    "1$x$2": ("1$x$2", "1$x$2"),
+    "$ a$": (f"{DOLLAR} a{DOLLAR}", "$ a$"),
+    "1$x$2": (f"1{DOLLAR}x{DOLLAR}2", "1$x$2"),
+    "$x$ of 2": ("\\(x\\) of 2", "$x$ of 2"),  # the last character is not the one before the first
+    "~~a~~ b": ("<s>a</s> b", "a b"),
     "a $$x^2$$": ("a \\[x^2\\]", "a $x^2$"),
     "a $x$ b $y$": ("a \\(x\\) b \\(y\\)", "a $x$ b $y$"),
     "$a*b$ and *c*": ("\\(a*b\\) and <em>c</em>", "$a*b$ and c"),
-    "\\$5 \\* \\<": ("$5 * &lt;", "$5 * <"),
+    "\\$5 \\* \\<": (f"{DOLLAR}5 * &lt;", "$5 * <"),
     "<b>now</b> &amp; &lt;": ("&lt;b&gt;now&lt;/b&gt; &amp; &lt;", "<b>now</b> & <"),
-    "![What it *shows*](p.png)": ('<img src="p.png" alt="What it shows" />', "What it *shows*"),
+    "![What it *shows*](p.png)": ('<img src="p.png" alt="What it shows" />', "What it shows"),
     "[here](http://e.org/?a=1&b=2)": (
         '<a href="http://e.org/?a=1&amp;b=2" target="_blank" rel="noopener">here</a>',
         "here",
@@ -132,5 +136,5 @@ def test_a_cloze_that_cannot_be_meant(source):
 @pytest.mark.parametrize("source", MATH)
 def test_math_that_does_not_close_is_told_at_its_line(source):
     told: list[tuple[int, str]] = []
-    markdown.check_math(markdown.inline(source), 7, lambda line, message: told.append((line, message)))
+    checks.check_math(markdown.inline(source), 7, lambda line, message: told.append((line, message)))
     assert told == MATH[source]

@@ -193,7 +193,7 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## Which? {#t.a}\n\n- A\n  - B\n- [x] C\n\nThis.\n",
         [
             "9: an option without a box; expected '- [ ]' or '- [x]'",
-            "10: an option without a box; expected '- [ ]' or '- [x]'",
+            "10: an option that goes on with a list; expected a single paragraph",
         ],
     ),
     "a box that is something else": (
@@ -217,7 +217,10 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
     ),
     "two lists of options": (
         GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- [ ] B\n\nOr\n\n- [x] C\n- [ ] D\n\nThis.\n",
-        ["14: a second list of options; expected one in a card"],
+        [
+            "14: a box outside of a list of options in '[x] C'; expected '- [ ] …' or '- [x] …', or '\\['",
+            "15: a box outside of a list of options in '[ ] D'; expected '- [ ] …' or '- [x] …', or '\\['",
+        ],
     ),
     "cloze not closed": (
         GOOD + "\n## Cover a {{part. {#t.a}\n\nThis.\n",
@@ -258,10 +261,132 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What of it? {#t.a}\n\nNo, never.\n",
         ["7: a yes/no question; expected one that asks what, why, when or how"],
     ),
+    "yes/no question that only seems to offer a choice": (
+        GOOD + "\n## Is it sharp or not? {#t.a}\n\nSharp.\n\n## What of it? {#t.b}\n\nNo. It is blurred.\n",
+        [f"{line}: a yes/no question; expected one that asks what, why, when or how" for line in (7, 11)],
+    ),
     "yes/no options": (
         GOOD + "\n## Which holds? {#t.a}\n\n- [ ] Yes\n- [x] No\n\nThis.\n",
         ["7: a yes/no question; expected one that asks what, why, when or how"],
     ),
+    "what looks like a heading": (
+        GOOD
+        + "\n## What? {#t.a}\n\nThis.\n##How? {#t.b}\n\n\u00a0## Why? {#t.c}\n\n    ## When? {#t.d}\n\n> ## Who? {#t.e}\n",
+        [
+            "10: a heading that is none, '##How? {#t.b}'; expected '## ' at the left margin, or '\\#'",
+            "12: a heading that is none, '## Why? {#t.c}'; expected '## ' at the left margin, or '\\#'",
+            "14: a heading that is indented by four blanks or more, and so a code block",
+            "16: a heading inside a list or a quotation; expected '## question {#id}' at the left margin",
+            "16: an id outside of a heading in 'Who? {#t.e}'; expected '## question {#id}', or '\\{'",
+        ],
+    ),
+    "an id without its heading": (
+        GOOD + "\n## What? {#t.a}\n\nThis.\n\nHow? {#t.b}\n",
+        ["11: an id outside of a heading in 'How? {#t.b}'; expected '## question {#id}', or '\\{'"],
+    ),
+    "an id that is escaped": (
+        GOOD + "\n## What? \\{#t.a}\n\nThis.\n",
+        ["7: the card has no id; expected '{#topic.name}' at the end of its heading"],
+    ),
+    "code that swallows the next card": (
+        GOOD + "\n## What? {#t.a}\n\n~~~~ python\nx = 1\n~~~\n" + FINE,
+        ["9: a code block that is never closed; expected a line '~~~~'"],
+    ),
+    "a formula that swallows the next card": (
+        GOOD + "\n## What? {#t.a}\n\n$$\nx\n" + FINE + "\n$$\nThis.\n",
+        [
+            "11: an empty line in a formula; expected '$$' before it",
+            "13: an empty line in a formula; expected '$$' before it",
+        ],
+    ),
+    "boxes that are no options": (
+        GOOD + "\n## Which? {#t.a}\n\n1. [x] A\n2. [ ] B\n\n> - [X] C\n\n| [ ] D |\n|---|\n\nThis.\n[x] E\n",
+        [
+            f"{line}: a box outside of a list of options in '[{box}] {name}'; expected '- [ ] …' or '- [x] …', or '\\['"
+            for line, box, name in ((9, "x", "A"), (10, " ", "B"), (12, "X", "C"), (14, " ", "D"), (18, "x", "E"))
+        ],
+    ),
+    "an option of two lines, one of which is another's": (
+        GOOD + "\n## Which? {#t.a}\n\n- [x] A\n- [ ] B\n[ ] C\n\nThis.\n",
+        ["11: a box outside of a list of options in '[ ] C'; expected '- [ ] …' or '- [x] …', or '\\['"],
+    ),
+    "options of more than a line": (
+        GOOD
+        + "\n## Which? {#t.a}\n\n- [x] A\n\n  ```\n  a\n  ```\n- [ ] B\n\n      b\n- [ ] C\n\n  $$\n  c\n  $$\n- [ ] D\n\n  d\n"
+        "- [ ] E\n  > e\n- [ ] F\n  1. f\n- [ ] G\n\n  | g |\n  |---|\n- [ ] H\n\n  ***\n- > [ ] I\n\nThis.\n",
+        [
+            "11: an option that goes on with a code block; expected a single paragraph",
+            "16: an option that goes on with an indented code block; expected a single paragraph",
+            "19: an option that goes on with a displayed formula; expected a single paragraph",
+            "24: an option that goes on with a paragraph; expected a single paragraph",
+            "26: an option that goes on with a quotation; expected a single paragraph",
+            "28: an option that goes on with a numbered list; expected a single paragraph",
+            "31: an option that goes on with a table; expected a single paragraph",
+            "35: an option that goes on with a rule; expected a single paragraph",
+            "36: an option that begins with no text; expected a single paragraph",
+        ],
+    ),
+    "text that looks like a picture or a link": (
+        GOOD + "\n## What ![a](b c.png)? {#t.a}\n\nSee\n[here](a b) and *![a][b]*.\n",
+        [
+            "7: a picture that is none in 'What ![a](b c.png)?'; expected '![what it shows](address)', or '!\\['",
+            "10: a picture that is none in '![a][b]'; expected '![what it shows](address)', or '!\\['",
+            "10: an address that is none in '[here](a b) and'; expected one without blanks ('%20'), or ']\\('",
+        ],
+    ),
+    "addresses by themselves": (
+        GOOD + "\n## What of [it]? {#t.a}\n\nThis.\n\n[it]: http://example.org\n\n- [^1]: note\n",
+        [f"{line}: the address of a link by itself; expected it in the text, '[text](address)'" for line in (11, 13)],
+    ),
+    "a link that nobody can see": (
+        GOOD + "\n## What? {#t.a}\n\nThis [](http://example.org).\n",
+        ["9: a link without text; expected '[text](address)'"],
+    ),
+    "a row that is longer than its table": (
+        GOOD + "\n## What? {#t.a}\n\n| a | b |\n|---|---|\n| 1 | 2 |\n1 | `2|3`\n",
+        ["12: a row of 3 cells in a table of 2; expected as many, or '\\|' for a line"],
+    ),
+    "clozes outside of the heading": (
+        GOOD + "\n## Which? {#t.a}\n\n- [x] {{A}}\n- [ ] B\n\nThis\n*and {{that*.\n",
+        [
+            "9: a cloze outside of a heading in '{{A}}'; expected it in the question, or '\\{'",
+            "13: a cloze outside of a heading in 'and {{that'; expected it in the question, or '\\{'",
+        ],
+    ),
+    "three braces": (
+        GOOD + "\n## Cover {{{it}}}. {#t.a}\n",
+        ["7: 3 braces in a row; expected two, or '\\{' for a brace"],
+    ),
+    "deeper than the parser looks": (
+        GOOD + "\n## What? {#t.a}\n\nThis.\n\n" + ">" * 22 + " that\n",
+        ["11: lists and quotations 20 levels deep; expected fewer"],
+    ),
+    "characters that show nothing": (
+        GOOD + "\n## What? {#t.a}\n\nThis\x07\x07 and\x00.\n\ufeff## How? {#t.b}\n",
+        [
+            "9: the character U+0007, which shows nothing; expected text",
+            "9: the character U+0000, which shows nothing; expected text",
+            "10: the character U+FEFF, which shows nothing; expected text",
+            "10: a heading that is none, '\\ufeff## How? {#t.b}'; expected '## ' at the left margin, or '\\#'",
+        ],
+    ),
+    "pictures that no page shows": (
+        GOOD
+        + "\n## What? {#t.a}\n\nThis.\n\n![A dot](dot.tiff)\n![A dot](dot)\n![A dot](dot.svgz)\n![A dot](C:%5Cdot.png)\n",
+        [
+            *(
+                f"{line}: the picture {name!r} is of no kind that every page shows; "
+                "expected .png, .jpg, .gif, .svg or .webp"
+                for line, name in ((11, "dot.tiff"), (12, "dot"), (13, "dot.svgz"))
+            ),
+            "14: the picture 'C:\\\\dot.png' is not a file of the decks; expected a relative path like 'img/name.png'",
+        ],
+    ),
+    "not UTF-8, in its third line": (
+        '+++\ntitle = "T"\n# \udce4\n+++\n',
+        ["3: the file is not UTF-8 text: invalid continuation byte at byte 18"],
+    ),
+    "UTF-16": ("\udcff\udcfe+\0+\0+\0", ["1: the file is not UTF-8 text: invalid start byte at byte 0"]),
     "not UTF-8": ("\udcff", ["1: the file is not UTF-8 text: invalid start byte at byte 0"]),
     "everything at once": (
         '+++\ntitle = "T"\nnotebook = "12"\ntags = ["t"]\n+++\n\n## Is it? \n\n- [ ] A\n- [ ] B\n\n## b $ {#b}\n',
@@ -283,12 +408,24 @@ def test_a_malformed_deck_is_told_all_its_mistakes_at_their_lines(case, tmp_path
     text, expected = MALFORMED[case]
     path = tmp_path / "bad.md"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    (tmp_path / "dot.png").write_bytes(b"dot")
+    dots = ["dot", "dot.png", "dot.svgz", "dot.tiff"]
+    for dot in dots:
+        (tmp_path / dot).write_bytes(b"dot")
     assert sorted(str(problem) for problem in collection.lint([path])) == sorted(f"bad.md:{line}" for line in expected)
     with pytest.raises(DeckError) as error:
         collection.load(path)
     assert str(error.value).splitlines() == [str(problem) for problem in collection.lint([path])]
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.md", "dot.png"]  # nothing was written
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.md", *dots]  # nothing was written
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_is_read_as_any_editor_writes_it(encoding, end, tmp_path):
+    path = tmp_path / "x.md"
+    path.write_bytes((GOOD + FINE + "\n## Ümläute?\n\nDots.\n").replace("\n", end).encode(encoding))
+    deck, [problem] = read_deck(path)
+    assert [card.id for card in deck.cards] == ["t.fine"]
+    assert str(problem) == "x.md:11: the card has no id; expected '{#topic.name}' at the end of its heading"
 
 
 def read(path: Path) -> Deck:
@@ -340,9 +477,10 @@ def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
         question_text="What is it, $x<1$?",
         solved_text="What is it, $x<1$?",
         answer_text="The first.\nand\nmore",
-        images=("dot.png", "a..b%20one.png", "dot.png", "dot.png"),
+        images=("dot.png", "a..b one.png", "dot.png", "dot.png"),
         folder=tmp_path,
         line=7,
+        lead_text="One Two\nThree Four",
     )
 
 
@@ -388,6 +526,7 @@ def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
         images=(),
         folder=tmp_path,
         line=7,
+        lead_text="Between\nthese\nand those\nOf",
     )
 
 
@@ -422,6 +561,9 @@ def test_a_cloze_with_options_is_a_choice(write_deck):
         "## What holds? {#t.a}\n\nNo one knows.\n",
         "## What holds? {#t.a}\n\nNothing.\n\nYes.\n",
         "## Is it? {#t.a}\n\n- [x] this\n- [ ] yes\n\nNo.\n",
+        "## Which row is it? {#t.a}\n\nNo. 7, counted from the top.\n",
+        "## What is counted? {#t.a}\n\nNo. of steps.\n",
+        "## Is a map of the gradient signed, or absolute? {#t.a}\n\nSigned.\n",
     ],
 )
 def test_what_only_looks_like_a_yes_no_question(card, write_deck):
@@ -443,7 +585,7 @@ def test_math_is_kept_from_markdown_and_html_is_escaped(write_deck):
     )
     (card,) = loaded.cards
     assert card.kind == "basic"
-    assert "\\(a_{{1}}*b*c&lt;d\\) &lt;b&gt;now&lt;/b&gt;, for $5?" in card.question
+    assert "\\(a_{{1}}*b*c&lt;d\\) &lt;b&gt;now&lt;/b&gt;, for <span>$</span>5?" in card.question
     assert "<p>\\[x &lt; y\\]</p>" in card.answer
     assert "<code>$1</code> <em>now</em>" in card.answer
 
@@ -474,6 +616,35 @@ def test_a_choice_card_has_its_options_and_its_explanation(small):
     card = small.cards[2]
     assert [(option.text, option.right) for option in card.options] == [("left", False), ("right", True)]
     assert card.answer == "<p>It is right.</p>"
+
+
+MEANT = {
+    "\\#\\# and \\[x] and \\{\\{a\\}\\} and \\{\\#a}": "## and [x] and {{a}} and {#a}",
+    "`{{a}}` `![a](b c)` `[x]` `##`": "{{a}} ![a](b c) [x] ##",
+    "!\\[a]\\(b) and [a]\\(b c)": "![a](b) and [a](b c)",
+    "#1 of a[i][j] and (x) [see]": "#1 of a[i][j] and (x) [see]",
+    "- (2) \\[ ] a\n- [1] b": "(2) [ ] a\n[1] b",
+}
+
+
+@pytest.mark.parametrize("source", MEANT)
+def test_a_backslash_or_code_says_that_a_character_is_meant(source, write_deck):
+    (card,) = read(write_deck(f"\n## What? {{#t.a}}\n\n{source}\n")).cards
+    assert card.answer_text == MEANT[source]
+
+
+def test_text_that_runs_from_right_to_left_says_so(write_deck):
+    (card,) = read(
+        write_deck(
+            "\n## ما هي (saliency map)؟ {#t.a}\n\nBetween: نص\n\n- [ ] שלום (*map*)\n- [x] map שלום\n\n"
+            "> پاسخ map\n>\n> map first\n\n- אחד\n- *two*\n- 3\n\n| x | שניים |\n|---|---|\n"
+        )
+    ).cards
+    assert card.question == '<p class="fc-question" dir="rtl">ما هي (saliency map)؟</p>\n<p>Between: نص</p>'
+    assert [option.html for option in card.options] == ['<span dir="rtl">שלום (<em>map</em>)</span>', "map שלום"]
+    assert '<blockquote dir="rtl">\n<p>پاسخ map</p>\n<p dir="ltr">map first</p>' in card.answer
+    assert '<ul dir="rtl">\n<li>אחד</li>\n<li dir="ltr"><em>two</em></li>\n<li>3</li>' in card.answer
+    assert '<th>x</th>\n<th dir="rtl">שניים</th>' in card.answer
 
 
 def test_an_ordinary_list_is_part_of_the_answer(write_deck):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -11,13 +12,13 @@ import textwrap
 import time
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from flashcards.review_log import buffer, store
 from flashcards.review_log.buffer import ReviewLog
-from flashcards.review_log.store import NewerFileError, Prediction, Store
+from flashcards.review_log.store import DamagedFileError, ForeignFileError, NewerFileError, Prediction, Store
 from flashcards.scheduler import Grade, Review
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -35,7 +36,7 @@ def test_what_is_written_is_read_again(progress_file):
     assert log.write([REVIEW, PREDICTION, REVIEW]) == [1, 1, 2]
     assert log.reviews() == [REVIEW, REVIEW]
     assert log.predictions() == [PREDICTION]
-    log.write([], remove=[2])
+    log.write([], remove=[(2, REVIEW)])
     assert log.numbered_reviews() == [(1, REVIEW)]
     assert log.write([REVIEW]) == [3]  # a number is never used again
 
@@ -150,7 +151,11 @@ def test_a_newer_file_is_refused_and_left_alone(progress_file):
         db.commit()
     before = progress_file.read_bytes()
     message = f"{progress_file} has version 7, this course knows up to 1; update the course"
-    for use in (Store(progress_file).reviews, lambda: Store(progress_file).write([REVIEW])):
+    for use in (
+        Store(progress_file).reviews,
+        lambda: Store(progress_file).write([REVIEW]),
+        Store(progress_file).forget,
+    ):
         with pytest.raises(NewerFileError) as error:
             use()
         assert str(error.value) == message
@@ -266,11 +271,147 @@ def test_a_withdrawn_grade_leaves_no_trace(progress_file):
     assert Store(progress_file).reviews() == [REVIEW]
 
 
+def a_text(path: Path) -> None:
+    path.write_text("my notes\n" * 100)
+
+
+def an_empty_file(path: Path) -> None:
+    path.touch()
+
+
+def another_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE reviews (film TEXT, stars INTEGER)")
+        db.commit()
+
+
+def another_database_of_the_same_version(path: Path) -> None:
+    another_database(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+
+
+def another_database_of_a_later_version(path: Path) -> None:
+    another_database(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 12")
+        db.commit()
+
+
+FOREIGN = {
+    a_text: "{} is no SQLite file; move it away, or set VISLIB_PROGRESS",
+    another_database: "{} is a database of something else; set VISLIB_PROGRESS to another path",
+    another_database_of_the_same_version: "{} is a database of something else; set VISLIB_PROGRESS to another path",
+    another_database_of_a_later_version: "{} is a database of something else; set VISLIB_PROGRESS to another path",
+}
+
+
+@pytest.mark.parametrize("make", FOREIGN)
+def test_a_file_that_is_not_ours_is_named_and_left_alone(make, progress_file):
+    progress_file.parent.mkdir()
+    make(progress_file)
+    before = progress_file.read_bytes()
+    log = Store(progress_file)
+    for use in (log.reviews, log.predictions, lambda: log.write([REVIEW]), log.forget):
+        with pytest.raises(ForeignFileError) as error:
+            use()
+        assert str(error.value) == FOREIGN[make].format(progress_file)
+    assert progress_file.read_bytes() == before
+    assert list(progress_file.parent.iterdir()) == [progress_file]
+
+
+def test_an_empty_file_may_become_the_log_and_is_not_deleted_before(progress_file):
+    progress_file.parent.mkdir()
+    an_empty_file(progress_file)
+    with pytest.raises(ForeignFileError, match="holds no progress of this course, and is left as it is"):
+        Store(progress_file).forget()
+    Store(progress_file).write([REVIEW])
+    assert Store(progress_file).reviews() == [REVIEW]
+
+
+def test_what_is_damaged_is_named_with_what_to_do(progress_file):
+    log = Store(progress_file)
+    log.write([Review(f"t.c{i}", NOW, Grade.GOOD) for i in range(500)])
+    content = bytearray(progress_file.read_bytes())
+    content[5000:] = b"\xa5" * (len(content) - 5000)
+    progress_file.write_bytes(content)
+    with pytest.raises(DamagedFileError) as error:
+        log.reviews()
+    said = str(error.value)
+    assert said.startswith(f"{progress_file} is damaged (")
+    assert said.endswith("); put a copy in its place, or move it to begin anew")
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
+@pytest.mark.parametrize("table", ["reviews", "predictions"])
+def test_a_row_with_a_time_that_is_none_is_named(table, time, progress_file):
+    log = Store(progress_file)
+    log.write([REVIEW, PREDICTION, REVIEW])
+    with closing(sqlite3.connect(progress_file)) as db:
+        db.execute(f"UPDATE {table} SET time = ? WHERE id = 1", (time,))
+        db.commit()
+    with pytest.raises(DamagedFileError, match=re.escape(f"is damaged (row 1 of {table} has the time {time!r});")):
+        (log.reviews if table == "reviews" else log.predictions)()
+    learner = ReviewLog(log)
+    assert learner.record(Review("t.b", NOW, Grade.EASY)).row == 3  # it is saved, and nothing else is said
+    (learner.reviews if table == "reviews" else learner.predictions)()
+    assert re.fullmatch(r"Your earlier answers cannot be read \(.*\), and do not count for now\.", learner.notice)
+
+
+def test_a_number_that_another_review_has_got_is_not_taken_back(progress_file):
+    """The file was forgotten in a terminal while a quiz was open, and begun anew in another notebook."""
+    log = ReviewLog(Store(progress_file))
+    entry = log.record(REVIEW)
+    Store(progress_file).forget()
+    other = Review("t.other", NOW, Grade.EASY)
+    assert Store(progress_file).write([other]) == [entry.row]
+    log.withdraw(entry)
+    assert Store(progress_file).reviews() == log.reviews() == [other]
+
+
+class Share:
+    """A file on a server as Windows knows it; the real one lies elsewhere."""
+
+    def __init__(self, real: Path, path: str) -> None:
+        self.real, self.parent, self.path = real, real.parent, PureWindowsPath(path)
+
+    def exists(self) -> bool:
+        return self.real.exists()
+
+    def absolute(self) -> PureWindowsPath:
+        return self.path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        (r"\\server\home\a\progress.sqlite", "file:////server/home/a/progress.sqlite?mode=rwc"),
+        (r"\\10.0.0.1\Übung $\50% #1.sqlite", "file:////10.0.0.1/%C3%9Cbung%20%24/50%25%20%231.sqlite?mode=rwc"),
+        (r"C:\Users\a b\progress.sqlite", "file:///C:/Users/a%20b/progress.sqlite?mode=rwc"),
+    ],
+)
+def test_sqlite_is_asked_for_a_share_of_windows_without_a_server(path, address, progress_file, monkeypatch):
+    asked = []
+    connect = sqlite3.connect
+
+    def watch(name: str, **options: object) -> sqlite3.Connection:
+        asked.append(name)
+        return connect(":memory:", isolation_level=None)
+
+    monkeypatch.setattr(sqlite3, "connect", watch)
+    assert Store(Share(progress_file, path)).write([REVIEW]) == [1]  # type: ignore[arg-type]
+    assert asked == [address]
+
+
 def test_forget_deletes_the_file_and_its_journal_and_nothing_else(progress_file):
     log = Store(progress_file)
     log.write([REVIEW])
     Path(f"{progress_file}-journal").write_bytes(b"old")
     other = progress_file.with_name("progress.sqlite.mine")
     other.write_bytes(b"mine")
-    assert {path.name for path in log.forget()} == {"progress.sqlite", "progress.sqlite-journal"}
+    assert progress_file in log.forget()
     assert list(progress_file.parent.iterdir()) == [other]

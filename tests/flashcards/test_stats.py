@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,6 +77,36 @@ def test_a_card_is_learned_when_it_comes_back_after_three_weeks():
     assert (state.learned, state.learning, state.new) == (1, 0, len(start.cards) - 1)
     [state, *_] = stats.deck_states([start], reviews[:1], NOW)
     assert (state.learned, state.learning) == (0, 1)
+
+
+def test_decks_of_one_title_and_of_money_have_their_own_bars(monkeypatch):
+    decks = [replace(loaded, title="Of $5 and $6") for loaded in load_all()[:3]]
+    monkeypatch.setattr(charts.collection, "load_all", lambda: decks)
+    chart = charts.learning([], NOW)
+    chart._repr_mimebundle_()
+    axes = chart.figure.axes[0]
+    bars = [bar for bar in axes.patches if bar.get_width()]
+    assert [round(bar.get_y() + bar.get_height() / 2) for bar in bars] == [0, 1, 2]
+    assert [bar.get_width() for bar in bars] == [len(loaded.cards) for loaded in decks]
+    assert [(label.get_text(), label.get_parse_math()) for label in axes.get_yticklabels()] == [
+        ("Of $5 and $6", False)
+    ] * 3
+
+
+def test_a_later_day_begins_at_midnight():
+    evening = NOW.replace(hour=23)
+    reviews = [Review("t.a", evening, Grade.GOOD), Review("t.a", evening + timedelta(hours=2), Grade.GOOD)]
+    assert stats.retention(reviews) == (1, 1)
+    assert stats.retention([Review("t.a", NOW + timedelta(days=9000), Grade.GOOD), *reviews]) == (1, 1)
+
+
+def test_how_sure_is_told_apart_to_the_percent():
+    predictions = [Prediction(f"t.p{i}", NOW, "x", sure, True) for i, sure in enumerate((0.33, 1 / 3, 0.34, 0.3))]
+    assert [(level.confidence, level.total) for level in stats.calibration(predictions)] == [
+        (0.3, 1),
+        (0.33, 2),
+        (0.34, 1),
+    ]
 
 
 def test_figures_of_an_empty_log_say_so(progress_file):

@@ -92,6 +92,14 @@ def test_grading_before_the_answer_shows_is_refused(start):
         start().grade(Grade.GOOD)
 
 
+def test_grading_after_the_last_card_is_refused(start):
+    session = start()
+    give(session, Grade.GOOD, Grade.GOOD, Grade.GOOD)
+    for use in (session.intervals, lambda: session.grade(Grade.GOOD)):
+        with pytest.raises(RuntimeError, match="there is no card left in this sitting"):
+            use()
+
+
 def test_a_review_holds_only_what_was_seen_and_is_due_longest_overdue_first(small, progress_file, clock):
     log = ReviewLog(Store(progress_file))
     due = lambda limit=9: StudySession.of_due(small.cards, limit, log, clock)  # noqa: E731

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 import flashcards
@@ -187,16 +188,89 @@ def test_a_prediction_without_record_keeps_nothing(progress_file):
 @pytest.mark.parametrize(
     ("id", "options", "answer", "message"),
     [
-        ("Legs", ["a", "b"], "a", "bad id 'Legs'; expected words of a-z, 0-9 and _ with a dot between"),
-        ("t.a", ["a"], "a", "the options are ['a']; expected 2 to 9 different texts"),
-        ("t.a", ["a", "a"], "a", "the options are ['a', 'a']; expected 2 to 9 different texts"),
+        (
+            "Legs",
+            ["a", "b"],
+            "a",
+            "bad id 'Legs'; expected words of a-z, 0-9 and _ with a dot between, like 'topic.name'",
+        ),
+        ("t.a", ["a"], "a", "the options are ['a']; expected 2 to 9 different texts or numbers"),
+        ("t.a", ["a", "a"], "a", "the options are ['a', 'a']; expected 2 to 9 different texts or numbers"),
         ("t.a", ["a", "b"], "c", "the answer is 'c'; expected one of ['a', 'b'] or its index"),
+        ("t.a", ["a", "*a*"], "a", "the options are ['a', '*a*']; expected 2 to 9 different texts or numbers"),
+        ("t.a", ["a", " "], "a", "the options are ['a', ' ']; expected 2 to 9 different texts or numbers"),
+        ("t.a", "ab", "a", "the options are ['ab']; expected 2 to 9 different texts or numbers"),
+        ("t.a", [True, False], True, "the options are [True, False]; expected 2 to 9 different texts or numbers"),
+        ("t.a", [1, "1"], 1, "the options are [1, '1']; expected 2 to 9 different texts or numbers"),
+        ("t.a", [1, None], 1, "the options are [1, None]; expected 2 to 9 different texts or numbers"),
+        ("t.a", ["yes", "no"], True, "the answer is True; expected one of ['yes', 'no'] or its index"),
+        ("t.a", ["a", "b"], -1, "the answer is -1; expected one of ['a', 'b'] or its index"),
+        ("t.a", ["a", "b"], 1.0, "the answer is 1.0; expected one of ['a', 'b'] or its index"),
+        ("t.a", ["a", "b"], None, "the answer is None; expected one of ['a', 'b'] or its index"),
+        ("t.a", [10, 20], 1, "the answer is 1; expected one of [10, 20]"),
+        ("t.a", ["none", 1, 2], 0, "the answer is 0; expected one of ['none', 1, 2]"),
+        ("t.a", [1, 2, 3], "2", "the answer is '2'; expected one of [1, 2, 3]"),
+        (
+            "t.a",
+            ["a", "![b](c.png)"],
+            0,
+            "a prediction with the picture 'c.png'; expected text, and pictures beside it",
+        ),
         ("t.a", ["a", "b"], 2, "the answer is 2; expected one of ['a', 'b'] or its index"),
     ],
 )
 def test_a_prediction_that_makes_no_sense_is_refused(id, options, answer, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message) + "$"):
         flashcards.predict(id, "What?", options, answer)
+
+
+@pytest.mark.parametrize(
+    "text", [{"question": "What of ![it](a.png)?"}, {"question": "What?", "explanation": "> ![](a.png)"}]
+)
+def test_a_prediction_has_no_folder_to_take_pictures_from(text):
+    with pytest.raises(
+        ValueError, match=r"^a prediction with the picture 'a\.png'; expected text, and pictures beside it$"
+    ):
+        flashcards.predict("t.a", text.pop("question"), ["a", "b"], 0, **text)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "right"),
+    [
+        ([1, 2, 3], 2, "2"),
+        ([3, 2, 1], 1, "1"),
+        ((0.1, 0.25), 0.25, "0.25"),
+        ([0, 1, 2], 0, "0"),
+        (range(5, 8), 6, "6"),
+        (np.array([4, 8]), np.int64(8), "8"),
+        ([np.float32(0.5), "none"], 0.5, "0.5"),
+        (["none", 10], "none", "none"),
+        (["this", "that"], np.int64(1), "that"),
+        (["1", "0"], 1, "0"),  # among texts a number is an index
+        (["1", "0"], "1", "1"),
+    ],
+)
+def test_numbers_are_options_by_their_value(options, answer, right):
+    prompt = flashcards.predict("t.n", "How many?", options, answer).prompt
+    assert prompt.options[prompt.right].text == right
+    assert [option.right for option in prompt.options].count(True) == 1
+
+
+MONEY = "\\$5, \\$6 and \\\\(x\\\\)"
+
+
+def test_dollars_that_are_meant_are_no_formula_anywhere(write_deck):
+    front = '+++\ntitle = "Of $5 and $6"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n'
+    path = write_deck(f"## Why {MONEY}? {{#t.a}}\n\n- [x] {MONEY}\n- [ ] B\n\n{MONEY} and $y$\n", front)
+    asked = flashcards.predict("t.m", MONEY, [MONEY, "b"], 0, explanation=MONEY)
+    for shown in (flashcards.quiz(path), flashcards.exam(path), asked):
+        pages = [shown.html(), Screen(shown.widget()).html]
+        for page in pages:
+            stretches = re.split(r"<[^>]*>", page)
+            stretches = [stretch.replace("\\(y\\)", "") for stretch in stretches]
+            assert [s for s in stretches if s.count("$") > 1 or "\\(" in s] == []
+            assert page.count("<span>$</span>") >= 2
+    assert "for $5, $6" in flashcards.predict("t.m", f"for {MONEY}", ["a", "b"], 0).text()
 
 
 def test_what_is_shown_without_a_kernel_never_changes(small, progress_file, monkeypatch):

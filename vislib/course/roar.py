@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
-_NAMES = "retrained; not retrained; the mask alone; retrained, {}; chance"  # in the order of the legend
+_NAMES = "retrained; not retrained; the mask alone; retrained, {0}; not retrained, {0}; chance"  # as in the legend
 _ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
 
 
@@ -64,10 +64,11 @@ def curves(
             axis.plot(
                 x, result.values(against).mean(0), color=GREY, marker="s", markersize=3.5, label=f"retrained, {against}"
             )
+            _before(axis, result, against, x, color=GREY, label=f"not retrained, {against}")
         if masks is not None and name in masks.explainers:
             style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
             axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
-        _before(axis, result, name, x)
+        _before(axis, result, name, x, color=BLUE, label="not retrained")
         _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
         axis.set_title(shown(name))
         axis.grid(alpha=0.25)
@@ -80,7 +81,8 @@ def curves(
     lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
     named = [name for name in _NAMES.format(against).split("; ") if name in lines]
     handles = [lines[name] for name in named]
-    made.legend(handles, named, loc="outside upper center", ncols=len(named), fontsize=10, frameon=False)
+    columns = len(named) if len(named) < 6 else 3
+    made.legend(handles, named, loc="outside upper center", ncols=columns, fontsize=10, frameon=False)
     return made
 
 
@@ -92,11 +94,11 @@ def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFram
         axis.fill_between(x, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
 
 
-def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float]) -> None:
+def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float], **style: Any) -> None:
     if result.before is None or name not in set(result.before["explainer"]):
         return
     rows = result.before[result.before["explainer"] == name].sort_values("fraction")
-    axis.plot(x, rows["accuracy"], color=BLUE, linestyle=":", linewidth=1.8, label="not retrained")
+    axis.plot(x, rows["accuracy"], linestyle=":", linewidth=1.8, **style)
 
 
 def differences(panels: Mapping[str, "DataFrame"], *, xlabel: str, width: float = 9.0) -> "Figure":

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vislib import one_thread, provenance
+from vislib import one_thread
 from vislib.data import ImageSet
 from vislib.explain import Explainer, check_count, check_inputs, takes
 from vislib.roar.explained import Maps, check_names, check_options, explained
@@ -19,11 +19,11 @@ from vislib.roar.sweep import (
     Sweep,
     Training,
     arrays,
+    code,
     digest,
     file,
     mean_colour,
     read,
-    retrain,
     run,
     state,
     without,
@@ -88,7 +88,7 @@ def roar(
     sweep = Sweep(**options)
     training = Training(sweep.epochs, sweep.learning_rate, sweep.batch_size)
     states = [state(_fresh(build_model, seed)) for seed in range(seeds)]
-    data = digest(provenance.digest(retrain), train.images, train.labels, test.images, test.labels)
+    data = digest(code(), train.images, train.labels, test.images, test.labels)
     if base is None:
         base = _trained(build_model, train, training, data, sweep.folder)
     for images in (train.images, test.images):

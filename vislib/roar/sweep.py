@@ -1,6 +1,6 @@
 """A sweep of retrained networks: independent cells, run by joblib, each kept on disk as soon as it is finished.
 
-A cell is named by what decides its accuracy: the code that trains, the bytes of the images and of the order of their
+A cell is named by what decides its accuracy: the library's code, the bytes of the images and of the order of their
 pixels, the fresh network's state, and the settings. So an interrupted sweep goes on where it stopped, and a changed one begins anew.
 """
 
@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import vislib
 from vislib import one_thread
 from vislib.data import ImageSet
 from vislib.progress import progress_bar
@@ -152,6 +154,12 @@ def digest(*parts: Any) -> str:
             found.update(json.dumps(part, sort_keys=True).encode())
         found.update(b"\0")
     return found.hexdigest()
+
+
+@cache
+def code() -> str:
+    """Return a hash of the library's code: what another version has computed is computed anew."""
+    return digest([file.read_text(encoding="utf-8") for file in sorted(Path(vislib.__file__).parent.rglob("*.py"))])
 
 
 def state(model: nn.Module) -> str:

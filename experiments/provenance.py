@@ -56,12 +56,17 @@ def _content(thing: Any) -> Any:
             raise TypeError(f"{key} is not in {' or '.join(PACKAGES)}; expected code of this project.")
         return [_reached(root, key), inner]
     if isinstance(thing, Path):
-        return hashlib.sha256(thing.read_bytes()).hexdigest()
+        return _bytes(thing, thing.stat().st_mtime_ns)
     if isinstance(thing, Mapping):
         return [[name, _content(value)] for name, value in thing.items()]
     if isinstance(thing, list | tuple):
         return [_content(value) for value in thing]
     return thing
+
+
+@cache
+def _bytes(file: Path, _changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _root_of(module: str) -> Path:
@@ -257,16 +262,16 @@ def _bound(scope: ast.AST) -> set[str]:
 
 def _counts_for_nothing(node: Any) -> bool:
     """Whether a statement or decorator changes no result: a docstring, an assertion, an import, or what only refuses."""
-    if not isinstance(node, ast.AST) or any(isinstance(n, ast.NamedExpr) for n in ast.walk(node)):
-        return False
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.AnnAssign(value=None) | ast.Expr(ast.Constant()):
-            return True
+            nothing = True
         case ast.If(orelse=[]):
-            return all(isinstance(n, ast.Raise) and _refuses(n) for n in node.body)
+            nothing = all(isinstance(n, ast.Raise) and _refuses(n) for n in node.body)
         case ast.Expr(ast.Call(called)):
-            return ast.unparse(called).rpartition(".")[2].lstrip("_").startswith("check_")
-    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("refuses", "explain.refuses")
+            nothing = ast.unparse(called).rpartition(".")[2].lstrip("_").startswith("check_")
+        case _:
+            nothing = isinstance(node, ast.Call) and ast.unparse(node.func) in ("refuses", "explain.refuses")
+    return nothing and not any(isinstance(n, ast.NamedExpr) for n in ast.walk(node))
 
 
 def _refuses(node: ast.Raise) -> bool:
