@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vislib.explain import closest
+from vislib.explain import check_model, closest
 from vislib.look import as_written
 
 
@@ -78,8 +78,9 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     Raises:
         ValueError: for an unknown layer, with the closest name that exists.
     """
+    check_model(model)
     modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
-    if name not in modules:
+    if not isinstance(name, str) or name not in modules:
         raise ValueError(f"there is no layer {name!r}; {closest(name, modules)}")
     return modules[name]
 

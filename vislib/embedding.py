@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.explain import check_count
+from vislib.explain import check_count, check_number
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps
@@ -113,20 +113,10 @@ def tsne(
     Poličar et al. 2024, openTSNE: A Modular Python Library for t-SNE, https://doi.org/10.18637/jss.v109.i03
     """
     x = _points(x)
-    check_count(iterations, "iterations")
     most = (len(x) - 1) / 3
-    if (
-        isinstance(perplexity, bool)
-        or not isinstance(perplexity, int | float | np.number)
-        or not 1 <= perplexity <= most
-    ):
-        raise ValueError(
-            f"perplexity is {perplexity!r} for {len(x)} points; expected from 1 to {most:g}, a third of them."
-        )
-    if iterations < _EXAGGERATED:
-        raise ValueError(f"iterations is {iterations}; expected at least {_EXAGGERATED}.")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed is {seed!r}; expected an int from 0 to 2**32 - 1.")
+    check_number(perplexity, "perplexity", f"from 1 to {most:g}, a third of the other points", 1, most)
+    check_number(iterations, "iterations", f"an int of at least {_EXAGGERATED}", _EXAGGERATED, whole=True)
+    check_number(seed, "seed", "an int from 0 to 2**32 - 1", 0, 2**32 - 1, whole=True)
     if bool((x == x[:1]).all()):
         return x.new_zeros(len(x), 2)
     few = F.pad(x, (0, 1)) if x.shape[1] == 1 else _few_dimensions(x)
@@ -153,13 +143,11 @@ def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
     n, distances = len(x), torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
     distances.fill_diagonal_(math.inf)
     finite = distances[distances.isfinite()]
-    precision = torch.full_like(x[:, :1], 1 / max(float(finite.mean()), 1e-30))
-    low, high = torch.zeros_like(precision), torch.full_like(precision, math.inf)
-    for _ in range(60):  # each point's precision, for which its neighbours are as many as the perplexity says
-        near = (-distances * precision).softmax(1)
+    power = torch.full_like(x[:, :1], -math.log2(max(float(finite.mean()), 1e-30)))
+    for k in range(40):  # each point's precision, for which its neighbours are as many as the perplexity says
+        near = (-distances * 2**power).softmax(1)
         spread = -(near * near.clamp_min(1e-30).log()).sum(1, keepdim=True) > math.log(perplexity)
-        low, high = torch.where(spread, precision, low), torch.where(spread, high, precision)
-        precision = torch.where(high.isinf(), 2 * low, (low + high) / 2)
+        power = power + torch.where(spread, 1, -1) * 16 / 2**k
     near = (near + near.T) / (2 * n)
     points = pca(x, min(2, *x.shape)).points
     points = F.pad(points, (0, 2 - points.shape[1])) / points[:, 0].std().clamp_min(1e-30) * 1e-4

@@ -10,6 +10,7 @@ place that validates what comes in; each message says what came and what was exp
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import chain
@@ -45,6 +46,19 @@ def logit(logits: Tensor, target: Tensor) -> Tensor:
 def probability(logits: Tensor, target: Tensor) -> Tensor:
     """Score an answer by the target's softmax probability: logits (B, K), target (B,) -> (B,), in [0, 1]."""
     return logit(logits.softmax(1), target)
+
+
+def scores(score: Score, logits: Tensor, target: Tensor) -> Tensor:
+    """Return the scores (B,) of logits (B, K), floating point and not NaN; raise a ValueError for anything else."""
+    found = score(logits, target)
+    if not isinstance(found, Tensor) or found.shape != target.shape or not found.is_floating_point():
+        came = (
+            f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        )
+        raise ValueError(f"the score is {came} for {len(target)} images; expected one floating-point number per image.")
+    if found.isnan().any():
+        raise ValueError("the score of an image is NaN; expected a number.")
+    return found
 
 
 _LOOKED_AT: WeakSet[Callable[[Tensor], Any]] = WeakSet()
@@ -117,7 +131,7 @@ def takes(options: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P,
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown name: the names that are close to it, or all that exist."""
     known = [*filter(None, known)]
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    close = get_close_matches(str(name), known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 
@@ -138,10 +152,16 @@ def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P
     return decorate
 
 
+def check_model(model: object) -> None:
+    """Raise unless this is a module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
+
+
 def check_images(model: object, images: Tensor) -> None:
     """Raise unless `images` is a float tensor (B, C, H, W) of pixels in [0, 1] on the model's device, if there is one."""
-    if not isinstance(model, nn.Module | None):
-        raise TypeError(f"the model is a {type(model).__name__}; expected a torch.nn.Module.")
+    if model is not None:
+        check_model(model)
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}; expected a torch.Tensor of shape (B, C, H, W).")
     if images.ndim != 4:
@@ -152,7 +172,7 @@ def check_images(model: object, images: Tensor) -> None:
         raise ValueError(
             f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
         )
-    tensors = () if model is None else chain(model.parameters(), model.buffers())
+    tensors = chain(model.parameters(), model.buffers()) if isinstance(model, nn.Module) else ()
     weight = next((p for p in tensors if p.is_floating_point()), images)
     if images.device != weight.device:
         raise ValueError(f"images is on {images.device} and the model on {weight.device}; expected both on one device.")
@@ -193,6 +213,7 @@ def check_eval(model: nn.Module) -> None:
 
     Other modules are judged by their answer, see `check_steady`: from here on the model is one to be looked at again.
     """
+    check_model(model)
     _LOOKED_AT.discard(model)
     for name, module in model.named_modules():
         if module.training and _mode_matters(module):
@@ -220,12 +241,19 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
     return check_target(images, target)
 
 
+def check_number(
+    value: float, name: str, expected: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False
+) -> None:
+    """Raise unless `value` is a number from `low` to `high`, and an int if it has to be whole."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer if whole else int | float | np.number):
+        raise TypeError(f"{name} is {value!r}; expected {expected}.")
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; expected {expected}.")
+
+
 def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
     """Raise unless `value` is an int of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} is {value!r}; expected {expected}.")
-    if value < 1:
-        raise ValueError(f"{name} is {value}; expected {expected}.")
+    check_number(value, name, expected, 1, whole=True)
 
 
 def check_batch_size(batch_size: int | None) -> None:

@@ -83,4 +83,5 @@ def _on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
         raise ValueError(
             f"the layer {name!r} answers with {x.shape[2]} tokens; expected grid=(height, width) of their map."
         )
-    return x[..., extra:].unflatten(2, grid)
+    places: Tensor = x[..., extra:].unflatten(2, grid)
+    return places

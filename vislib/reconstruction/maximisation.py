@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
-from vislib.explain import Score, answers, check_eval, check_target, logit, takes
+from vislib.explain import Score, answers, check_eval, check_target, logit, scores, takes
 from vislib.incremental.lean import lean
 from vislib.look import check_logits
 from vislib.models import Classifier
@@ -72,7 +72,7 @@ def reconstruct(
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         found = answers(network, pictures) if layer is None else _units(network, pictures, layer)
-        return score(found, targets[index])
+        return scores(score, found, targets[index])
 
     return climb(model, rise, grey, how, (shift, scale, rotate))
 
