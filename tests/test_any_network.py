@@ -545,10 +545,10 @@ def test_nothing_is_kept_of_networks_that_are_gone(images: Tensor) -> None:
 # ---- scores, targets, options ----
 
 NO_SCORES: dict[str, Callable[[Tensor, Tensor], Any]] = {
-    "of shape (3, 5)": lambda logits, target: logits,
-    "of shape ()": lambda logits, target: logits.max(),
+    "returned shape (3, 5)": lambda logits, target: logits,
+    "returned shape ()": lambda logits, target: logits.max(),
     "a float": lambda logits, target: 1.0,
-    "int64": lambda logits, target: logits.argmax(1),
+    "returned torch.int64": lambda logits, target: logits.argmax(1),
     "is NaN": lambda logits, target: logits[:, 0] - torch.inf + torch.inf,
 }
 
@@ -611,7 +611,7 @@ def test_nothing_is_missed_of_an_image_that_is_the_baseline(images: Tensor) -> N
     gap = completeness_gap(network, some, 1, torch.zeros(3, 16, 16), baseline="gray")
     assert float(gap[0]) == 0
     torch.testing.assert_close(gap[1:], torch.ones(2))
-    with pytest.raises(ValueError, match=r"the heatmap has shape \(3, 3, 16, 16\); expected \(3, 16, 16\)"):
+    with pytest.raises(ValueError, match=r"heat was given as shape \(3, 3, 16, 16\); expected shape \(3, 16, 16\)"):
         completeness_gap(network, some, 1, some)
 
 

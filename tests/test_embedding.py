@@ -131,7 +131,7 @@ def test_tsne_is_as_trustworthy_as_scikit_learns() -> None:
         (lambda: pca(torch.zeros(3, 4, dtype=torch.int64)), "torch.int64"),
         (lambda: pca([[1.0]]), "a list"),
         (lambda: pca(torch.full((3, 4), torch.nan)), "contain NaN"),
-        (lambda: pca(torch.zeros(3, 4), 4), "n_components is 4 for 3 points of 4 dimensions; expected 1 to 3"),
+        (lambda: pca(torch.zeros(3, 4), 4), "n_components is 4; expected 1 to 3 for 3 points of 4 dimensions"),
         (
             lambda: tsne(torch.zeros(10, 4), perplexity=4),
             "perplexity is 4; expected from 1 to 3, a third of the other points",
@@ -140,7 +140,7 @@ def test_tsne_is_as_trustworthy_as_scikit_learns() -> None:
             lambda: tsne(torch.zeros(10, 4), perplexity=2, iterations=9),
             "iterations is 9; expected an int of at least 250",
         ),
-        (lambda: nearest(torch.zeros(4, 2), k=4), "k is 4 for 4 points"),
+        (lambda: nearest(torch.zeros(4, 2), k=4), "k is 4; expected an int from 1 to 3, for 4 points"),
         (lambda: neighbour_accuracy(torch.zeros(4, 2), torch.zeros(3)), r"labels has shape \(3,\) for 4 points"),
         (lambda: trustworthiness(torch.zeros(9, 2), torch.zeros(8, 2)), "9 points and 8 on the map"),
         (lambda: trustworthiness(torch.zeros(9, 2), torch.zeros(9, 2), k=5), "k is 5"),

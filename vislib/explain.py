@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import add_up, ask, ask_ahead, check_no_shares, check_steady
+from vislib.look import add_up, ask, ask_ahead, check_no_shares, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
@@ -52,10 +52,10 @@ def scores(score: Score, logits: Tensor, target: Tensor) -> Tensor:
     """Return the scores (B,) of logits (B, K), floating point and not NaN; raise a ValueError for anything else."""
     found = score(logits, target)
     if not isinstance(found, Tensor) or found.shape != target.shape or not found.is_floating_point():
-        came = (
-            f"{found.dtype} of shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        came = shown(found) if getattr(found, "shape", None) != target.shape else str(found.dtype)
+        raise ValueError(
+            f"the score returned {came} for {len(target)} images; expected one floating-point number each."
         )
-        raise ValueError(f"the score is {came} for {len(target)} images; expected one floating-point number per image.")
     if found.isnan().any():
         raise ValueError("the score of an image is NaN; expected a number.")
     return found
@@ -88,14 +88,14 @@ def answers(
     """
     plain = inspect.unwrap(model)
     # The other questions come first, so that whoever watches the layers sees the answer at last.
-    ahead = ask_ahead(plain, images) if twice and plain not in _LOOKED_AT else None
+    check_steady = ask_ahead(plain, images) if twice and plain not in _LOOKED_AT else None
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if add_up(logits):  # as probabilities do, or by chance: another image tells
         check_no_shares(ask(plain, 1 - images[:1]))
         logits = model(images.clone())
-    if ahead is not None:
-        check_steady(logits, ahead)
+    if check_steady is not None:
+        check_steady(logits)
         _LOOKED_AT.add(plain)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
@@ -190,19 +190,18 @@ def check_images(model: object, images: Tensor) -> None:
 def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     """Return `target` as an int64 tensor (B,) on the images' device; its upper bound is checked by `check_logits`."""
     batch = images.shape[0]
+    expected = f"expected an int, or an int tensor of shape ({batch},)."
     if isinstance(target, bool) or not isinstance(target, int | np.integer | Tensor):
-        raise TypeError(f"target is a {type(target).__name__}; expected an int, or an int tensor of shape ({batch},).")
+        raise TypeError(f"target is a {type(target).__name__}; {expected}")
     if not isinstance(target, Tensor):
         target = torch.full((batch,), int(target), dtype=torch.int64, device=images.device)
     target = target.expand(batch) if target.ndim == 0 else target
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise TypeError(f"target has dtype {target.dtype}; expected an int, or an int tensor of shape ({batch},).")
+        raise TypeError(f"target has dtype {target.dtype}; {expected}")
     if target.device != images.device:
         raise ValueError(f"target is on {target.device} and images on {images.device}; expected both on one device.")
     if target.shape != (batch,):
-        raise ValueError(
-            f"target has shape {tuple(target.shape)} for {batch} images; expected an int, or an int tensor of shape ({batch},)."
-        )
+        raise ValueError(f"target has shape {tuple(target.shape)} for {batch} images; {expected}")
     if (lowest := int(target.min())) < 0:
         raise ValueError(f"target contains {lowest}; expected a class index of 0 or more.")
     return target.long()

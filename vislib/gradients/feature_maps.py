@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
+from vislib.look import shown
 
 Found = tuple[str, Tensor, int, tuple[int, int] | None]
 """A layer's name, its answer, the dimension of its channels, and height and width of the last map until then."""
@@ -40,11 +41,8 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
         places: Sequence[int] = output.movedim(dim, 1).shape[2:] if shaped else ()
         size = (places[0], places[1]) if len(places) == 2 and (not spaces or _alike(places, spaces[0])) else None
         if name == layer and (not shaped or (len(places) == 2 and size is None)):
-            came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-            raise ValueError(
-                f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w), in the proportions of the "
-                "image, or tokens."
-            )
+            wanted = "maps (B, C, h, w) of the image's proportions, or tokens"
+            raise ValueError(f"the layer {name!r} answers with {shown(output)}; expected {wanted}.")
         if not shaped:
             return None
         late[:] = [name] if name == cut and caught else late
@@ -69,10 +67,8 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
         if not caught:
             raise ValueError("the model has no convolution with a map; expected the name of a layer.")
         if tokens:
-            raise ValueError(
-                f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}; "
-                "expected the name of a layer."
-            )
+            way = f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}"
+            raise ValueError(f"{way}; expected the name of a layer.")
         name, output, dim, size = caught[-1]
         return name, output.detach() if late and layer is None else output, dim, size
 

@@ -7,6 +7,7 @@ from vislib import HERE
 from vislib.explain import Score, answers, check_count, check_inputs, logit, scores
 from vislib.fills import Fill, canvas
 from vislib.gradients.sensitivity import gradients
+from vislib.look import shown
 
 
 def integrated_gradients(
@@ -72,8 +73,7 @@ def completeness_gap(
     """
     classes = check_inputs(model, images, target)
     if not isinstance(heat, Tensor) or heat.shape != images[:, 0].shape:
-        came = f"shape {tuple(heat.shape)}" if isinstance(heat, Tensor) else f"the type {type(heat).__name__}"
-        raise ValueError(f"the heatmap has {came}; expected {tuple(images[:, 0].shape)}.")
+        raise ValueError(f"heat was given as {shown(heat)}; expected shape {tuple(images[:, 0].shape)}.")
     both = (images, canvas(baseline, images))
     whole, nothing = (scores(score, answers(model, x, classes), classes) for x in both)
     missed = (heat.sum((1, 2)) - (whole - nothing)).abs()

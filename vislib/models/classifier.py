@@ -146,7 +146,7 @@ class Classifier(nn.Module):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything
         if not caught:
             raise ValueError(
-                f"{self.name} answers without its layer {self._head_name!r}; expected the head, see Classifier(head=...)."
+                f"{self.name} answers without its layer {self._head_name!r}; expected Classifier(head=...)."
             )
         return caught[-1]
 
@@ -174,10 +174,9 @@ class Classifier(nn.Module):
             raise ValueError(
                 f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
             )
-        if classes is not None and linear[wanted[0]].out_features != classes:
-            raise ValueError(
-                f"head has {linear[wanted[0]].out_features} outputs and there are {classes} classes; expected the same."
-            )
+        outputs = linear[wanted[0]].out_features
+        if classes not in (None, outputs):
+            raise ValueError(f"head has {outputs} outputs and there are {classes} classes; expected the same.")
         return wanted[0]
 
 

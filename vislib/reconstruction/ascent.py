@@ -88,9 +88,8 @@ def climb(
     way, shape = PARAMETRISATIONS[how.parametrisation], grey.shape[1:]
     generators = [torch.Generator().manual_seed(seed) for seed in how.seeds(len(grey))]
     numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey.device)
-    numbers = numbers.to(
-        torch.promote_types(grey.dtype, torch.float32)
-    ).requires_grad_()  # steps are finer than half precision
+    # The steps are finer than half precision.
+    numbers = numbers.to(torch.promote_types(grey.dtype, torch.float32)).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=how.learning_rate, foreach=False)
     at_once = how.batch_size or positions_in_flight(largest_activation(model, grey[:1]))
     index = torch.arange(len(grey), device=grey.device)
@@ -102,9 +101,8 @@ def climb(
         def work(layout: torch.memory_format) -> tuple[Tensor, Tensor, Tensor]:
             some, reached = numbers.detach()[part].requires_grad_(), list[Tensor]()
             pictures = way.picture(some, shape)
-            seen = (pictures if moved is None else move(pictures, moved)).to(
-                grey.dtype, copy=True, memory_format=layout
-            )
+            seen = pictures if moved is None else move(pictures, moved)
+            seen = seen.to(grey.dtype, copy=True, memory_format=layout)
             seen.register_hook(reached.append)
             scores = rise(seen, part)
             penalty = how.l2 * (pictures - 0.5).square().mean((1, 2, 3)) + how.total_variation * variation(pictures)

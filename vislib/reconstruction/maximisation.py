@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vislib.activations import Channels, find_layer, watching
 from vislib.explain import Score, answers, check_eval, check_target, logit, scores, takes
 from vislib.incremental.lean import lean
-from vislib.look import check_logits
+from vislib.look import check_logits, shown
 from vislib.models import Classifier
 from vislib.models.asking import input_channels
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
@@ -93,14 +93,10 @@ def _units(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:
 
 def _check_units(units: Tensor, targets: Tensor, layer: str) -> None:
     if units.ndim != 2 or len(units) != 1:
-        raise ValueError(
-            f"the layer {layer!r} answers with shape {tuple(units.shape)}; expected units (B, units, ...)."
-        )
-    if (highest := int(targets.max())) >= units.shape[1]:
-        raise ValueError(
-            f"target contains {highest}, and the layer {layer!r} has {units.shape[1]} units; "
-            f"expected 0 to {units.shape[1] - 1}."
-        )
+        raise ValueError(f"the layer {layer!r} answers with {shown(units)}; expected units (B, units, ...).")
+    n = units.shape[1]
+    if (highest := int(targets.max())) >= n:
+        raise ValueError(f"target contains {highest}, and the layer {layer!r} has {n} units; expected 0 to {n - 1}.")
 
 
 def _grey(model: nn.Module, count: int, size: int | None) -> Tensor:
