@@ -16,11 +16,9 @@ ASIDE = {"__main__", "course", "intervals", "memory", "progress"}
 # A pattern of names -> why the routines behind it are tested elsewhere, or have nothing to test here.
 NOT_ROUTINES = {
     "activations.Channels.*": "follows the layers for Grad-CAM and reconstruct, which are entered",
-    "activations.as_written": "a context in which compiled networks run as they are written",
     "activations.check_*": "a check",
     "activations.watching": "the hooks of record, which is entered",
     "differentiation.*": "how the gradients are taken that are entered",
-    "explain.evaluating": "a context in which a model is in evaluation mode",
     "models.Classifier.channels": "a number",
     "activations.find_layer": "finds a layer by its name and computes nothing",
     "data.PhotoFile.*": "says where a file lies",
@@ -29,8 +27,10 @@ NOT_ROUTINES = {
     "explain.check_*": "a check, which every routine goes through",
     "explain.closest": "words for an error",
     "explain.pair": "a check, which every routine goes through",
+    "explain.scores": "checks what a score returns, for the routines that take one",
     "explain.refuses": "decorates a routine",
     "explain.takes": "decorates a routine",
+    "look.*": "looks at what comes back, for explain.answers, which is entered",
     "faithfulness.Removing.*": "the options of deletion and insertion",
     "models.Classifier.head": "names a layer",
     "models.Classifier.index": "looks up a name",

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import random
 import sys
 import threading
 from collections.abc import Callable
@@ -15,12 +16,22 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from vislib.activations import record
+from vislib.embedding import class_weights, tsne
 from vislib.explain import answers
-from vislib.gradients import grad_cam, gradient, guided_backprop, input_x_gradient, smoothgrad, vargrad
+from vislib.gradients import (
+    completeness_gap,
+    grad_cam,
+    gradient,
+    guided_backprop,
+    input_x_gradient,
+    smoothgrad,
+    vargrad,
+)
 from vislib.incremental import IncrementalModel
+from vislib.look import ask_ahead
 from vislib.models import Classifier, TwoClasses
-from vislib.occlusion import occlusion
-from vislib.reconstruction import invert, reconstruct
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.reconstruction import invert, moved, reconstruct, resized
 from vislib.sanity import cascade, randomised
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -122,10 +133,10 @@ class Counting(Ends):
         return super().forward(x)
 
 
-def test_the_look_costs_two_images_once_and_nothing_in_a_loop(images: Tensor) -> None:
+def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> None:
     network = Counting(lambda m, y: y).eval()
     gradient(network, images, 0)
-    assert network.asked == len(images) + 2
+    assert network.asked == len(images) + 1
     network.asked = 0
     for _ in range(5):
         answers(network, images)
@@ -133,6 +144,87 @@ def test_the_look_costs_two_images_once_and_nothing_in_a_loop(images: Tensor) ->
     network.asked = 0
     gradient(network, images, 0, batch_size=1)
     assert network.asked == len(images) + 1
+
+
+BY_CHANCE: dict[str, Callable[[Any, Tensor], Any]] = {
+    "PyTorch's generator": lambda m, y: F.dropout(y + 1, 0.5, True),
+    "seldom": lambda m, y: F.dropout(y + 1, 0.1, True),
+    "one of its own": lambda m, y: y * torch.rand(y.shape, generator=m.own).round(),
+    "Python's": lambda m, y: y * (1 + (random.random() < 0.5)),
+    "NumPy's": lambda m, y: y * float(np.random.randint(1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", BY_CHANCE)
+def test_chance_is_found_though_two_answers_may_be_equal(name: str, images: Tensor) -> None:
+    """Two masks of five logits are often the same, so that one further question is not enough."""
+    network = Ends(BY_CHANCE[name]).eval()
+    network.own = torch.Generator().manual_seed(random.randrange(2**31))
+    for count in [1, 2, 3] * 7:
+        with pytest.raises(ValueError, match="chance"):
+            gradient(network, images[:count], 0)
+
+
+def test_the_look_draws_nothing_from_the_generators_of_the_reader(images: Tensor) -> None:
+    network = Ends(lambda m, y: F.dropout(y, 0.5, True) * random.random() * np.random.rand()).eval()
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[2]
+    ask_ahead(network, images)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (random.getstate(), np.random.get_state()[2]) == before[1:]
+
+
+def test_numbers_that_are_drawn_and_not_used_are_no_chance(images: Tensor) -> None:
+    network, plain = Ends(lambda m, y: y + 0 * torch.rand(1) * random.random()).eval(), Ends(lambda m, y: y).eval()
+    torch.testing.assert_close(gradient(network, images, 0), gradient(plain, images, 0))
+
+
+COMPANY: dict[str, Callable[[Any, Tensor], Any]] = {
+    "largest": lambda m, y: y / y.abs().max(),
+    "largest, as a number": lambda m, y: y / max(map(max, y.abs().tolist())),
+    "first": lambda m, y: y - y[:1],
+    "softmax over the batch": lambda m, y: y - y.softmax(0),
+}
+
+
+@pytest.mark.parametrize("name", COMPANY)
+def test_company_is_found_whichever_image_decides(name: str, images: Tensor) -> None:
+    for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2], [2, 0]):
+        with pytest.raises(ValueError, match="other images"):
+            gradient(Ends(COMPANY[name]).eval(), images[order], 0)
+
+
+def test_rows_that_add_up_by_chance_are_logits(images: Tensor) -> None:
+    """What is judged is another image, also if the batch is one image or several times the same."""
+    network = Ends(lambda m, y: y, classes=3).eval()
+    with torch.no_grad():
+        off = network.body[4].bias.data
+        off += torch.tensor([0.2, 0.3, 0.5]) - network(images[:1])[0]
+    assert float(network(images[:1]).sum()) == pytest.approx(1)
+    for some in (images[:1], images[[0, 0]], images):
+        assert gradient(network, some, 0).any()
+        assert grad_cam(network, some, 0).any()
+        assert occlusion(network, some, 0, patch=8, stride=8).any()
+    with pytest.raises(ValueError, match="probabilities"):
+        gradient(Ends(lambda m, y: y.softmax(1)).eval(), images[:1], 0)
+
+
+def test_a_network_that_cannot_answer_one_image_says_so(images: Tensor) -> None:
+    class Pairs(Ends):
+        def forward(self, x: Tensor) -> Any:
+            if len(x) < 2:
+                raise RuntimeError("two at least")
+            return super().forward(x)
+
+    with pytest.raises(ValueError, match="alone, the model raises RuntimeError"):
+        gradient(Pairs(lambda m, y: y).eval(), images, 0)
+    squeezed = Ends(lambda m, y: y.squeeze()).eval()
+    assert torch.equal(gradient(squeezed, images, 0), gradient(Ends(lambda m, y: y).eval(), images, 0))
+
+
+@pytest.mark.parametrize("share", [1e-2, 5e-2])
+def test_a_small_share_of_company_is_no_rounding(share: float, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="other images"):
+        gradient(Ends(lambda m, y: y + share * y.abs().mean(0)).eval(), images, 0)
 
 
 # ---- gradients ----
@@ -448,3 +540,168 @@ def test_nothing_is_kept_of_networks_that_are_gone(images: Tensor) -> None:
     gradient(Ends(lambda m, y: y).eval(), images, 0)
     gc.collect()
     assert not [model for model in explain._LOOKED_AT if isinstance(model, Ends)]
+
+
+# ---- scores, targets, options ----
+
+NO_SCORES: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "returned shape (3, 5)": lambda logits, target: logits,
+    "returned shape ()": lambda logits, target: logits.max(),
+    "a float": lambda logits, target: 1.0,
+    "returned torch.int64": lambda logits, target: logits.argmax(1),
+    "is NaN": lambda logits, target: logits[:, 0] - torch.inf + torch.inf,
+}
+
+
+@pytest.mark.parametrize("part", NO_SCORES)
+def test_a_score_is_one_number_per_image(part: str, images: Tensor) -> None:
+    network, score = Ends(lambda m, y: y).eval(), NO_SCORES[part]
+    for call in (
+        lambda: gradient(network, images, 0, score=score),
+        lambda: grad_cam(network, images, 0, score=score),
+        lambda: occlusion(network, images, 0, score=score),
+        lambda: completeness_gap(network, images, 0, images[:, 0], score=score),
+        lambda: reconstruct(network, torch.tensor([0, 1, 2]), size=16, steps=1, score=score),
+    ):
+        with pytest.raises(ValueError, match="the score") as caught:
+            call()
+        assert part in str(caught.value)
+
+
+def test_a_function_is_no_model(images: Tensor) -> None:
+    network = Ends(lambda m, y: y).eval()
+
+    def ask(x: Tensor) -> Any:
+        return network(x)
+
+    for call in (
+        lambda: gradient(ask, images, 0),
+        lambda: reconstruct(ask, 0, size=16),
+        lambda: Classifier(ask),
+        lambda: class_weights(ask),
+        lambda: record(ask, ["body"]).__enter__(),
+    ):
+        with pytest.raises(TypeError, match=r"the model is a function; expected a torch.nn.Module"):
+            call()
+
+
+def test_patch_and_stride_follow_the_image() -> None:
+    for height, width in ((28, 28), (1, 1), (7, 50), (90, 33)):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(height * width, 3)).eval()
+        image = torch.rand(1, 1, height, width)
+        patch = (min(32, max(height // 2, 1)), min(32, max(width // 2, 1)))
+        stride = (min(8, patch[0]), min(8, patch[1]))
+        assert torch.equal(occlusion(network, image, 0), occlusion(network, image, 0, patch=patch, stride=stride))
+
+
+def test_patches_may_lie_apart_where_not_every_pixel_counts(images: Tensor) -> None:
+    network = Ends(lambda m, y: y).eval()
+    close = occlusion_logits(network, images, patch=2, stride=2)[1]
+    apart = occlusion_logits(network, images, patch=2, stride=(4, 6))[1]
+    assert apart.shape[1:3] == (5, 4)
+    torch.testing.assert_close(apart[:, :4, 0], close[:, ::2, 0], rtol=0, atol=1e-6)
+    assert occlusion_grid(network, images, 0, patch=2, stride=(4, 6)).shape == (3, 5, 4)
+    with pytest.raises(ValueError, match="never be covered"):
+        occlusion(network, images, 0, patch=2, stride=(4, 6))
+
+
+def test_nothing_is_missed_of_an_image_that_is_the_baseline(images: Tensor) -> None:
+    network = Ends(lambda m, y: y).eval()
+    some = torch.cat([torch.full_like(images[:1], 0.5), images[:2]])
+    gap = completeness_gap(network, some, 1, torch.zeros(3, 16, 16), baseline="gray")
+    assert float(gap[0]) == 0
+    torch.testing.assert_close(gap[1:], torch.ones(2))
+    with pytest.raises(ValueError, match=r"heat was given as shape \(3, 3, 16, 16\); expected shape \(3, 16, 16\)"):
+        completeness_gap(network, some, 1, some)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_pictures_in_half_precision(dtype: torch.dtype, images: Tensor) -> None:
+    small = resized(images.to(dtype), 7)
+    assert small.dtype == dtype
+    torch.testing.assert_close(small.float(), resized(images, 7), rtol=0, atol=1e-2)
+    network = Ends(lambda m, y: y).eval().to(dtype)
+    for made in (reconstruct(network, 0, size=16, steps=3), invert(network, images.to(dtype), "body.0", steps=3)):
+        assert made.dtype == dtype
+        assert bool(made.isfinite().all())
+
+
+NUMBERS: dict[str, Callable[[Any, Tensor], Any]] = {
+    "learning_rate": lambda value, x: reconstruct(Ends(lambda m, y: y).eval(), 0, size=16, learning_rate=value),
+    "l2": lambda value, x: reconstruct(Ends(lambda m, y: y).eval(), 0, size=16, l2=value),
+    "scale": lambda value, x: moved(x, scale=value),
+    "rotate": lambda value, x: moved(x, rotate=value),
+    "sigma": lambda value, x: smoothgrad(Ends(lambda m, y: y).eval(), x, 0, sigma=value),
+    "perplexity": lambda value, x: tsne(x, perplexity=value),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_options_that_are_no_numbers(name: str, images: Tensor) -> None:
+    for value, kind in (("much", TypeError), (math.nan, ValueError), (True, TypeError), (None, TypeError)):
+        with pytest.raises(kind, match=f"{name} is {value!r}; expected"):
+            NUMBERS[name](value, images)
+
+
+# ---- rectifiers, windows ----
+
+
+class Rectified(nn.Module):
+    """Rectifies twice: by ReLU, and by something that is one under another name."""
+
+    def __init__(self, rectify: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(4)
+            self.one, self.two, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Linear(8, 5)
+        self.rectify = rectify
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.rectify(self.two(self.one(x).relu())).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "rectify",
+    [
+        lambda x: x.clamp(min=0),
+        lambda x: x.clamp_(0),
+        lambda x: torch.clip(x, 0.0, None),
+        lambda x: torch.clamp_min(x, 0),
+        lambda x: torch.clamp(x, torch.tensor(0.0)),
+        lambda x: torch.maximum(x, torch.zeros(())),
+    ],
+)
+def test_a_clamp_from_0_is_a_relu(rectify: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    expected = guided_backprop(Rectified(torch.relu).eval(), images, 1)
+    torch.testing.assert_close(guided_backprop(Rectified(rectify).eval(), images, 1), expected)
+    unlike = guided_backprop(Rectified(lambda x: x.clamp(-1, 5)).eval(), images, 1)
+    assert not torch.allclose(unlike, expected)
+
+
+def test_a_part_that_is_torchscript_cannot_be_guided(images: Tensor) -> None:
+    part = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    network = nn.Sequential(part, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)).eval()
+    with pytest.raises(ValueError, match="TorchScript"):
+        guided_backprop(network, images, 0)
+
+
+class Windows(nn.Module):
+    """Works on the windows of a map, (B, windows, places, C), which is no map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.mix, self.head = nn.Conv2d(3, 6, 2, 2), nn.Linear(6, 6), nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).unflatten(3, (2, 4)).unflatten(2, (2, 4)).permute(0, 2, 4, 3, 5, 1)
+        x = self.mix(x.reshape(len(x), 4, 16, 6))
+        return self.head(x.tanh().mean((1, 2)))
+
+
+def test_windows_of_a_map_are_no_map(images: Tensor) -> None:
+    network = Windows().eval()
+    with pytest.raises(ValueError, match=r"goes on with tokens, up to 'mix'"):
+        grad_cam(network, images, 0)
+    with pytest.raises(ValueError, match=r"answers with shape \(3, 4, 16, 6\); expected maps"):
+        grad_cam(network, images, 0, layer="mix")
+    assert grad_cam(network, images, 0, layer="stem").shape == (3, 16, 16)

@@ -177,7 +177,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
     "stride zero": ({"stride": 0}, ValueError, ["stride is 0", "expected at least 1 pixel"]),
     "stride negative": ({"stride": -2}, ValueError, ["stride is -2", "expected at least 1 pixel"]),
     "stride float": ({"stride": (2, 2.0)}, TypeError, ["stride is (2, 2.0)", "expected an int or a pair"]),
-    "stride none": ({"stride": None}, TypeError, ["stride is None"]),
+    "stride text": ({"stride": "far"}, TypeError, ["stride is 'far'"]),
     "stride over the patch": ({"stride": (4, 5)}, ValueError, ["stride is 4 x 5 pixels and the patch 4 x 4", "would never be covered"]),
     "batch_size zero": ({"batch_size": 0}, ValueError, ["batch_size is 0", "expected an int of at least 1, or None"]),
     "batch_size negative": ({"batch_size": -3}, ValueError, ["batch_size is -3", "at least 1"]),
@@ -335,7 +335,8 @@ def test_options_of_the_explorer(cnn: nn.Module, images: Tensor) -> None:
 
 
 def test_options_of_top(cnn: nn.Module, images: Tensor) -> None:
-    refused(cnn, lambda: Classifier(cnn).top(images, k=0), ValueError, "k is 0", "expected at least 1")
+    refused(cnn, lambda: Classifier(cnn).top(images, k=0), ValueError, "k is 0", "expected an int of at least 1")
+    refused(cnn, lambda: Classifier(cnn).top(images, k="five"), TypeError, "k is 'five'", "expected an int")
 
 
 @pytest.mark.parametrize(("value", "expected"), [(3, (3, 3)), ((2, 5), (2, 5)), ([1, 1], (1, 1))])

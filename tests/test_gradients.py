@@ -504,7 +504,7 @@ def test_the_batch_size_bounds_the_copies_in_flight(name: str, batch_size: int, 
     METHODS[name](cnn, images, 0, batch_size=batch_size)
     assert max(sizes) <= batch_size
     copies = 15 if "n" in _options(name) or "steps" in _options(name) else 3
-    assert sum(sizes) == copies + min(batch_size, 2)  # and one or two images that are asked about alone
+    assert sum(sizes) == copies + 1  # and one image that is asked about alone
 
 
 def _options(name: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ Every explainer is a function ``explainer(model, images, target) -> heatmap``; s
 
 What there is, from the bottom up; a module imports from its own line and from those above it:
 
-- `explain`: the contract, how a model is asked, and what is refused. `memory`: how many copies at once.
-  `intervals`, `progress`.
+- `explain`: the contract, how a model is asked, and what is refused. `look`: what is seen to when it answers.
+  `memory`: how many copies at once. `intervals`, `progress`.
 - `models`: `Classifier` wraps any network, `load` opens ImageNet networks, `trained` the small `nets` of the course.
   `data`: photographs, digits, composite images whose truth is known. `activations`, `fills`, `controls`.
 - `incremental`: exact inference for copies with a patch pasted in. `training`: what small networks need.

@@ -1,8 +1,7 @@
 """What a network's layers answer, recorded while it works."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
 from typing import Any
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vislib.explain import closest
+from vislib.explain import check_model, closest
+from vislib.look import as_written
 
 
 @contextmanager
@@ -72,19 +72,15 @@ def check_visible(*modules: nn.Module) -> None:
         raise ValueError("this is TorchScript, which hides its layers; expected the network that it was made from.")
 
 
-def as_written() -> AbstractContextManager[Any]:
-    """Let compiled networks run as they are written, so that one can see what they do."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
-
-
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Return the layer of this name, as in ``model.named_modules()``, all names of a shared layer included.
 
     Raises:
         ValueError: for an unknown layer, with the closest name that exists.
     """
+    check_model(model)
     modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
-    if name not in modules:
+    if not isinstance(name, str) or name not in modules:
         raise ValueError(f"there is no layer {name!r}; {closest(name, modules)}")
     return modules[name]
 

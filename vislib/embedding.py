@@ -1,6 +1,7 @@
 """Maps of many dimensions in two: the principal components, and t-SNE; and what a map keeps, as numbers."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.explain import check_count
+from vislib.explain import check_count, check_number
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps
@@ -60,12 +61,10 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     Pearson 1901, On lines and planes of closest fit to systems of points in space, https://doi.org/10.1080/14786440109462720
     """
     x = _points(x)
-    check_count(n_components, "n_components")
-    if n_components > min(x.shape):
-        raise ValueError(
-            f"n_components is {n_components} for {x.shape[0]} points of {x.shape[1]} dimensions; "
-            f"expected 1 to {min(x.shape)}."
-        )
+    n, d = x.shape
+    check_number(
+        n_components, "n_components", f"1 to {min(n, d)} for {n} points of {d} dimensions", 1, min(n, d), whole=True
+    )
     precise = x if x.device.type == "mps" else x.double()  # Apple's devices have no double precision
     mean = precise.mean(0)
     directions, values = _right_singular(precise - mean)
@@ -113,20 +112,10 @@ def tsne(
     Poličar et al. 2024, openTSNE: A Modular Python Library for t-SNE, https://doi.org/10.18637/jss.v109.i03
     """
     x = _points(x)
-    check_count(iterations, "iterations")
     most = (len(x) - 1) / 3
-    if (
-        isinstance(perplexity, bool)
-        or not isinstance(perplexity, int | float | np.number)
-        or not 1 <= perplexity <= most
-    ):
-        raise ValueError(
-            f"perplexity is {perplexity!r} for {len(x)} points; expected from 1 to {most:g}, a third of them."
-        )
-    if iterations < _EXAGGERATED:
-        raise ValueError(f"iterations is {iterations}; expected at least {_EXAGGERATED}.")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed is {seed!r}; expected an int from 0 to 2**32 - 1.")
+    check_number(perplexity, "perplexity", f"from 1 to {most:g}, a third of the other points", 1, most)
+    check_number(iterations, "iterations", f"an int of at least {_EXAGGERATED}", _EXAGGERATED, whole=True)
+    check_number(seed, "seed", "an int from 0 to 2**32 - 1", 0, 2**32 - 1, whole=True)
     if bool((x == x[:1]).all()):
         return x.new_zeros(len(x), 2)
     few = F.pad(x, (0, 1)) if x.shape[1] == 1 else _few_dimensions(x)
@@ -153,13 +142,11 @@ def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
     n, distances = len(x), torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
     distances.fill_diagonal_(math.inf)
     finite = distances[distances.isfinite()]
-    precision = torch.full_like(x[:, :1], 1 / max(float(finite.mean()), 1e-30))
-    low, high = torch.zeros_like(precision), torch.full_like(precision, math.inf)
-    for _ in range(60):  # each point's precision, for which its neighbours are as many as the perplexity says
-        near = (-distances * precision).softmax(1)
+    power = torch.full_like(x[:, :1], -math.log2(max(float(finite.mean()), 1e-30)))
+    for k in range(44):  # each point's precision, for which its neighbours are as many as the perplexity says
+        near = (-distances * 2**power).softmax(1)
         spread = -(near * near.clamp_min(1e-30).log()).sum(1, keepdim=True) > math.log(perplexity)
-        low, high = torch.where(spread, precision, low), torch.where(spread, high, precision)
-        precision = torch.where(high.isinf(), 2 * low, (low + high) / 2)
+        power = power + torch.where(spread, 1, -1) * 32 / 2**k
     near = (near + near.T) / (2 * n)
     points = pca(x, min(2, *x.shape)).points
     points = F.pad(points, (0, 2 - points.shape[1])) / points[:, 0].std().clamp_min(1e-30) * 1e-4
@@ -203,17 +190,17 @@ def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
 def nearest(x: Tensor, *, k: int) -> Tensor:
     """Return the indices of the k nearest other points of each point, nearest first, (N, k)."""
     x = _points(x)
+    check_number(k, "k", f"an int from 1 to {len(x) - 1}, for {len(x)} points", 1, len(x) - 1, whole=True)
+    return torch.cat([near.topk(k, dim=1, largest=False).indices for _, near in _distances(x, math.inf)])
+
+
+def _distances(x: Tensor, own: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some points' indices, and their distances from all, (n, N), where that of a point from itself is `own`."""
     x = x - x.mean(0)  # far from 0, distances by products of matrices would be rounded away
-    check_count(k, "k")
-    if k >= len(x):
-        raise ValueError(f"k is {k} for {len(x)} points; expected at least 1 and less than the points.")
-    rows = torch.arange(len(x), device=x.device)
-    found = []
-    for part in rows.split(max(1, 2**24 // len(x))):
-        distances = torch.cdist(x[part], x)
-        distances[rows[: len(part)], part] = math.inf
-        found.append(distances.topk(k, dim=1, largest=False).indices)
-    return torch.cat(found)
+    for part in torch.arange(len(x), device=x.device).split(max(1, 2**22 // len(x))):
+        found = torch.cdist(x[part], x)
+        found.scatter_(1, part[:, None], own)
+        yield part, found
 
 
 def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
@@ -229,17 +216,12 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
     Venna & Kaski 2001, Neighborhood preservation in nonlinear projection methods, https://doi.org/10.1007/3-540-44668-0_68
     """
     x, points = _points(x), _points(points)
-    n, x = len(x), x - x.mean(0)
+    n, cost = len(x), 0.0
     check_count(k, "k")
     if len(points) != n or k >= n / 2:
-        raise ValueError(
-            f"k is {k}, with {n} points and {len(points)} on the map; expected as many, and k below {n / 2:g}."
-        )
-    rows, cost = torch.arange(n, device=x.device), 0.0
+        raise ValueError(f"k is {k} for {n} points and {len(points)} on the map; expected as many, k below {n / 2:g}.")
     neighbours = nearest(points, k=k)
-    for part in rows.split(max(1, 2**22 // n)):
-        distances = torch.cdist(x[part], x)
-        distances[rows[: len(part)], part] = -1  # a point itself has rank 0
+    for part, distances in _distances(x, -1):  # a point itself has rank 0
         ranks = distances.argsort(stable=True, dim=1).argsort(dim=1).gather(1, neighbours[part])
         cost += float((ranks - k).clamp(min=0).sum().cpu())
     return 1 - 2 * cost / (n * k * (2 * n - 3 * k - 1))

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_eval, check_images, check_inputs, check_logits, pair, probability, takes
+from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, scores, takes
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
+from vislib.look import check_logits
 from vislib.progress import progress_bar
 
 
@@ -18,8 +19,8 @@ from vislib.progress import progress_bar
 class Sliding:
     """How a patch slides, what lies under it, and how the covered copies are computed: the options, see `occlusion`."""
 
-    patch: int | tuple[int, int] = 32
-    stride: int | tuple[int, int] = 8
+    patch: int | tuple[int, int] | None = None
+    stride: int | tuple[int, int] | None = None
     fill: Fill = "mean"
     incremental: bool = True
     dtype: torch.dtype | None = None
@@ -41,8 +42,8 @@ def occlusion(
         model: maps pixels (B, C, H, W) to logits (B, K).
         images: (B, C, H, W), pixels in [0, 1].
         target: a class index, or one per image (B,).
-        patch: side of the patch, or (height, width), in pixels.
-        stride: step between patches, or (vertical, horizontal), in pixels; at most the patch.
+        patch: side of the patch, or (height, width), in pixels; None: 32, or half of a side of the image if that is less.
+        stride: step between patches, or (vertical, horizontal), in pixels, at most the patch; None: 8, or the patch.
         fill: what lies under the patch, see :mod:`vislib.fills`.
         score: the number whose drop is measured, see :mod:`vislib.explain`.
         incremental: recompute only what a patch can reach (:mod:`vislib.incremental`): the same result, sooner. A
@@ -60,8 +61,16 @@ def occlusion(
 
     Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, https://arxiv.org/abs/1311.2901
     """
+    check_images(model, images)
+    sizes = _sizes(images, Sliding(**options))
+    if any(step > side for _, side, step in sizes):
+        (_, h, down), (_, w, right) = sizes
+        raise ValueError(
+            f"stride is {down} x {right} pixels and the patch {h} x {w}; expected at most the patch, "
+            "since pixels between two patches would never be covered."
+        )
     grid = occlusion_grid(model, images, target, score=score, **options)
-    rows, cols = (_windows(*sizes).to(grid) for sizes in _sizes(images, Sliding(**options)))
+    rows, cols = (_windows(*each).to(grid) for each in sizes)
     covering = rows.sum(0)[:, None] * cols.sum(0)  # (H, W): how many patches cover a pixel
     return torch.einsum("bij,ih,jw->bhw", grid, rows, cols) / covering
 
@@ -70,13 +79,16 @@ def occlusion(
 def occlusion_grid(
     model: nn.Module, images: Tensor, target: int | Tensor, *, score: Score = probability, **options: Any
 ) -> Tensor:
-    """Return the drop in score at each patch position, (B, rows, cols). Arguments and errors as in `occlusion`."""
+    """Return the drop in score at each patch position, (B, rows, cols).
+
+    Arguments and errors as in `occlusion`, but that a stride may exceed the patch.
+    """
     classes = check_inputs(model, images, target)
 
-    def scores(logits: Tensor, index: Tensor) -> Tensor:
-        return score(logits, classes[index])
+    def reduce(logits: Tensor, index: Tensor) -> Tensor:
+        return scores(score, logits, classes[index])
 
-    clean, covered = _sweep(model, images, classes, scores, Sliding(**options))
+    clean, covered = _sweep(model, images, classes, reduce, Sliding(**options))
     return clean[:, None, None] - covered
 
 
@@ -84,7 +96,7 @@ def occlusion_grid(
 def occlusion_logits(model: nn.Module, images: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
     """Return the logits of the clean images (B, K) and of every covered copy (B, rows, cols, K): all targets in one pass.
 
-    Arguments and errors as in `occlusion`.
+    Arguments and errors as in `occlusion_grid`.
     """
     check_images(model, images)
     check_eval(model)
@@ -120,14 +132,11 @@ def _sweep(
 def _sizes(images: Tensor, how: Sliding) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Return (image, patch, stride) of each of the two directions, checked."""
     height, width = images.shape[-2:]
-    (h, w), (down, right) = pair(how.patch, "patch"), pair(how.stride, "stride")
+    half = (max(height // 2, 1), max(width // 2, 1))
+    h, w = (min(32, side) for side in half) if how.patch is None else pair(how.patch, "patch")
+    down, right = (min(8, h), min(8, w)) if how.stride is None else pair(how.stride, "stride")
     if h > height or w > width:
         raise ValueError(f"patch is {h} x {w} pixels and the image {height} x {width}; expected a patch that fits.")
-    if down > h or right > w:
-        raise ValueError(
-            f"stride is {down} x {right} pixels and the patch {h} x {w}; expected at most the patch, "
-            "since pixels between two patches would never be covered."
-        )
     return (height, h, down), (width, w, right)
 
 

@@ -80,7 +80,6 @@ def _on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
         return x
     extra = -1 if grid is None else x.shape[2] - grid[0] * grid[1]
     if grid is None or not 0 <= extra <= _EXTRA:
-        raise ValueError(
-            f"the layer {name!r} answers with {x.shape[2]} tokens; expected grid=(height, width) of their map."
-        )
-    return x[..., extra:].unflatten(2, grid)
+        raise ValueError(f"the layer {name!r} answers with {x.shape[2]} tokens; expected grid=(height, width).")
+    places: Tensor = x[..., extra:].unflatten(2, grid)
+    return places

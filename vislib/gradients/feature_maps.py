@@ -1,12 +1,14 @@
 """The maps of one layer, caught on the way through the network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
+from vislib.look import shown
 
 Found = tuple[str, Tensor, int, tuple[int, int] | None]
 """A layer's name, its answer, the dimension of its channels, and height and width of the last map until then."""
@@ -34,30 +36,29 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
     cut = layer if layer is not None else next(reversed(convolutions), None)
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> Tensor | None:
-        if not isinstance(output, Tensor) or output.ndim not in (3, 4):
-            if name == layer:
-                came = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-                raise ValueError(
-                    f"the layer {name!r} answers with {came}; expected maps of shape (B, C, h, w), or tokens."
-                )
+        shaped = isinstance(output, Tensor) and output.ndim in (3, 4)
+        dim = channels.of(module, output) if shaped else 1
+        places: Sequence[int] = output.movedim(dim, 1).shape[2:] if shaped else ()
+        size = (places[0], places[1]) if len(places) == 2 and (not spaces or _alike(places, spaces[0])) else None
+        if name == layer and (not shaped or (len(places) == 2 and size is None)):
+            wanted = "maps (B, C, h, w) of the image's proportions, or tokens"
+            raise ValueError(f"the layer {name!r} answers with {shown(output)}; expected {wanted}.")
+        if not shaped:
             return None
         late[:] = [name] if name == cut and caught else late
-        dim = channels.of(module, output)
         output = output.detach().requires_grad_() if name == cut else output
-        places = output.movedim(dim, 1).shape[2:]
-        size = (places[0], places[1]) if len(places) == 2 else None
-        before = spaces[-1] if spaces else None
-        if size is not None and places.numel() > 1:
-            spaces.append(size)
         weighs = any(True for _ in module.parameters(recurse=False))
+        maps = size is not None and prod(places) > 1
         if layer is not None:
-            caught[:] = [(name, output, dim, size or before)] if name == layer else caught
-        elif size is not None and places.numel() > 1 and weighs:
+            caught[:] = [(name, output, dim, size or next(reversed(spaces), None))] if name == layer else caught
+        elif maps and weighs:
             caught[:], tokens[:], late[:] = [(name, output, dim, size)], [], []
         elif caught and size == caught[0][3]:
             caught.append((name, output, dim, size))
-        elif weighs and size is None and before is not None and places.numel() >= before[0] * before[1]:
+        elif caught and weighs and size is None and prod(places) >= prod(caught[0][3] or ()):
             tokens.append(name)
+        if maps and weighs and size is not None:
+            spaces.append(size)
         return output.clone() if name == cut else None  # since the next layer may work in place
 
     def found() -> Found:
@@ -66,13 +67,16 @@ def maps(model: nn.Module, layer: str | None) -> Iterator[Callable[[], Found]]:
         if not caught:
             raise ValueError("the model has no convolution with a map; expected the name of a layer.")
         if tokens:
-            raise ValueError(
-                f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}; "
-                "expected the name of a layer."
-            )
+            way = f"after the map of {caught[0][0]!r} the network goes on with tokens, up to {tokens[-1]!r}"
+            raise ValueError(f"{way}; expected the name of a layer.")
         name, output, dim, size = caught[-1]
         return name, output.detach() if late and layer is None else output, dim, size
 
-    spaces: list[tuple[int, int]] = []
+    spaces: list[tuple[int, int]] = []  # of the maps of layers with weights
     with watching(watched, keep):
         yield found
+
+
+def _alike(places: Sequence[int], first: tuple[int, int]) -> bool:
+    """Tell whether a map has about the proportions of the first one; windows and heads have not."""
+    return first[0] * places[1] < 2 * first[1] * places[0] < 4 * first[0] * places[1]

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from vislib.activations import as_written, check_visible
+from vislib.activations import check_visible
+from vislib.look import as_written
 
-_NN: Any = torch._C._nn
-_RELU = (torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu, F.relu6, _NN.relu6, _NN.relu6_)
-_HARDTANH = (F.hardtanh, _NN.hardtanh, _NN.hardtanh_)  # which ReLU6 is, from 0 to 6
+_RELUS = ("relu", "relu_", "relu6", "relu6_")
+_BOUNDED = ("hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clip_", "clamp_min", "clamp_min_", "maximum")
 
 
 class _Guided(TorchFunctionMode):
@@ -24,25 +23,30 @@ class _Guided(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        rectifies = func in _RELU or (func in _HARDTANH and _lowest(*args, **(kwargs or {})) == 0)
+        name = getattr(func, "__name__", "")
+        rectifies = name in _RELUS or (name in _BOUNDED and _bounds(*args, **(kwargs or {})) in ((0, None), (0, 6)))
         self.met |= rectifies
         if rectifies and result.requires_grad:
             result.register_hook(lambda grad: None if grad is None else grad.clamp(min=0))
         return result
 
 
-def _lowest(input: Tensor, min_val: float = -1.0, *args: Any, **kwargs: Any) -> float:
-    return min_val
+def _bounds(
+    x: Any, min: Any = None, max: Any = None, *_: Any, min_val: Any = None, max_val: Any = None, **__: Any
+) -> Any:
+    """Return between what a function keeps its argument."""
+    bounds = (min_val if min is None else min, max_val if max is None else max)
+    return tuple(bound.tolist() if isinstance(bound, Tensor) else bound for bound in bounds)
 
 
 def guided(model: nn.Module) -> Callable[[Tensor], Any]:
     """Return a model, to be asked by `answers`, whose ReLUs are guided; it raises a ValueError if the network has none."""
+    check_visible(*model.modules())
 
     def forward(images: Tensor) -> Any:
         with as_written(), _Guided() as mode:
             result = model(images)
         if not mode.met and torch.is_grad_enabled():
-            check_visible(*model.modules())
             raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
         return result
 

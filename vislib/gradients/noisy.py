@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
+from sys import float_info
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Score, check_count, check_inputs, logit, takes
+from vislib.explain import Score, check_count, check_inputs, check_number, logit, takes
 from vislib.gradients.sensitivity import gradients
 
 
@@ -96,17 +96,14 @@ def _noisy(model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise)
     """Yield the gradients of n copies with Gaussian noise, see `gradients`."""
     classes = check_inputs(model, images, target)
     check_count(noise.n, "n")
-    n, sigma = noise.n, noise.sigma
-    if isinstance(sigma, bool) or not isinstance(sigma, int | float):
-        raise TypeError(f"sigma is {sigma!r}; expected a number of at least 0, in units of pixel values.")
-    if not (sigma >= 0 and isfinite(sigma)):
-        raise ValueError(f"sigma is {sigma}; expected a number of at least 0, in units of pixel values.")
+    check_number(noise.sigma, "sigma", "a number of at least 0, in units of pixel values", 0, float_info.max)
+    check_number(noise.seed, "seed", "an int", whole=True)
     generator = torch.Generator()
 
     def copies(which: slice, first: int, last: int) -> Tensor:
         if first == 0:
             generator.manual_seed(noise.seed)  # every image meets the same noise, whatever batch it is in
         drawn = [torch.randn(images.shape[1:], generator=generator, **HERE) for _ in range(first, last)]
-        return images[which, None] + sigma * torch.stack(drawn).to(images)
+        return images[which, None] + noise.sigma * torch.stack(drawn).to(images)
 
-    return gradients(model, images, classes, noise.score, n, copies, noise.batch_size, noise.progress)
+    return gradients(model, images, classes, noise.score, noise.n, copies, noise.batch_size, noise.progress)

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Score, answers, check_count, check_inputs, logit
+from vislib.explain import Score, answers, check_count, check_inputs, logit, scores
 from vislib.fills import Fill, canvas
 from vislib.gradients.sensitivity import gradients
+from vislib.look import shown
 
 
 def integrated_gradients(
@@ -68,9 +69,13 @@ def completeness_gap(
     """Return by how much the sum of each heatmap (B, H, W) misses score(image) - score(baseline), as a share of it, (B,).
 
     Arguments and errors as in `integrated_gradients`. It tends to 0 with the number of steps, but not steadily: a small gap
-    at one number of steps may be an accident.
+    at one number of steps may be an accident. What rounding makes is none, so that an image that equals the baseline has 0.
     """
     classes = check_inputs(model, images, target)
-    whole, nothing = (score(answers(model, x, classes), classes) for x in (images, canvas(baseline, images)))
-    difference = whole - nothing
-    return (heat.sum((1, 2)) - difference).abs() / difference.abs()
+    if not isinstance(heat, Tensor) or heat.shape != images[:, 0].shape:
+        raise ValueError(f"heat was given as {shown(heat)}; expected shape {tuple(images[:, 0].shape)}.")
+    both = (images, canvas(baseline, images))
+    whole, nothing = (scores(score, answers(model, x, classes), classes) for x in both)
+    missed = (heat.sum((1, 2)) - (whole - nothing)).abs()
+    rounding = 8 * torch.finfo(missed.dtype).eps * torch.maximum(whole.abs(), nothing.abs())
+    return torch.where(missed <= rounding, 0, missed / (whole - nothing).abs())

@@ -60,7 +60,7 @@ def guided_backprop(
     **A warning.** It draws the outlines of the image, nearly whatever the class and whatever the upper layers have
     learned: it fails the sanity checks of Adebayo et al. 2018 (https://arxiv.org/abs/1810.03292). It is here to be seen through.
 
-    ReLU and ReLU6 count as modules and as functions, in place or not, one for several places or not; the model is not
+    ReLU and ReLU6 count as modules, as functions and as clamps from 0, in place or not, one for several places or not; the model is not
     touched. Arguments and errors as in `gradient`; further a ValueError for a network that has no ReLU.
 
     Springenberg et al. 2015, Striving for Simplicity, https://arxiv.org/abs/1412.6806

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vislib.differentiation import differentiating, slope
-from vislib.explain import Score, answers, check_batch_size
+from vislib.explain import Score, answers, check_batch_size, scores
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
 
@@ -52,7 +52,7 @@ def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -
 def total_score(forward: Forward, pixels: Tensor, classes: Tensor, score: Score) -> Tensor:
     """Return the sum of the scores, whose gradient is that of each image's own score."""
     classes = classes.clone()  # made in inference mode, it could not be kept for the way back
-    return score(answers(forward, pixels, classes), classes).sum()
+    return scores(score, answers(forward, pixels, classes), classes).sum()
 
 
 def on_copies(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:

@@ -1,14 +1,13 @@
 """What a network takes, and where it decides: found by asking it, since the order of writing says neither."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import evaluating
+from vislib.activations import watching
+from vislib.look import ask
 
 
 def input_channels(network: nn.Module, side: int, told: int = 1) -> int:
@@ -30,27 +29,21 @@ def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, 
     if len(last) == 1 or len(linear) < 2:
         return next(iter(last or linear), None)
     ran: dict[str, Tensor] = {}
-    hooks = [module.register_forward_hook(partial(_keep, ran, name)) for name, module in linear.items()]
-    try:
+
+    def keep(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        ran.pop(name, None)  # the last to run comes last
+        ran[name] = output.clone()
+
+    with watching(dict(linear), keep):
         answer = _answer(network, channels, side)
-    finally:
-        for hook in hooks:
-            hook.remove()
     found = [name for name, value in ran.items() if isinstance(answer, Tensor) and value.shape == answer.shape]
     same = [name for name in found if torch.equal(ran[name], answer)]
     return next(reversed(same or found), None)
 
 
-def _keep(ran: dict[str, Tensor], name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
-    ran.pop(name, None)
-    ran[name] = output.clone()
-
-
-@torch.no_grad()
 def _answer(network: nn.Module, channels: int, side: int) -> Any:
     """Return what a network answers to one black image, in evaluation mode; None if it does not take such images."""
     tensors = (*network.parameters(), *network.buffers())
     like = next((t.detach() for t in tensors if t.is_floating_point()), torch.zeros(()))
-    with suppress(Exception), evaluating(network):
-        return network(like.new_zeros(1, channels, side, side))
-    return None
+    answer = ask(network, like.new_zeros(1, channels, side, side))
+    return None if isinstance(answer, Exception) else answer

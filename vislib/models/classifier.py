@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vislib.activations import watching
-from vislib.explain import answers, check_eval, check_images, closest
+from vislib.explain import answers, check_count, check_eval, check_images, check_model, closest
 from vislib.models.asking import head_of, input_channels
 from vislib.models.pixels import pixels
 
@@ -47,18 +47,16 @@ class Classifier(nn.Module):
         name: str = "",
     ) -> None:
         super().__init__()
+        check_model(network)
         self.network = network
         self.name = name or type(network).__name__
         self.input_size = input_size
         self.resize = round(input_size * 256 / 224) if resize is None else resize
         like = next((p.detach() for p in network.parameters()), torch.zeros(()))
-        self.register_buffer(
-            "mean", torch.tensor(mean, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1), persistent=False
-        )
-        self.register_buffer(
-            "std", torch.tensor(std, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1), persistent=False
-        )
-        if bool((self.std <= 0).any()):
+        for label, numbers in (("mean", mean), ("std", std)):
+            value = torch.tensor(numbers, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1)
+            self.register_buffer(label, value, persistent=False)
+        if not bool((self.std > 0).all()):
             raise ValueError(f"std is {std!r}; expected positive numbers.")
         told = max(self.mean.numel(), self.std.numel())  # the reader knows better than a convolution
         self._known_channels = input_channels(network, input_size, told) if told > 1 else None
@@ -113,8 +111,7 @@ class Classifier(nn.Module):
         """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
         check_images(self, images)
         check_eval(self)
-        if k < 1:
-            raise ValueError(f"k is {k}; expected at least 1.")
+        check_count(k, "k")
         logits = answers(self, images)
         names = self.classes or [str(i) for i in range(logits.shape[1])]
         if len(names) != logits.shape[1]:
@@ -149,7 +146,7 @@ class Classifier(nn.Module):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything
         if not caught:
             raise ValueError(
-                f"{self.name} answers without its layer {self._head_name!r}; expected the head, see Classifier(head=...)."
+                f"{self.name} answers without its layer {self._head_name!r}; expected Classifier(head=...)."
             )
         return caught[-1]
 
@@ -177,10 +174,9 @@ class Classifier(nn.Module):
             raise ValueError(
                 f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
             )
-        if classes is not None and linear[wanted[0]].out_features != classes:
-            raise ValueError(
-                f"head has {linear[wanted[0]].out_features} outputs and there are {classes} classes; expected the same."
-            )
+        outputs = linear[wanted[0]].out_features
+        if classes not in (None, outputs):
+            raise ValueError(f"head has {outputs} outputs and there are {classes} classes; expected the same.")
         return wanted[0]
 
 

@@ -41,10 +41,9 @@ def pixels(image: Any, resize: int, channels: int) -> Tensor:
         expected = "1 or 3" if channels == 3 else str(channels)
         raise ValueError(f"image has {pixels.shape[1]} channels; expected {expected}.")
     size = _scaled(pixels.shape[-2], pixels.shape[-1], resize)
-    if not 0 <= float(pixels.min()) <= float(pixels.max()) <= 1:
-        raise ValueError(
-            f"image has values from {float(pixels.min()):.3g} to {float(pixels.max()):.3g}; expected pixels in [0, 1]."
-        )
+    low, high = float(pixels.min()), float(pixels.max())
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"image has values from {low:.3g} to {high:.3g}; expected pixels in [0, 1].")
     return F.interpolate(pixels.expand(-1, channels, -1, -1), size, mode="bilinear", antialias=True).clamp(0, 1)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from sys import float_info
 
 import torch
 from torch import Tensor, nn
 
 from vislib.activations import record
 from vislib.differentiation import check_slope, differentiating
-from vislib.explain import check_batch_size, check_count
+from vislib.explain import check_batch_size, check_count, check_number
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
 from vislib.reconstruction.parametrisation import PARAMETRISATIONS, variation
@@ -39,8 +40,9 @@ class Ascent:
             raise ValueError(
                 f"parametrisation is {self.parametrisation!r}; expected one of {', '.join(PARAMETRISATIONS)}."
             )
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; expected a positive number.")
+        check_number(self.learning_rate, "learning_rate", "a positive number", float_info.min, float_info.max)
+        for name in ("total_variation", "l2"):
+            check_number(getattr(self, name), name, "a finite number", -float_info.max, float_info.max)
 
     def seeds(self, count: int | None) -> list[int]:
         """Return one seed per picture; where `count` is None, there are as many pictures as seeds."""
@@ -85,7 +87,9 @@ def climb(
     check_moves(*moves)
     way, shape = PARAMETRISATIONS[how.parametrisation], grey.shape[1:]
     generators = [torch.Generator().manual_seed(seed) for seed in how.seeds(len(grey))]
-    numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey).requires_grad_()
+    numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey.device)
+    # The steps are finer than half precision.
+    numbers = numbers.to(torch.promote_types(grey.dtype, torch.float32)).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=how.learning_rate, foreach=False)
     at_once = how.batch_size or positions_in_flight(largest_activation(model, grey[:1]))
     index = torch.arange(len(grey), device=grey.device)
@@ -97,13 +101,14 @@ def climb(
         def work(layout: torch.memory_format) -> tuple[Tensor, Tensor, Tensor]:
             some, reached = numbers.detach()[part].requires_grad_(), list[Tensor]()
             pictures = way.picture(some, shape)
-            seen = (pictures if moved is None else move(pictures, moved)).clone(memory_format=layout)
+            seen = pictures if moved is None else move(pictures, moved)
+            seen = seen.to(grey.dtype, copy=True, memory_format=layout)
             seen.register_hook(reached.append)
             scores = rise(seen, part)
             penalty = how.l2 * (pictures - 0.5).square().mean((1, 2, 3)) + how.total_variation * variation(pictures)
             (slope,) = torch.autograd.grad((penalty - scores).sum(), some)
             check_slope(scores, reached[0] if reached else None)
-            return slope, pictures.detach(), scores.detach()
+            return slope, pictures.detach().to(grey), scores.detach()
 
         return differentiating(work)
 
@@ -115,7 +120,7 @@ def climb(
             numbers.grad = slopes
             optimiser.step()
             bar.update()
-    return way.picture(numbers.detach(), shape)
+    return way.picture(numbers.detach(), shape).to(grey)
 
 
 def layer_answer(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
-from vislib.explain import Score, answers, check_eval, check_logits, check_target, logit, takes
+from vislib.explain import Score, answers, check_eval, check_target, logit, scores, takes
 from vislib.incremental.lean import lean
+from vislib.look import check_logits, shown
 from vislib.models import Classifier
 from vislib.models.asking import input_channels
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
@@ -64,14 +65,14 @@ def reconstruct(
     targets = check_target(grey, target)
     with torch.no_grad():
         if layer is None:
-            check_logits(answers(model, grey[:1]).expand(len(grey), -1), grey, targets)
+            check_logits(answers(model, grey[:1], twice=False).expand(len(grey), -1), grey, targets)
         else:
             _check_units(_units(model, grey[:1], layer), targets, layer)
     network = lean(model, grey[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
         found = answers(network, pictures) if layer is None else _units(network, pictures, layer)
-        return score(found, targets[index])
+        return scores(score, found, targets[index])
 
     return climb(model, rise, grey, how, (shift, scale, rotate))
 
@@ -92,14 +93,10 @@ def _units(model: nn.Module, pictures: Tensor, layer: str) -> Tensor:
 
 def _check_units(units: Tensor, targets: Tensor, layer: str) -> None:
     if units.ndim != 2 or len(units) != 1:
-        raise ValueError(
-            f"the layer {layer!r} answers with shape {tuple(units.shape)}; expected units (B, units, ...)."
-        )
-    if (highest := int(targets.max())) >= units.shape[1]:
-        raise ValueError(
-            f"target contains {highest}, and the layer {layer!r} has {units.shape[1]} units; "
-            f"expected 0 to {units.shape[1] - 1}."
-        )
+        raise ValueError(f"the layer {layer!r} answers with {shown(units)}; expected units (B, units, ...).")
+    n = units.shape[1]
+    if (highest := int(targets.max())) >= n:
+        raise ValueError(f"target contains {highest}, and the layer {layer!r} has {n} units; expected 0 to {n - 1}.")
 
 
 def _grey(model: nn.Module, count: int, size: int | None) -> Tensor:

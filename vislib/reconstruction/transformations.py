@@ -1,22 +1,15 @@
 """Transformations of pictures: they turn, grow and shift by a little, so that no ascent can rely on single pixels."""
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vislib import HERE
-from vislib.explain import check_count, check_images, refuses
+from vislib.explain import check_count, check_images, check_number
 
 
-def _check_moved(images: Tensor, *, n: int = 1, **options: Any) -> None:
-    check_images(None, images)
-    check_count(n, "n")
-
-
-@refuses(_check_moved)
 def moved(
     images: Tensor, *, shift: int = 16, scale: float = 0.1, rotate: float = 10.0, n: int = 1, seed: int = 0
 ) -> Tensor:
@@ -31,25 +24,25 @@ def moved(
     Raises:
         TypeError, ValueError: for images or moves that do not fit, or n below 1.
     """
+    check_images(None, images)
+    check_count(n, "n")
     check_moves(shift, scale, rotate)
+    check_number(seed, "seed", "an int", whole=True)
     generator = torch.Generator().manual_seed(seed)
     moves = torch.stack([draw_moves(shift, scale, rotate, generator) for _ in range(n)])
     return move(images.repeat_interleave(n, 0), moves.repeat(len(images), 1))
 
 
-def _check_resized(images: Tensor, size: int) -> None:
-    check_images(None, images)
-    check_count(size, "size")
-
-
-@refuses(_check_resized)
 def resized(images: Tensor, size: int) -> Tensor:
     """Return images (B, C, S, S) with sides of `size` pixels, for a network that takes another size.
 
     Raises:
         TypeError, ValueError: for images that do not fit, or a size below 1.
     """
-    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    check_images(None, images)
+    check_count(size, "size")
+    wide = images.to(torch.promote_types(images.dtype, torch.float32))  # half precision has no such filter on a CPU
+    return F.interpolate(wide, (size, size), mode="bilinear", antialias=True).to(images)
 
 
 def draw_moves(shift: int, scale: float, rotate: float, generator: torch.Generator) -> Tensor:
@@ -74,9 +67,6 @@ def move(images: Tensor, moves: Tensor) -> Tensor:
 
 
 def check_moves(shift: int, scale: float, rotate: float) -> None:
-    if isinstance(shift, bool) or not isinstance(shift, int) or shift < 0:
-        raise ValueError(f"shift is {shift!r}; expected an int of at least 0 pixels.")
-    if not 0 <= scale < 1:
-        raise ValueError(f"scale is {scale}; expected a share from 0 to below 1.")
-    if not 0 <= rotate <= 180:
-        raise ValueError(f"rotate is {rotate}; expected 0 to 180 degrees.")
+    check_number(shift, "shift", "an int of at least 0 pixels", 0, whole=True)
+    check_number(scale, "scale", "a share from 0 to below 1", 0, math.nextafter(1, 0))
+    check_number(rotate, "rotate", "0 to 180 degrees", 0, 180)
