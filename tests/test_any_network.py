@@ -2,6 +2,7 @@
 
 import gc
 import math
+import random
 import sys
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from vislib.activations import record
 from vislib.explain import answers
 from vislib.gradients import grad_cam, gradient, guided_backprop, input_x_gradient, smoothgrad, vargrad
 from vislib.incremental import IncrementalModel
+from vislib.look import ask_ahead
 from vislib.models import Classifier, TwoClasses
 from vislib.occlusion import occlusion
 from vislib.reconstruction import invert, reconstruct
@@ -122,10 +124,10 @@ class Counting(Ends):
         return super().forward(x)
 
 
-def test_the_look_costs_two_images_once_and_nothing_in_a_loop(images: Tensor) -> None:
+def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> None:
     network = Counting(lambda m, y: y).eval()
     gradient(network, images, 0)
-    assert network.asked == len(images) + 2
+    assert network.asked == len(images) + 1
     network.asked = 0
     for _ in range(5):
         answers(network, images)
@@ -133,6 +135,87 @@ def test_the_look_costs_two_images_once_and_nothing_in_a_loop(images: Tensor) ->
     network.asked = 0
     gradient(network, images, 0, batch_size=1)
     assert network.asked == len(images) + 1
+
+
+BY_CHANCE: dict[str, Callable[[Any, Tensor], Any]] = {
+    "PyTorch's generator": lambda m, y: F.dropout(y + 1, 0.5, True),
+    "seldom": lambda m, y: F.dropout(y + 1, 0.1, True),
+    "one of its own": lambda m, y: y * torch.rand(y.shape, generator=m.own).round(),
+    "Python's": lambda m, y: y * (1 + (random.random() < 0.5)),
+    "NumPy's": lambda m, y: y * float(np.random.randint(1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", BY_CHANCE)
+def test_chance_is_found_though_two_answers_may_be_equal(name: str, images: Tensor) -> None:
+    """Two masks of five logits are often the same, so that one further question is not enough."""
+    network = Ends(BY_CHANCE[name]).eval()
+    network.own = torch.Generator().manual_seed(random.randrange(2**31))
+    for count in [1, 2, 3] * 7:
+        with pytest.raises(ValueError, match="chance"):
+            gradient(network, images[:count], 0)
+
+
+def test_the_look_draws_nothing_from_the_generators_of_the_reader(images: Tensor) -> None:
+    network = Ends(lambda m, y: F.dropout(y, 0.5, True) * random.random() * np.random.rand()).eval()
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[2]
+    ask_ahead(network, images)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (random.getstate(), np.random.get_state()[2]) == before[1:]
+
+
+def test_numbers_that_are_drawn_and_not_used_are_no_chance(images: Tensor) -> None:
+    network, plain = Ends(lambda m, y: y + 0 * torch.rand(1) * random.random()).eval(), Ends(lambda m, y: y).eval()
+    torch.testing.assert_close(gradient(network, images, 0), gradient(plain, images, 0))
+
+
+COMPANY: dict[str, Callable[[Any, Tensor], Any]] = {
+    "largest": lambda m, y: y / y.abs().max(),
+    "largest, as a number": lambda m, y: y / max(map(max, y.abs().tolist())),
+    "first": lambda m, y: y - y[:1],
+    "softmax over the batch": lambda m, y: y - y.softmax(0),
+}
+
+
+@pytest.mark.parametrize("name", COMPANY)
+def test_company_is_found_whichever_image_decides(name: str, images: Tensor) -> None:
+    for order in ([0, 1, 2], [1, 2, 0], [2, 1, 0], [0, 2], [2, 0]):
+        with pytest.raises(ValueError, match="other images"):
+            gradient(Ends(COMPANY[name]).eval(), images[order], 0)
+
+
+def test_rows_that_add_up_by_chance_are_logits(images: Tensor) -> None:
+    """What is judged is another image, also if the batch is one image or several times the same."""
+    network = Ends(lambda m, y: y, classes=3).eval()
+    with torch.no_grad():
+        off = network.body[4].bias.data
+        off += torch.tensor([0.2, 0.3, 0.5]) - network(images[:1])[0]
+    assert float(network(images[:1]).sum()) == pytest.approx(1)
+    for some in (images[:1], images[[0, 0]], images):
+        assert gradient(network, some, 0).any()
+        assert grad_cam(network, some, 0).any()
+        assert occlusion(network, some, 0, patch=8, stride=8).any()
+    with pytest.raises(ValueError, match="probabilities"):
+        gradient(Ends(lambda m, y: y.softmax(1)).eval(), images[:1], 0)
+
+
+def test_a_network_that_cannot_answer_one_image_says_so(images: Tensor) -> None:
+    class Pairs(Ends):
+        def forward(self, x: Tensor) -> Any:
+            if len(x) < 2:
+                raise RuntimeError("two at least")
+            return super().forward(x)
+
+    with pytest.raises(ValueError, match="alone, the model raises RuntimeError"):
+        gradient(Pairs(lambda m, y: y).eval(), images, 0)
+    squeezed = Ends(lambda m, y: y.squeeze()).eval()
+    assert torch.equal(gradient(squeezed, images, 0), gradient(Ends(lambda m, y: y).eval(), images, 0))
+
+
+@pytest.mark.parametrize("share", [1e-2, 5e-2])
+def test_a_small_share_of_company_is_no_rounding(share: float, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="other images"):
+        gradient(Ends(lambda m, y: y + share * y.abs().mean(0)).eval(), images, 0)
 
 
 # ---- gradients ----

@@ -1,8 +1,7 @@
 """What a network's layers answer, recorded while it works."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vislib.explain import closest
+from vislib.look import as_written
 
 
 @contextmanager
@@ -70,11 +70,6 @@ def check_visible(*modules: nn.Module) -> None:
     """Raise if one of these is TorchScript, which hides its layers."""
     if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
         raise ValueError("this is TorchScript, which hides its layers; expected the network that it was made from.")
-
-
-def as_written() -> AbstractContextManager[Any]:
-    """Let compiled networks run as they are written, so that one can see what they do."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:

@@ -4,14 +4,13 @@ An explainer takes a model, images (B, C, H, W) with pixels in [0, 1], and a tar
 image), and returns a heatmap (B, H, W): the larger a value, the more that pixel counts *for* the target. Any function
 of this form can be drawn and evaluated. Options are keyword-only, and bound with ``functools.partial``.
 
-`answers` is the one place that calls a model. The checks are the one place that validates what comes in; each message
-says what came and what was expected.
+`answers` is the one place that calls a model, and looks at what comes back (:mod:`vislib.look`). The checks are the one
+place that validates what comes in; each message says what came and what was expected.
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
@@ -21,11 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vislib.look import add_up, ask, ask_ahead, check_no_shares, check_steady
+from vislib.look import check_logits as check_logits
+from vislib.look import evaluating as evaluating
+
 # Stochastic depth has a different class name in every library.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
-
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-2}
-"""Share of the largest logit by which two answers to one image may differ: rounding, which deep networks magnify, also to 8 bits."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,7 @@ def answers(
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
     The model gets a copy, since some networks work in place. Gradients flow through it as without the copy. Once for
-    each model and call of a public routine it is also asked about the first and the last image alone, see `check_steady`.
+    each model and call of a public routine it is also asked about one image alone, see :mod:`vislib.look`.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).
@@ -73,29 +73,17 @@ def answers(
             or comes by chance or by what else is in the batch.
     """
     plain = inspect.unwrap(model)
-    # The other question comes first, so that whoever watches the layers sees the answer at last.
-    looks = twice and plain not in _LOOKED_AT
-    asked = (
-        [0, -1][: len(images)] if looks else []
-    )  # whose number decides in a batch, such as its largest, is one of two
-    alone = [_alone(plain, images[i, None]) for i in asked]
+    # The other questions come first, so that whoever watches the layers sees the answer at last.
+    ahead = ask_ahead(plain, images) if twice and plain not in _LOOKED_AT else None
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
-    if looks:
-        for i, (again, trains) in zip(asked, alone, strict=True):
-            check_steady(logits[i, None], again, trains)
+    if add_up(logits):  # as probabilities do, or by chance: another image tells
+        check_no_shares(ask(plain, 1 - images[:1]))
+        logits = model(images.clone())
+    if ahead is not None:
+        check_steady(logits, ahead)
         _LOOKED_AT.add(plain)
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-@torch.no_grad()
-def _alone(model: Callable[[Tensor], Any], image: Tensor) -> tuple[Any, bool]:
-    """Return what the model says about one image in evaluation mode, None if it cannot; and whether it was in another."""
-    with evaluating(model) as training:
-        try:
-            return model(image.clone()), bool(training)
-        except Exception:  # it needs more than one image; or the next call will say what is wrong
-            return None, bool(training)
 
 
 # ---- options ----
@@ -198,76 +186,6 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     if (lowest := int(target.min())) < 0:
         raise ValueError(f"target contains {lowest}; expected a class index of 0 or more.")
     return target.long()
-
-
-def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -> None:
-    """Raise unless these are logits (B, K), one row per image, K > 1, and every target is one of the K classes.
-
-    Refused as well: NaN, infinity, rows that are probabilities, and a target that is masked with -inf.
-    """
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
-        came = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise ValueError(
-            f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K), which "
-            "vislib.models.TwoClasses makes of one number per image."
-        )
-    if logits.shape[1] < 2 or not logits.is_floating_point():
-        raise ValueError(
-            f"the model returned {logits.dtype} of shape {tuple(logits.shape)}; expected floating-point logits of two "
-            "classes at least: vislib.models.TwoClasses(model) makes them of one logit."
-        )
-    if target is not None and (highest := int(target.max())) >= logits.shape[1]:
-        raise ValueError(
-            f"target contains {highest}, and the model has {logits.shape[1]} classes; expected 0 to {logits.shape[1] - 1}."
-        )
-    row = logits.detach()
-    chosen = row[:, :1] if target is None else row.gather(1, target[:, None])
-    total, close = row.sum(1, dtype=torch.float32), max(1e-5, torch.finfo(row.dtype).eps)
-    shares = (row >= 0).all() & ((total - 1).abs() <= close).all()
-    masked = chosen.isneginf().any() & (target is not None)
-    finite, masked, shares = torch.stack([row.amax(1).isfinite().all(), masked, shares]).tolist()
-    if not finite:
-        raise ValueError(
-            "the model answers with NaN or infinity; expected logits, of which -inf alone may mask a class."
-        )
-    if masked:
-        raise ValueError(
-            "target contains a class that the model masks (its logit is -inf); expected one that it can name."
-        )
-    if shares:
-        raise ValueError(
-            "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
-            "away, or return the logarithm."
-        )
-
-
-def check_steady(logits: Tensor, again: Any, trains: bool) -> None:
-    """Raise if the model says something else about one image when it is asked alone, and in evaluation mode."""
-    first = logits.detach()
-    scale = float(first.abs().masked_fill(~first.isfinite(), 0).max())
-    like = isinstance(again, Tensor) and again.shape == first.shape
-    tolerance = TOLERANCE.get(first.dtype, 0.1) * scale
-    if not like or not bool(torch.isclose(again, first, rtol=0, atol=tolerance).all()):
-        raise ValueError(
-            "asked about one image alone, in evaluation mode, the model answers otherwise; expected the same: model.eval()."
-            if trains
-            else "asked again, about one image alone, the model answers otherwise; "
-            "expected an answer that neither chance nor the other images of a batch decide."
-        )
-
-
-@contextmanager
-def evaluating(model: Callable[[Tensor], Any]) -> Iterator[list[nn.Module]]:
-    """Put the modules that are in training mode, which it yields, into evaluation mode for a while."""
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    training = [module for module in modules if module.training]
-    try:
-        for module in training:
-            module.training = False
-        yield training
-    finally:
-        for module in training:
-            module.training = True
 
 
 def check_eval(model: nn.Module) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_eval, check_images, check_inputs, check_logits, pair, probability, takes
+from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, takes
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
+from vislib.look import check_logits
 from vislib.progress import progress_bar
 
 

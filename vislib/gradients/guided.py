@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from vislib.activations import as_written, check_visible
+from vislib.activations import check_visible
+from vislib.look import as_written
 
 _NN: Any = torch._C._nn
 _RELU = (torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu, F.relu6, _NN.relu6, _NN.relu6_)

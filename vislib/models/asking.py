@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import evaluating
+from vislib.look import evaluating
 
 
 def input_channels(network: nn.Module, side: int, told: int = 1) -> int:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
-from vislib.explain import Score, answers, check_eval, check_logits, check_target, logit, takes
+from vislib.explain import Score, answers, check_eval, check_target, logit, takes
 from vislib.incremental.lean import lean
+from vislib.look import check_logits
 from vislib.models import Classifier
 from vislib.models.asking import input_channels
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
@@ -64,7 +65,7 @@ def reconstruct(
     targets = check_target(grey, target)
     with torch.no_grad():
         if layer is None:
-            check_logits(answers(model, grey[:1]).expand(len(grey), -1), grey, targets)
+            check_logits(answers(model, grey[:1], twice=False).expand(len(grey), -1), grey, targets)
         else:
             _check_units(_units(model, grey[:1], layer), targets, layer)
     network = lean(model, grey[:1], layer)

@@ -1,0 +1,190 @@
+"""The look at what comes back from a model: logits, the same twice, alone and in company, in evaluation mode."""
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+_ASKED = 64  # times at most, of a model that draws random numbers: two masks of few logits may be the same by chance
+
+
+def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -> None:
+    """Raise unless these are logits (B, K), one row per image, K > 1, and every target is one of the K classes.
+
+    Refused as well: NaN, infinity, and a target that is masked with -inf.
+    """
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
+        came = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise ValueError(
+            f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K), which "
+            "vislib.models.TwoClasses makes of one number per image."
+        )
+    if logits.shape[1] < 2 or not logits.is_floating_point():
+        raise ValueError(
+            f"the model returned {logits.dtype} of shape {tuple(logits.shape)}; expected floating-point logits of two "
+            "classes at least: vislib.models.TwoClasses(model) makes them of one logit."
+        )
+    if target is not None and (highest := int(target.max())) >= logits.shape[1]:
+        raise ValueError(
+            f"target contains {highest}, and the model has {logits.shape[1]} classes; expected 0 to {logits.shape[1] - 1}."
+        )
+    row = logits.detach()
+    chosen = row[:, :1] if target is None else row.gather(1, target[:, None])
+    masked = chosen.isneginf().any() & (target is not None)
+    finite, masked = torch.stack([row.amax(1).isfinite().all(), masked]).tolist()
+    if not finite:
+        raise ValueError(
+            "the model answers with NaN or infinity; expected logits, of which -inf alone may mask a class."
+        )
+    if masked:
+        raise ValueError(
+            "target contains a class that the model masks (its logit is -inf); expected one that it can name."
+        )
+
+
+def add_up(logits: Any) -> bool:
+    """Tell whether every row of an answer is at least 0 and adds up to 1, as probabilities do."""
+    if not isinstance(logits, Tensor):
+        return False
+    off = (logits.detach().sum(-1, dtype=torch.float32) - 1).abs()
+    return bool(((logits >= 0).all() & (off <= max(1e-5, torch.finfo(logits.dtype).eps)).all()).item())
+
+
+def check_no_shares(logits: Any) -> None:
+    """Raise if an answer to a further image adds up to 1 as well."""
+    if add_up(logits):
+        raise ValueError(
+            "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
+            "away, or return the logarithm."
+        )
+
+
+@dataclass
+class Ahead:
+    """What a model has said about single images: which and what, by how much an answer may differ, its mode before."""
+
+    said: list[tuple[int, Any]]
+    tolerance: float
+    trains: bool
+
+
+class _Watch(TorchFunctionMode):
+    """Notes how coarse a network computes, and whether it makes one number of a batch or has a generator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eps, self.pools, self.draws = 0.0, False, False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.draws |= (kwargs or {}).get("generator") is not None
+        if isinstance(result, Tensor) and result.is_floating_point() and isinstance(next(iter(args), None), Tensor):
+            self.eps = max(self.eps, torch.finfo(result.dtype).eps)
+            self.pools |= result.ndim == 0 < args[0].ndim
+        self.pools |= isinstance(result, float | list | np.ndarray)
+        return result
+
+
+def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Ahead:
+    """Ask about one image alone, in evaluation mode.
+
+    About another one too, if the network makes one number of all images: whose number it is, such as the largest,
+    is one of two. And about the first again until the answer differs, if it draws random numbers.
+    """
+    last, before = len(images) - 1, _generators(images.device)
+    with _Watch() as watch:
+        said = [(last, ask(model, images[last:]))]
+    drawn = any(_differ(a, b) for (a, _), (b, _) in zip(before, _generators(images.device), strict=True))
+    if watch.pools and last:
+        said.append((0, ask(model, images[:1])))
+    modules = [*model.modules()] if isinstance(model, nn.Module) else []
+    eightbit = any("quantized" in type(module).__module__ for module in modules)
+    tf32 = images.device.type != "cpu" and images.dtype == torch.float32  # in which PyTorch multiplies on GPUs
+    eps = max(watch.eps, torch.finfo(images.dtype).eps, 2**-7 * eightbit, 2**-10 * tf32)
+    tolerance = eps**0.5  # rounding costs half of the digits at most
+    if drawn or watch.draws:
+        while len(said) < _ASKED and _same(said[-1][1], said[0][1], tolerance):
+            said.append((last, ask(model, images[last:])))
+        for state, put_back in before:
+            put_back(state)
+    return Ahead(said, tolerance, any(module.training for module in modules))
+
+
+@torch.no_grad()
+def ask(model: Callable[[Tensor], Any], images: Tensor) -> Any:
+    """Return what a model says about images in evaluation mode, or the error that it raises."""
+    with evaluating(model), as_written():
+        try:
+            return model(images.clone())
+        except Exception as error:
+            return error
+
+
+def check_steady(logits: Tensor, ahead: Ahead) -> None:
+    """Raise if the model says something else about one image when it is asked alone, and in evaluation mode."""
+    for i, again in ahead.said:
+        if isinstance(again, Exception):
+            raise ValueError(
+                f"asked about one image alone, the model raises {type(again).__name__}; expected an answer as in a batch."
+            ) from again
+        if not _same(again, logits[i, None].detach(), ahead.tolerance):
+            raise ValueError(
+                "asked about one image alone, in evaluation mode, the model answers otherwise; expected the same: model.eval()."
+                if ahead.trains
+                else "asked again, about one image alone, the model answers otherwise; "
+                "expected an answer that neither chance nor the other images of a batch decide."
+            )
+
+
+def _same(one: Any, other: Any, tolerance: float) -> bool:
+    """Tell whether two answers to one image differ by no more than a share of the largest logit."""
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor) or one.numel() != other.numel():
+        return False
+    one, other = one.flatten(), other.flatten()
+    scale = float(other.abs().masked_fill(~other.isfinite(), 0).max())
+    return bool(torch.isclose(one, other, rtol=0, atol=tolerance * scale, equal_nan=True).all())
+
+
+def _generators(device: torch.device) -> list[tuple[Any, Callable[[Any], object]]]:
+    """Return the states of the generators that a network may draw from without saying so, and how each is set."""
+    states: list[tuple[Any, Callable[[Any], object]]] = [
+        (random.getstate(), random.setstate),
+        (np.random.get_state(), np.random.set_state),
+        (torch.get_rng_state(), torch.set_rng_state),
+    ]
+    if device.type == "cuda":
+        states.append((torch.cuda.get_rng_state(device), partial(torch.cuda.set_rng_state, device=device)))
+    return states
+
+
+def _differ(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor | np.ndarray):
+        return not np.array_equal(one, other)
+    return any(map(_differ, one, other)) if isinstance(one, tuple) and len(one) < 9 else bool(one != other)
+
+
+@contextmanager
+def evaluating(model: Callable[[Tensor], Any]) -> Iterator[list[nn.Module]]:
+    """Put the modules that are in training mode, which it yields, into evaluation mode for a while."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    training = [module for module in modules if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield training
+    finally:
+        for module in training:
+            module.training = True
+
+
+def as_written() -> AbstractContextManager[Any]:
+    """Let compiled networks run as they are written, so that one can see what they do."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
