@@ -3,6 +3,7 @@
 import gzip
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,8 +209,45 @@ def test_indexing_keeps_everything_together(drawn: ImageSet) -> None:
     assert len(red) == 36
     assert red.attributes["colour"].tolist() == [0] * 36
     assert torch.equal(drawn[[3, 1]].labels, drawn.labels[[3, 1]])
-    with pytest.raises(TypeError, match=r"data\[2:3\]"):
-        drawn[2]  # type: ignore[index]
+
+
+def _of_four() -> ImageSet:
+    images = torch.arange(4.0)[:, None, None, None].expand(4, 3, 2, 2)
+    return ImageSet(images, torch.tensor([1, 3, 3, 0]), "abcd", images[:, 0] > 1, {"size": torch.arange(4)})
+
+
+BOOLS = [False, True, True, False]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor, lambda b: list(np.array(b))])
+@pytest.mark.parametrize("bools", [BOOLS, [True] * 4, [False] * 4])
+def test_bools_of_any_kind_choose(kind: Any, bools: list[bool]) -> None:
+    chosen = [i for i, b in enumerate(bools) if b]
+    found = _of_four()[kind(bools)]
+    assert found.images[:, 0, 0, 0].tolist() == found.attributes["size"].tolist() == chosen
+    assert found.masks is not None
+    assert len(found.masks) == len(found.labels) == len(chosen)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64])
+def test_ints_of_any_kind_are_indices(dtype: Any) -> None:
+    """Four small ints for four images, which PyTorch would take for bools if they are bytes."""
+    index = np.array([0, 1, 1, 0], dtype)
+    for given in (index, torch.from_numpy(index), index.tolist()):
+        assert _of_four()[given].images[:, 0, 0, 0].tolist() == [0, 1, 1, 0]
+    assert len(_of_four()[[]]) == 0
+    assert _of_four()[range(3, 0, -2)].labels.tolist() == [0, 3]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [2, np.int64(3), torch.tensor(2), np.array(1), True, np.True_, "a", None, ..., [0.0, 1.0], [[0, 1]], BOOLS[:3],
+     [BOOLS], torch.tensor([0.0]), np.array([1, "a"], object)],
+    ids=repr,
+)  # fmt: skip
+def test_what_chooses_no_images_is_refused(index: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected a slice such as data\[2:3\], several ints, or 4 bools"):
+        _of_four()[index]
 
 
 def test_lengths_that_differ_are_refused(drawn: ImageSet) -> None:

@@ -1,11 +1,13 @@
 """Labelled images, and what belongs to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -41,21 +43,19 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: slice | Tensor | Sequence[int]) -> "ImageSet":
+    def __getitem__(self, index: slice | Tensor | NDArray[Any] | Sequence[int]) -> "ImageSet":
         """Return some of the images, with everything that belongs to them: a slice, indices, or a bool tensor (N,)."""
-        if not isinstance(index, slice) and np.ndim(index) == 0:
+        if isinstance(index, slice):
+            return self._each(lambda values: values[index])
+        array = np.asarray(index.cpu() if isinstance(index, Tensor) else index)
+        array = array if array.size else array.astype(np.int64)
+        fits = len(array) == len(self) if array.dtype == bool and array.ndim else array.dtype.kind in "iu"
+        if array.ndim != 1 or not fits:
             raise TypeError(
-                f"index is the single {index}; expected a slice, several indices or a mask, as in data[{index}:{index} + 1]."
+                f"index is {index!r:.80}; expected a slice such as data[2:3], several ints, or {len(self)} bools."
             )
-        if not isinstance(index, slice | Tensor):
-            index = torch.as_tensor(np.asarray(index, dtype=None if len(index) else np.int64), device="cpu")
-        return replace(
-            self,
-            images=self.images[index],
-            labels=self.labels[index],
-            masks=None if self.masks is None else self.masks[index],
-            attributes={name: values[index] for name, values in self.attributes.items()},
-        )
+        chosen = torch.from_numpy(array if array.dtype == bool else array.astype(np.int64))
+        return self._each(lambda values: values[chosen.to(values.device)])
 
     def split(self, *lengths: int) -> tuple["ImageSet", ...]:
         """Cut the set into consecutive parts of the given lengths, and the rest: ``train, test = data.split(4000)``.
@@ -72,10 +72,13 @@ class ImageSet:
 
     def to(self, device: torch.device | str) -> "ImageSet":
         """Return the set on a device."""
+        return self._each(lambda values: values.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "ImageSet":
         return replace(
             self,
-            images=self.images.to(device),
-            labels=self.labels.to(device),
-            masks=None if self.masks is None else self.masks.to(device),
-            attributes={name: values.to(device) for name, values in self.attributes.items()},
+            images=change(self.images),
+            labels=change(self.labels),
+            masks=None if self.masks is None else change(self.masks),
+            attributes={name: change(values) for name, values in self.attributes.items()},
         )

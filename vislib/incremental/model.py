@@ -12,8 +12,8 @@ from vislib.explain import answers, check_batch_size, check_eval, check_images
 from vislib.fills import windows
 from vislib.incremental.graph import PixelNumberError, UntraceableError, trace
 from vislib.incremental.patchwork import Chunk, CleanMaps
-from vislib.incremental.rectangles import Group, groups
-from vislib.incremental.steps import Step, head, steps
+from vislib.incremental.rectangles import Group, groups, ruled
+from vislib.incremental.steps import Step, head, steps, version
 from vislib.memory import KEPT, Ints, halving, largest_activation, pixels_in_flight, positions_in_flight
 
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
@@ -30,17 +30,18 @@ class IncrementalModel:
         images: the clean images (B, C, H, W), pixels in [0, 1].
         dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
         batch_size: copies in flight; None chooses by the size of the activations. Halved when memory runs out.
-        incremental: False runs the network as it is, in plain batches.
+        incremental: False runs the network as it is, in plain batches; one copy at a time, where what else is in a batch
+            has a part in its answer.
         dense_from: share of a map from which on all of it is computed, which is then as fast; 0 computes whole maps
             throughout.
 
     Attributes:
-        exact_by: "increments", or "plain batches" for a network that cannot be traced.
-        why: for plain batches, the reason; else None.
+        exact_by: "increments"; "whole maps" where most of the work is; "plain batches" for a network that cannot be traced.
+        why: the reason, where it is not increments; else None.
         clean: the logits of the clean images (B, K).
 
     Raises:
-        TypeError, ValueError: for images that do not fit, or a model in training mode.
+        TypeError, ValueError: for images that do not fit, a model in training mode, or, later on, changed weights.
 
     Nakandala, Kumar & Papakonstantinou 2019, https://doi.org/10.1145/3299869.3319874
     """
@@ -63,26 +64,79 @@ class IncrementalModel:
         self._dtype = dtype or images.dtype
         self._batch_size = batch_size
         self._dense_from = dense_from
-        self._model = model if self._dtype == images.dtype else copy.deepcopy(model).to(self._dtype)
+        self._model = model if self._dtype == images.dtype else _copy(model, self._dtype)
         self._images = images.detach().clone()  # what happens to the caller's later is none of our business
         self._wide = torch.promote_types(images.dtype, torch.float32)
         self._steps: list[Step] = []
         self._head = -1  # of no steps: logits are what there is
-        self.why: str | None = None if incremental else "incremental is False"
-        self.clean = self._plain_answer(self._images)
-        try:
-            if incremental:
-                self._steps = steps(*trace(self._model), self._input(self._images[:1]))
-                self._keep()
-                self._prove()
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # the reader's own code runs while it is traced, and may raise anything
-            self._steps, self.why = [], f"{type(error).__name__}: {error}".splitlines()[0]
-            self._batch_size = 1 if isinstance(error, PixelNumberError) else batch_size
+        self.why: str | None = None
+        self._attempt(self._trace)
+        if not incremental:
+            self._steps, self.why = [], "incremental is False"
+        self._ask()
+        if self._steps:
+            self._attempt(self._prove)
+            if not self._steps:
+                self._ask()
         if not self._steps:
             with torch.no_grad():
                 self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))
+        self._weights = _versions(self._model)
+
+    def _ask(self) -> None:
+        """Ask about the clean images, alone if the answers to a batch depend on each other."""
+        apart = bool(self._steps) and all(step.apart for step in self._steps)
+        if not apart and self._batch_size != 1 and self._mixes():
+            self._batch_size = 1
+        look = not apart or any(module.training for module in self._model.modules())
+        self.clean = self._plain_answer(self._images, look)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do something towards increments; where it fails, there will be plain batches."""
+        try:
+            work()
+        except Exception as error:  # the reader's own code runs while it is traced, and may raise anything
+            self._steps, self.why = [], f"{type(error).__name__}: {error}".partition("\n")[0].partition(". ")[0]
+            if isinstance(error, PixelNumberError):
+                self._batch_size = 1
+
+    def _trace(self) -> None:
+        self._steps = steps(*trace(self._model), self._input(self._images[:1]))
+
+    @torch.no_grad()
+    def _mixes(self) -> bool:
+        """Tell whether one image's answer depends on what else is in the batch; batches of one size round alike."""
+        one = self._images[:1].to(self._dtype)
+        other = 1 - one / 2
+        try:
+            both, ones, others = (
+                answers(self._model, torch.cat(p)) for p in ((one, other), (one, one), (other, other))
+            )
+        except RuntimeError:  # it takes one image at a time, or there is no memory for two
+            return True
+        return not _agree(both, torch.stack([ones[0], others[1]]), ones[0] - others[1], 16 * torch.finfo(one.dtype).eps)
+
+    @torch.no_grad()
+    def _prove(self) -> None:
+        """Keep the maps; raise unless they give the network's answers to an image, and to two covered copies together."""
+        self._keep()
+        sides = self._images.shape[-2:]
+        (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
+        patch = self._images[:1, :, top : top + h, left : left + w]
+        patches = (patch < 0.5).to(patch).expand(2, -1, -1, -1)
+        rows, cols, index = np.array([top, 0]), np.array([left, 0]), np.zeros(2, np.int64)
+        ours, theirs = [self._steps[-1].value[:1]], [self.clean[:1]]
+        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, index):
+            ours.append(logits)
+            theirs += [
+                self._plain(patches[i, None], rows[i, None], cols[i, None], index[:1], False) for i in at.tolist()
+            ]
+        near = {torch.float64: 1e-6, torch.float32: 1e-2}.get(self._dtype, 1.0)
+        expected = torch.cat(theirs)
+        if not _agree(torch.cat(ours).to(expected), expected, expected - expected[0], near):
+            raise UntraceableError("the steps of the network give another answer than it does")
+        if (share := ruled(self._steps)) < 0.5:
+            self.why = f"{share:.0%} of the work is done in rectangles; the other operations mix space, or have no rule"
 
     def _keep(self) -> None:
         """Keep the clean maps of as many images as there is room for."""
@@ -92,24 +146,11 @@ class IncrementalModel:
         room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
         self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
 
-    def _prove(self) -> None:
-        """Raise unless the steps give the network's own answers to an image, and to two covered copies that go together."""
-        sides = self._images.shape[-2:]
-        (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
-        patch = self._images[:1, :, top : top + h, left : left + w]
-        patches = (patch < 0.5).to(patch).expand(2, -1, -1, -1)
-        rows, cols, index = np.array([top, 0]), np.array([left, 0]), np.zeros(2, np.int64)
-        pairs = [(self._steps[-1].value[0], self.clean[0])]
-        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, index):
-            for i, ours in zip(at.tolist(), logits, strict=True):
-                theirs = self._plain(patches[i, None], rows[i, None], cols[i, None], index[:1], twice=False)
-                pairs.append((ours, theirs[0]))
-        if not all(_agree(ours, theirs, self._dtype) for ours, theirs in pairs):
-            raise UntraceableError("the steps of the network give another answer than it does")
-
     @property
     def exact_by(self) -> str:
-        return "increments" if self._steps else "plain batches"
+        if not self._steps:
+            return "plain batches"
+        return "increments" if self.why is None else "whole maps"
 
     def run(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the logits (N, K) for N copies, each with a patch pasted in.
@@ -137,6 +178,10 @@ class IncrementalModel:
 
         `patches` is asked for the patches (n, C, h, w) of some positions, an int tensor (n,) on the images' device.
         """
+        if hasattr(self, "_weights") and self._weights != _versions(self._model):
+            raise ValueError(
+                "the model's weights have changed since it saw the images; expected a new IncrementalModel."
+            )
         device = self._images.device
         at = [torch.from_numpy(a).to(device) for a in (index, rows, cols)]
 
@@ -157,7 +202,7 @@ class IncrementalModel:
             work = partial(attempt, positions=positions, compute=compute)
             for done in halving(np.arange(len(positions)), limit, work):
                 waiting.append(done)
-                if sum(len(p) for p, _ in waiting) >= _TAIL:
+                if sum(len(p) for p, _ in waiting) >= min(_TAIL, self._batch_size or _TAIL):
                     yield self._finish(waiting)
                     waiting = []
         if waiting:
@@ -212,15 +257,12 @@ class IncrementalModel:
         return images.to(self._dtype, copy=True, memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def _plain_answer(self, images: Tensor) -> Tensor:
+    def _plain_answer(self, images: Tensor, twice: bool) -> Tensor:
         """Return the network's own logits for clean images (B, K)."""
         parts = images.split(self._batch_size or pixels_in_flight(images[0, 0].numel()))
-        # A single image is not asked about twice: its covered copies will be.
-        twice = len(images) > 1
-        found = [answers(self._model, part.to(self._dtype), twice=twice).to(self._wide) for part in parts]
-        return torch.cat(found)
+        return torch.cat([answers(self._model, part.to(self._dtype), twice=twice).to(self._wide) for part in parts])
 
-    def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints, *, twice: bool = True) -> Tensor:
+    def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints, twice: bool = True) -> Tensor:
         """Run the network itself on covered copies."""
         copies = self._images[torch.from_numpy(index).to(self._images.device)]
         h, w = patches.shape[-2:]
@@ -258,11 +300,23 @@ class IncrementalModel:
         return arrays[0], arrays[1], arrays[2]
 
 
-def _agree(ours: Tensor, theirs: Tensor, dtype: torch.dtype) -> bool:
-    """Tell whether the steps give the model's own answer; if not, the trace missed something."""
-    if ours.shape != theirs.shape:
-        return False
-    ours = ours.to(theirs.dtype)
-    tolerance = {torch.float64: 1e-9, torch.float32: 1e-3}.get(dtype, 0.1)
-    scale = float(theirs.abs().masked_fill(~theirs.isfinite(), 0).max()) + 1e-30
-    return bool(torch.isclose(ours, theirs, rtol=0, atol=tolerance * scale, equal_nan=True).all())
+def _agree(ours: Tensor, theirs: Tensor, moved: Tensor, share: float) -> bool:
+    """Tell whether two answers differ by a share of how far logits move at most; a masked class does not move, or to NaN."""
+    close = share * float(moved.abs().nan_to_num(0, 0, 0).max())
+    rounding = 16 * torch.finfo(theirs.dtype).eps
+    return ours.shape == theirs.shape and bool(torch.isclose(ours, theirs, rtol=rounding, atol=close).all())
+
+
+def _copy(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a copy that computes in another type."""
+    try:
+        return copy.deepcopy(model).to(dtype)
+    except Exception as error:  # the reader's own code
+        raise TypeError(
+            f"the {type(model).__name__} cannot be copied, which dtype={dtype} needs ({error}); expected dtype=None."
+        ) from error
+
+
+def _versions(model: nn.Module) -> list[tuple[int, int]]:
+    """Return what tells whether weights or buffers have been replaced, or changed in place."""
+    return [(id(t), version(t)) for t in (*model.parameters(), *model.buffers())]

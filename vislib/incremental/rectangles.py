@@ -113,6 +113,14 @@ def _common(start: Ints, stop: Ints, size: int) -> tuple[Ints, int]:
     return np.minimum(start, size - length), length
 
 
+def ruled(steps: Sequence[Step]) -> float:
+    """Return the share of the work that operations with a rule have."""
+    costs = [
+        (_cost(s) * _area(s), s.rule is not None) for s in steps if isinstance(s.value, Tensor) and s.value.ndim > 1
+    ]
+    return sum(c for c, with_rule in costs if with_rule) / sum(c for c, _ in costs)
+
+
 def _area(step: Step) -> int:
     return int(step.value.shape[-2] * step.value.shape[-1])
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate, map_arg
 
@@ -27,6 +28,7 @@ class Step:
         work: multiply-adds for one number of the result.
         shape_only: it reads nothing but shape, dtype or device.
         is_shape: the same, or it is made of such alone.
+        apart: it surely treats each image of a batch by itself.
         activation: what to apply to the result.
         value: the result for the clean images.
         reads: the steps that it reads.
@@ -41,6 +43,7 @@ class Step:
     work: float = 0.0
     shape_only: bool = False
     is_shape: bool = False
+    apart: bool = False
     activation: Activation | None = None
     value: Any = None
     reads: list[int] = field(default_factory=list)
@@ -72,7 +75,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         UntraceableError: if an operation changes its input unasked, or the answer is no tensor.
     """
     folded = fold(root, graph)
-    made = [Step(lambda: images, (), {}, Local(lambda: images, ()), value=images)]
+    made = [Step(lambda: images, (), {}, Local(lambda: images, ()), apart=True, value=images)]
     known: dict[fx.Node, Any] = {}  # a constant, or a Ref
 
     def add(step: Step) -> Ref:
@@ -80,12 +83,12 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         step.reads = sorted({r.step for r in read})
         step.maps = [] if step.rule is None else [r.step for r in read if r.is_map]
         values = [made[i].value for i in step.reads]
-        versions = [_version(v) for v in values]
+        versions = [version(v) for v in values]
         step.is_shape = step.shape_only or (bool(read) and all(r.is_shape for r in read))
         step.value = step(lambda i: made[i].value)
         if isinstance(step.value, int | float | complex | list) and not step.is_shape:
             raise PixelNumberError("a number is read off the pixels")
-        if versions != [_version(v) for v in values]:
+        if versions != [version(v) for v in values]:
             raise UntraceableError("an operation changes its input unasked")
         made.append(step)
         return _ref(made)
@@ -137,15 +140,28 @@ def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
     """Return the step of one node."""
     fn, activation = _callable(root, node), folded.activation.get(node)
     if is_shape(root, node):
-        return Step(fn, args, kwargs, shape_only=True)
+        return Step(fn, args, kwargs, shape_only=True, apart=True)
     rule = _rule(root, node, args, kwargs, folded)
     if rule is None:
         norm = folded.norm.get(node)
         whole = fn if norm is None else lambda *a, **k: norm(fn(*a, **k))
-        return Step(whole, args, kwargs, work=getattr(fn, "in_features", 0.0), activation=activation)
+        work = getattr(fn, "in_features", 0.0)
+        return Step(whole, args, kwargs, work=work, apart=_apart(root, node), activation=activation)
     reaches = all(r.is_map for r in refs((rule.args, rule.kwargs)) if r.shape is not None)
     activation = None if node in folded.convs else activation  # a convolution applies it itself
-    return Step(rule.fn, rule.args, rule.kwargs, rule if reaches else None, rule.work, activation=activation)
+    return Step(
+        rule.fn, rule.args, rule.kwargs, rule if reaches else None, rule.work, apart=True, activation=activation
+    )
+
+
+def _apart(root: nn.Module, node: fx.Node) -> bool:
+    """Tell whether an operation without a rule surely treats each image of a batch by itself."""
+    _, *more = node.args or (None,)
+    if operation(root, node) in (nn.Linear, nn.Flatten, nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d):
+        return True
+    dims = more[0] if len(more) == 1 else 0
+    along = operation(root, node) in (torch.flatten, torch.mean, "flatten", "mean")
+    return along and all(isinstance(d, int) and d > 0 for d in (dims if isinstance(dims, tuple | list) else (dims,)))
 
 
 def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Rule | None:
@@ -175,7 +191,7 @@ def _call_method(name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
     return getattr(x, name)(*args, **kwargs)
 
 
-def _version(value: Any) -> int:
+def version(value: Any) -> int:
     """Return how often a tensor has been changed in place."""
     return value._version if isinstance(value, Tensor) and not value.is_inference() else 0
 
