@@ -20,9 +20,10 @@ def run(path: Path) -> int:
     os.environ |= {"VISLIB_DEVICE": str(DEVICE), "VISLIB_PROGRESS": "off", "MPLBACKEND": "agg"}
     os.chdir(path.resolve().parent)
     torch.__future__.set_overwrite_module_params_on_conversion(True)  # as the parameters change their type, too
+    cells = nbformat.read(path.name, as_version=4).cells  # type: ignore[no-untyped-call]
     shell = InteractiveShell.instance()
-    with Pretend(), Factories():
-        for number, cell in enumerate(nbformat.read(path.name, as_version=4).cells):
+    with Pretend(), Factories():  # type: ignore[no-untyped-call]
+        for number, cell in enumerate(cells):
             if cell.cell_type == "code" and not shell.run_cell(cell.source, store_history=True).success:
                 print(f"cell {number} of {path.name} fails on another device:\n{cell.source}", file=sys.stderr)
                 return number or 1
