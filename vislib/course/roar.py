@@ -11,7 +11,7 @@ from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, figure, shown
 from vislib.course.maps import label, spread_labels
 from vislib.course.names import beside, on_page
-from vislib.course.verdict import Verdict, attempt, tensor_verdict
+from vislib.course.verdict import Verdict, attempt, number, tensor_verdict
 from vislib.intervals import Floats
 from vislib.roar import RoarResult
 from vislib.roar.removal import Removal, Removed, ranks
@@ -282,7 +282,9 @@ def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
     n = len(mine)
     answer = attempt(function, mine.clone(), random.clone())
     if isinstance(answer, tuple | list) and len(answer) == 2:
-        answer = torch.tensor([float(part) for part in answer])
+        parts = [number(part) for part in answer]
+        wrong_parts = [part for part in parts if isinstance(part, Verdict)]
+        answer = wrong_parts[0] if wrong_parts else torch.tensor(parts)
     if bad := tensor_verdict(answer, (2,)):
         return bad
     mean, error = difference.mean(), difference.std() / n**0.5

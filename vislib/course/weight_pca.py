@@ -242,12 +242,12 @@ def check_typical(function: Callable[[Tensor, Tensor], int | None]) -> Verdict:
         answer = answer.item()
     if not isinstance(answer, int):
         return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one index, an int.")
-    if answer == members[place]:
+    if answer == int(members[place]):
         return Verdict("right", "Right: the member closest to the mean of its group.")
     if answer == place:
         return Verdict("wrong", "You return the position within the members; look up which class that is.")
     if answer == int((weights - inside.mean(0)).norm(dim=1).argmin()):
         return Verdict("wrong", "The class you found is not a member; search among the members only.")
-    if answer == members[int((inside - weights.mean(0)).norm(dim=1).argmin())]:
+    if answer == int(members[int((inside - weights.mean(0)).norm(dim=1).argmin())]):
         return Verdict("wrong", "You compare with the mean of all classes; take the mean of the members.")
     return Verdict("wrong", f"Expected class {int(members[place])}, and yours is {answer}.")
