@@ -56,7 +56,7 @@ def _check_rate(value: Any, name: str, above: bool = False) -> None:
     expected = f"a finite number {'above 0' if above else 'of 0 or more'}"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}; expected {expected}.")
-    if not 0 <= value < math.inf or (above and value == 0):
+    if not 0 <= float(value) < math.inf or (above and value == 0):
         raise ValueError(f"{name} is {value!r}; expected {expected}.")
 
 
