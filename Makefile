@@ -79,8 +79,9 @@ nbval: .venv/.dev  ## every cell of every notebook
 browser: .venv/.dev  ## flashcards, explorers and quizzes in Chromium
 	$(PYTEST) -m "browser and not slow" tests/browser
 
-gpu: .venv/.dev  ## on a machine with a GPU: the same values as on the CPU
-	$(PYTEST) -m gpu
+gpu: .venv/.dev  ## on a machine with a GPU: the same values as on the CPU, every notebook, and the times
+	$(PYTEST) -m gpu tests/test_gpu.py
+	$(PY) -m benchmarks
 
 notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one: make notebooks ONLY=04_occlusion
 	$(PY) tools/run_notebooks.py $(ONLY)

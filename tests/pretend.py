@@ -63,7 +63,7 @@ class Pretend(TorchDispatchMode):
 
 
 class Factories(TorchFunctionMode):
-    """Lets ``torch.tensor(..., device="pretend")``, ``.new_tensor()`` and ``.tolist()`` work, which PyTorch does in C++."""
+    """Lets ``torch.tensor(..., device="pretend")``, ``.new_tensor()``, ``.tolist()`` and formats work, which PyTorch does in C++."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -75,7 +75,18 @@ class Factories(TorchFunctionMode):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype)).to(args[0].device)
         if func is Tensor.tolist and isinstance(args[0], PretendTensor):
             return args[0].raw.tolist()
+        if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], PretendTensor):
+            args = (args[0], _indices(args[1]), *args[2:])
+        if func is Tensor.__format__ and isinstance(args[0], PretendTensor) and args[0].dim() == 0:
+            return format(args[0].item(), args[1])
         return func(*args, **kwargs)
+
+
+def _indices(index: Any) -> Any:
+    """Return an index with tensors for its lists."""
+    if isinstance(index, tuple):
+        return tuple(map(_indices, index))
+    return torch.tensor(index) if isinstance(index, list) else index
 
 
 def to_pretend(thing: Any) -> Any:

@@ -1,9 +1,11 @@
 """Each checker tells not attempted, wrong and why, and right apart."""
 
+import math
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -313,3 +315,35 @@ RIGHT: dict[Callable[[Any], Verdict], Callable[..., Any]] = {
 def test_an_answer_off_by_a_hundredth_is_wrong(checker: Callable[[Any], Verdict]) -> None:
     for factor, state in ((1.0, "right"), (1.01, "wrong"), (0.99, "wrong"), (-1.0, "wrong")):
         assert checker(lambda *given, factor=factor: factor * RIGHT[checker](*given)).state == state, factor
+
+
+CHECKERS = [
+    checker
+    for module in (
+        activation_tsne,
+        explanation_taxonomy,
+        gradients,
+        input_reconstruction,
+        occlusion,
+        roar,
+        sanity_checks,
+        weight_pca,
+    )
+    for name, checker in vars(module).items()
+    if name.startswith("check_") and checker.__module__ == module.__name__
+]
+ODD = [
+    *((), [], {}, set(), (1,), (1, 2), ("a", "b"), [1, [2, 3]], [torch.tensor(1.0), None], "x", b"x", range(3), object(), len),
+    *(math.nan, -math.inf, -1, 10**40, True, 1j, np.float64(2), np.int64(3), np.zeros(3), np.array(None)),
+    *(torch.tensor([]), torch.tensor(math.nan), torch.rand(2, 3, 4, 5), torch.rand((), requires_grad=True)),
+    *(torch.zeros(5, dtype=torch.int8), torch.rand(2, dtype=torch.complex64), torch.rand(3, device="meta")),
+    *(torch.eye(2).to_sparse(), nn.Linear(2, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.__name__)
+def test_any_answer_gets_a_verdict(checker: Callable[..., Verdict]) -> None:
+    for stub in (None, (None, None), [None, None, None]):
+        assert checker(lambda *arguments, stub=stub: stub) == NOT_YET
+    for answer in ODD:
+        assert checker(lambda *arguments, answer=answer: answer).state != "right", answer

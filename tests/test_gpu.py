@@ -1,18 +1,28 @@
-"""Every routine of the pretend device's list on a real GPU: the CPU's values, on the device of the images."""
+"""On a real GPU: every routine of the pretend device's list gives the CPU's values there, and every notebook runs.
+
+Nothing is passed over where PyTorch sees no GPU: whoever asks for these tests (``make gpu``) is told so.
+"""
 
 import copy
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import torch
+from nbclient import NotebookClient
 from torch import Tensor, nn
 
+from tests.notebooks import PATHS
 from tests.routines import PLAIN, ROUTINES, tensors
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and PyTorch sees none"),
-]
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _gpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.fail("PyTorch sees no CUDA device here; make gpu needs one.", pytrace=False)
 
 
 def _to(thing: Any, device: str) -> Any:
@@ -46,6 +56,16 @@ def test_same_values_as_on_the_cpu(name: str, cnn: nn.Module, images: Tensor) ->
 def test_a_mix_of_devices_is_refused(name: str, cnn: nn.Module, images: Tensor) -> None:
     with pytest.raises((ValueError, RuntimeError), match=r"cuda.*cpu|cpu.*cuda|torch\.cuda\.FloatTensor"):
         ROUTINES[name](_to(cnn, "cuda"), images, torch.tensor([0, 3, 4]))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_every_notebook_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISLIB_DEVICE", raising=False)
+    monkeypatch.setenv("CI", "true")  # no progress bars
+    notebook = nbformat.read(path, as_version=4)
+    where = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=where).execute()
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")

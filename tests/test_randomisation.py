@@ -1,12 +1,20 @@
 """Into which blocks a network falls, how each is made random, and when a random network is no network any more."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
+from torch.overrides import TorchFunctionMode
 
 from tests.state import unchanged
+from vislib import gradients
+from vislib.models import Classifier
 from vislib.sanity import randomised
 
 
@@ -277,8 +285,8 @@ class Faint(nn.Linear):
 def test_a_network_is_alive_if_it_answers_an_image_and_its_negative_a_thousandth_apart(
     much: float, more: float, alive: bool
 ) -> None:
-    model = nn.Sequential(nn.Flatten(), Faint(12, 2)).eval()
     Faint.much, Faint.more = much, more
+    model = nn.Sequential(nn.Flatten(), Faint(12, 2)).eval()
     steps = randomised(model, torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]))
     if alive:
         assert [name for name, _ in steps] == ["1"]
@@ -298,3 +306,165 @@ def test_the_negative_of_an_image_is_white_where_it_is_darker_than_the_middle() 
     shades = torch.tensor([0.0, 0.4, 0.5, 0.9]).reshape(1, 1, 2, 2)
     list(randomised(Seeing(nn.Flatten(), nn.Linear(4, 3)).eval(), torch.cat([shades, 1 - shades])))
     assert torch.equal(seen[-1], torch.cat([shades, torch.tensor([1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 2, 2)]))
+
+
+# ---- everything that the forward pass uses ----
+
+
+class Weights(TorchFunctionMode):
+    """Notes what reaches the products of a network as a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in ("conv2d", "linear"):
+            self.seen.append(args[1].detach().clone())
+        return func(*args, **(kwargs or {}))
+
+
+def used(model: nn.Module, images: Tensor) -> list[Tensor]:
+    with torch.no_grad(), Weights() as weights:
+        model(images)
+    return weights.seen
+
+
+class Gained(nn.Conv2d):
+    """Has a parameter of which its initialiser knows nothing."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.rand(sizes[1], 1, 1, 1) + 0.5)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight * self.gain, self.bias)
+
+
+class Fixed(nn.Module):
+    """Keeps its weight as a buffer, or as a plain tensor, or where the parameter of another layer is."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, *, buffer: bool) -> None:
+        super().__init__()
+        weight = torch.randn(outside, inside, kernel, kernel)
+        if buffer:
+            self.register_buffer("kernel", weight, persistent=False)
+        else:
+            self.kernel = weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.kernel)
+
+
+class Twice(nn.Module):
+    """Two layers that share a weight."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(*sizes), nn.Conv2d(*sizes)
+        self.two.weight = self.one.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.one(x) + self.two(x)
+        return answer
+
+
+class Doubled(nn.Module):
+    """A parametrisation that has no way back."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+def _parametrised(parametrisation: Any) -> Any:
+    return lambda *sizes: parametrisation(nn.Conv2d(*sizes))
+
+
+def _pruned(*sizes: int) -> nn.Module:
+    layer = nn.Conv2d(*sizes)
+    prune.l1_unstructured(layer, "weight", 0.3)
+    return prune.random_unstructured(prune.ln_structured(layer, "weight", 0.5, 2, 0), "bias", 0.5)  # type: ignore[no-any-return, arg-type]
+
+
+LAYERS: dict[str, Any] = {
+    "plain": nn.Conv2d,
+    "gained": Gained,
+    "buffer": partial(Fixed, buffer=True),
+    "tensor": partial(Fixed, buffer=False),
+    "shared": Twice,
+    "pruned": _pruned,
+    "doubled": _parametrised(lambda layer: parametrize.register_parametrization(layer, "weight", Doubled())),
+    "frozen": lambda *sizes: nn.Conv2d(*sizes).requires_grad_(False),
+    **{
+        f"{module.__name__}.{name}": _parametrised(getattr(module, name))
+        for module in (nn.utils, nn.utils.parametrizations)
+        for name in ("spectral_norm", "weight_norm", "orthogonal")
+        if hasattr(module, name)
+    },
+}
+
+
+class Rooted(nn.Module):
+    """Holds its head itself, beside layers."""
+
+    def __init__(self, layers: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.layers, self.head = layers, nn.Parameter(torch.randn(5, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(self.layers(x).mean((2, 3)), self.head)
+
+
+@given(data=st.data())
+def test_every_weight_that_reaches_a_product_is_another_one(data: st.DataObject) -> None:
+    seed = data.draw(st.integers(0, 2**31))
+    kinds = data.draw(st.lists(st.sampled_from(list(LAYERS)), min_size=1, max_size=3))
+    torch.manual_seed(seed)
+    parts: list[nn.Module] = []
+    for i, kind in enumerate(kinds):
+        parts += [LAYERS[kind](3 if i == 0 else 6, 6, 3), nn.BatchNorm2d(6), nn.ReLU()]
+    model = Rooted(nn.Sequential(*parts), 6).eval()
+    images = torch.rand(3, 3, 16, 16)
+    if data.draw(st.booleans(), label="asked with gradients before"):
+        model(images).sum().backward()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    trained = used(model, images)
+    *_, (_, network) = randomised(model, images, seed=seed + 1)
+    found = used(network, images)
+    assert len(found) == len(trained) > len(kinds)
+    for ours, theirs in zip(found, trained, strict=True):
+        assert ours.shape == theirs.shape
+        alike = (ours == theirs) & (theirs != 0)
+        assert alike.float().mean() < 0.5, "a few may fall on their own places"
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_head_with_a_parametrisation_is_drawn_as_one_layer(images: Tensor) -> None:
+    head = nn.utils.parametrizations.orthogonal(nn.Linear(784, 5))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), head).eval()
+    (first, network), _ = randomised(model, images, seed=1)
+    assert first == "2"
+    assert not torch.equal(network.get_submodule("2").bias, head.bias)
+
+
+def test_quantised_weights_cannot_be_drawn(images: Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(784, 5)).eval()
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+    with pytest.raises(
+        ValueError, match=r"'2\._packed_params\._packed_params' is quantised, and cannot be drawn at random"
+    ):
+        randomised(quantised, images)
+
+
+def test_what_only_scales_the_pixels_stays(images: Tensor) -> None:
+    model = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(768, 5)).eval(), mean=0.4, std=0.3, input_size=16)
+    *_, (_, network) = randomised(model, images)
+    assert torch.equal(network.get_buffer("mean"), model.mean)
+    assert torch.equal(network.get_buffer("std"), model.std)
+
+
+def test_random_networks_may_be_asked_for_gradients_of_the_pruned_one_meanwhile(images: Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(784, 5)).eval()
+    prune.l1_unstructured(model[0], "weight", 0.3)
+    for _, network in randomised(model, images):
+        assert gradients.gradient(model, images, 0).shape == gradients.gradient(network, images, 0).shape

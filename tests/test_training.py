@@ -1,8 +1,11 @@
 """The small networks, their training, and the checkpoints that ship."""
 
 import json
+import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -104,6 +107,58 @@ def test_what_cannot_be_trained_is_refused(easy: ImageSet) -> None:
         accuracy(_small().train(), easy)
     with pytest.raises(ValueError, match="4 blocks, each of which halves"):
         SmallCNN(size=8, widths=(4, 4, 4, 4))
+
+
+@pytest.mark.parametrize("rate", [-1.0, 0, 0.0, math.nan, math.inf, -math.inf, "fast", None, True, 1j])
+def test_a_rate_that_trains_nothing_is_refused_before_anything_is_trained(rate: Any, easy: ImageSet) -> None:
+    network = _small()
+    before = network.get_parameter("conv1.weight").clone()
+    with pytest.raises((TypeError, ValueError), match=r"learning_rate is .*; expected a finite number above 0\."):
+        fit(network, easy, learning_rate=rate)
+    if rate != 0 and rate is not True:
+        with pytest.raises(
+            (TypeError, ValueError), match=r"weight_decay is .*; expected a finite number of 0 or more\."
+        ):
+            fit(network, easy, weight_decay=rate)
+    assert torch.equal(network.get_parameter("conv1.weight"), before)
+
+
+def test_a_loss_that_runs_away_is_no_result(easy: ImageSet) -> None:
+    with pytest.raises(ValueError, match=r"the loss of epoch \d+ is (nan|inf); expected a finite one"):
+        fit(_small(), easy, learning_rate=1e30, epochs=3)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, partial(nn.InstanceNorm2d, track_running_stats=True)])
+def test_the_statistics_of_a_frozen_part_stay_and_those_of_others_move(norm: Any, affine: bool, easy: ImageSet) -> None:
+    def part() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), norm(1, affine=affine))
+
+    network = nn.Sequential(part().requires_grad_(False), part(), nn.Flatten(), nn.Linear(64, 2))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fit(network, easy, epochs=1)
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert not {name for name in moved if name.startswith("0.")}
+    assert {"1.0.weight", "1.1.running_mean", "3.weight"} <= moved
+    assert not any(layer.training for layer in network.modules())
+
+
+def test_a_frozen_norm_in_a_part_that_learns_keeps_its_statistics(easy: ImageSet) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2).requires_grad_(False), nn.Flatten(), nn.Linear(72, 2))
+    fit(network, easy, epochs=1)
+    assert network[1].running_mean.eq(0).all()
+
+
+@pytest.mark.parametrize(("n", "steps"), [(64, [64]), (65, [65]), (129, [64, 65]), (66, [64, 2]), (1, [1])])
+def test_no_image_is_left_alone_in_a_step(n: int, steps: list[int], easy: ImageSet) -> None:
+    seen: list[int] = []
+
+    def count(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        seen.append(len(labels))
+        return logits.sum()
+
+    fit(_small(), replace(easy, images=easy.images[:n], labels=easy.labels[:n]), epochs=1, loss=count)
+    assert seen == steps
 
 
 def test_accuracy_does_not_depend_on_the_batches(easy: ImageSet) -> None:

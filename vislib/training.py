@@ -1,8 +1,10 @@
 """Training, as short as it can be: what the course's small networks need, and nothing else."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch
@@ -32,6 +34,8 @@ def _check_fit(
     data: ImageSet,
     *,
     epochs: int = 1,
+    learning_rate: float = 4e-3,
+    weight_decay: float = 0.01,
     batch_size: int = 1,
     loss: Loss = F.cross_entropy,
     **options: Any,
@@ -40,10 +44,20 @@ def _check_fit(
     check_images(model, seen.images)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
+    _check_rate(learning_rate, "learning_rate", above=True)
+    _check_rate(weight_decay, "weight_decay")
     if loss is F.cross_entropy:  # another loss may compare other things
         labels, some = check_target(seen.images, seen.labels)[:8], seen.images[:8]
         with torch.no_grad(), evaluating(model):
             answers(model, some, labels)
+
+
+def _check_rate(value: Any, name: str, above: bool = False) -> None:
+    expected = f"a finite number {'above 0' if above else 'of 0 or more'}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}; expected {expected}.")
+    if not 0 <= float(value) < math.inf or (above and value == 0):
+        raise ValueError(f"{name} is {value!r}; expected {expected}.")
 
 
 @refuses(_check_fit)
@@ -61,7 +75,8 @@ def fit(
 ) -> list[float]:
     """Train a model on labelled images, in place: AdamW, its learning rate going up once and down once.
 
-    Parameters that do not require a gradient stay as they are. The model is left in evaluation mode. The seed fixes the
+    Parameters that do not require a gradient stay as they are, and so do the statistics of BatchNorm in a part of the
+    network that has no other parameters. The model is left in evaluation mode. The seed fixes the
     order of the images, and dropout; the global random state is left alone.
 
     Args:
@@ -79,7 +94,7 @@ def fit(
         The mean loss of each epoch.
 
     Raises:
-        ValueError, TypeError: if images or labels do not fit the model, or nothing can be trained.
+        ValueError, TypeError: if images, labels or options do not fit, nothing can be trained, or the loss is not finite.
 
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
@@ -110,6 +125,10 @@ def fit(
                 total += value.detach() * len(index)
                 bar.update()
             history.append(float(total.cpu()) / len(data))
+            if not math.isfinite(history[-1]):
+                raise ValueError(
+                    f"the loss of epoch {len(history)} is {history[-1]}; expected a finite one: try a lower learning_rate."
+                )
     return history
 
 
@@ -177,6 +196,11 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
     """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
     with seeded(seed, next(model.parameters()).device):  # for dropout
         model.train().to(memory_format=torch.channels_last)
+        for part in model.modules():
+            own = list(part.parameters())
+            if own and not any(parameter.requires_grad for parameter in own):
+                for layer in part.modules():
+                    layer.training = not isinstance(layer, nn.modules.batchnorm._NormBase)
         try:
             yield
         finally:

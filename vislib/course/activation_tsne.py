@@ -13,6 +13,7 @@ from torch import Tensor
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import draw_image, figure, legends
 from vislib.course.maps import PALETTE, dots, label, rings, spread_labels
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
         row, column = divmod(number - 1, columns)
         box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
         draw_image(box, images[i])
-        box.set_title(f"{number}: {names[int(groups[i])]}", fontsize=9, pad=2)
+        box.set_title(f"{number}: {beside(names[int(groups[i])])}", fontsize=9, pad=2)
     return made
 
 
@@ -60,7 +61,7 @@ def explorer(
     )
     colours = "".join(f".vlmap .g{k}{{background:{PALETTE[k % 8]}}}" for k in range(len(names)))
     legend = " ".join(
-        f'<span style="color:{PALETTE[k % 8]}">●</span>&nbsp;{html.escape(name)}' for k, name in enumerate(names)
+        f'<span style="color:{PALETTE[k % 8]}">●</span>&nbsp;{on_page(name)}' for k, name in enumerate(names)
     )
     url = base64.b64encode(encoded_image(sheet, "JPEG")).decode()
     page = (
@@ -69,7 +70,7 @@ def explorer(
         f".vlmap i{{display:none;position:absolute;left:10px;bottom:10px;width:{2 * thumb}px;height:{2 * thumb}px;"
         f"background-image:url(data:image/jpeg;base64,{url});background-size:{2 * thumb * columns}px;"
         "border:2px solid #000;z-index:9}.vlmap b:hover{outline:2px solid #000;z-index:8}.vlmap b:hover i{display:block}"
-        f'{colours}</style><figure style="margin:0"><figcaption>{html.escape(title)} {legend}</figcaption>'
+        f'{colours}</style><figure style="margin:0"><figcaption>{on_page(title)} {legend}</figcaption>'
         f'<div class="vlmap" role="img" aria-label="{html.escape(title)}">{dots}</div></figure>'
     )
     return Page("Map", page)

@@ -1,7 +1,6 @@
 """What belongs to notebook 01: what networks tell about themselves, three people who ask, and checkers."""
 
 import base64
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, draw_image, figure
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import Verdict, attempt, number
 from vislib.fills import canvas
 from vislib.models import Classifier
@@ -44,12 +44,19 @@ def told(
             draw_image(axis, image)
             for colour, thickness in (("black", 3.5), ("white", 1.8)):
                 axis.contour(mask.detach().cpu().float().numpy(), [0.5], colors=colour, linewidths=thickness)
-            axis.text(0.5, -0.03, line, transform=axis.transAxes, ha="center", va="top", fontsize=10)
+            axis.text(0.5, -0.03, beside(line), transform=axis.transAxes, ha="center", va="top", fontsize=10)
             if r == 0 and titles:
-                axis.set_title(titles[c])
+                axis.set_title(beside(titles[c]))
         if name:
             axes[r, 0].text(
-                -0.06, 0.5, name, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=11
+                -0.06,
+                0.5,
+                beside(name),
+                transform=axes[r, 0].transAxes,
+                rotation=90,
+                ha="right",
+                va="center",
+                fontsize=11,
             )
     return made
 
@@ -64,7 +71,12 @@ def intervals(
             axis.plot(seeds, [place] * len(seeds), "|", color=colour, markersize=12, alpha=0.6)
             axis.plot(np.quantile(seeds, [0.1, 0.9]), [place] * 2, color=colour, linewidth=3)
             axis.plot([np.mean(seeds)], [place], "o", color=colour, markersize=8)
-        axis.set(xlabel=label, yticks=range(len(values)), yticklabels=list(values), ylim=(len(values) - 0.5, -0.5))
+        axis.set(
+            xlabel=beside(label),
+            yticks=range(len(values)),
+            yticklabels=map(beside, values),
+            ylim=(len(values) - 0.5, -0.5),
+        )
         axis.grid(axis="x", alpha=0.25)
     return made
 
@@ -115,7 +127,7 @@ def explorer(
 
 @torch.no_grad()
 def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Mapping[str, str]) -> tuple[_Sheet, ...]:
-    name = html.escape(model.classes[target])
+    name = on_page(model.classes[target])
     logits = model(image)[0]
     sure = float(logits.softmax(0)[target])
     drops = occlusion_grid(model, image, target, patch=patch, stride=patch // 2)[0]
@@ -128,22 +140,22 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
     still = "still say" if then == model.classes[target] else "say"
     user = (
         f"<p>I think this is <b>{name}</b>. The place that counts most is inside the frame; without it I would {still} "
-        f"<b>{html.escape(then)}</b>.</p>"
+        f"<b>{on_page(then)}</b>.</p>"
     )
     rows = "".join(
-        f"<tr><td>{html.escape(model.classes[k])}</td><td>{float(logits[k]):.1f}</td></tr>"
+        f"<tr><td>{on_page(model.classes[k])}</td><td>{float(logits[k]):.1f}</td></tr>"
         for k in logits.topk(min(4, len(logits))).indices.tolist()
     )
     engineer = (
         f"<table><tr><th>class</th><th>logit</th></tr>{rows}</table><p>Red: covering this place makes <b>{name}</b> less "
         f"likely; it has {sure:.2f} now. Cover the frame of the end user, and the first answer is "
-        f"<b>{html.escape(then)}</b> with {chance:.2f}.</p>"
+        f"<b>{on_page(then)}</b> with {chance:.2f}.</p>"
     )
     checks = {"mirrored": image.flip(3), "in grey": image.mean(1, keepdim=True).expand_as(image), "darker": image * 0.6}
     answers = {check: int(model(changed).argmax()) for check, changed in checks.items()}
-    known = "".join(f"<li>{html.escape(key)}: {html.escape(value)}</li>" for key, value in facts.items())
+    known = "".join(f"<li>{on_page(key)}: {on_page(value)}</li>" for key, value in facts.items())
     passed = "".join(
-        f"<li>{check}: {'same answer' if k == target else f'<b>changes</b> to {html.escape(model.classes[k])}'}</li>"
+        f"<li>{check}: {'same answer' if k == target else f'<b>changes</b> to {on_page(model.classes[k])}'}</li>"
         for check, k in answers.items()
     )
     auditor = f"<ul>{known}<li>probability of {name} here: {sure:.2f}</li>{passed}</ul>"

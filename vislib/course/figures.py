@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from vislib.course.encoding import encoded_figure
+from vislib.course.names import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +57,11 @@ def figure(
     """Return a figure in the course's style and its axes (rows, columns); size in inches."""
     from matplotlib import pyplot as plt
 
+    from vislib.course.verbatim import Verbatim
+
     with plt.rc_context(_STYLE), plt.ioff():
-        made, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+        look: Any = {"FigureClass": Verbatim, "figsize": size, "layout": "constrained"}
+        made, axes = plt.subplots(rows, columns, squeeze=False, **look, **options)
     return made, axes
 
 
@@ -77,13 +81,13 @@ def pictures(
     cell = width / columns
     made, axes = figure(rows, columns, (width, rows * (cell + 0.2 * lines)))
     for axis, name in zip(axes[:, 0], names, strict=False):
-        axis.text(-0.06, 0.5, name, transform=axis.transAxes, ha="right", va="center")
+        axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center")
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images, strict=False):
         draw_image(axis, image)
     for axis, title in zip(axes.flat, titles, strict=False):
-        axis.set_title(title)
+        axis.set_title(beside(title))
     return made
 
 
@@ -91,12 +95,13 @@ def answer(image: Tensor, top: Sequence[tuple[str, float]], *, title: str = "") 
     """Draw an image (C, H, W) beside the classes and probabilities that a model gave it (`Classifier.top`)."""
     made, axes = figure(1, 2, (8.0, 3.2), width_ratios=(1, 1.3))
     draw_image(axes[0, 0], image)
-    axes[0, 0].set_title(title)
+    axes[0, 0].set_title(beside(title))
     bars = axes[0, 1]
-    names, values = [name for name, _ in top], [value for _, value in top]
-    drawn = bars.barh(names, values, color=[BLUE, *[GREY] * (len(top) - 1)])
+    places, values = range(len(top)), [value for _, value in top]  # not the names, of which two may be the same
+    drawn = bars.barh(places, values, color=[BLUE, *[GREY] * (len(top) - 1)])
     bars.bar_label(drawn, [f"{value:.2f}" for value in values], padding=4)
     bars.set(xlim=(0, 1.12), xlabel="probability", xticks=(0, 0.5, 1))
+    bars.set_yticks(places, [beside(name) for name, _ in top])
     bars.invert_yaxis()
     bars.tick_params(left=False)
     return made
@@ -154,8 +159,10 @@ def heatmaps(
         else:
             scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
             if several and place % columns == 0:
-                axis.text(-0.06, 0.5, names[name], transform=axis.transAxes, rotation=90, ha="right", va="center")
-        axis.set_title(title)
+                axis.text(
+                    -0.06, 0.5, beside(names[name]), transform=axis.transAxes, rotation=90, ha="right", va="center"
+                )
+        axis.set_title(beside(title))
     if scale is not None:
         bar = made.colorbar(scale, ax=axes, shrink=0.9 if rows == 1 else 0.6, aspect=25, pad=0.02)
         bar.set_label(label)
@@ -218,10 +225,12 @@ def lines(
     low, high = axis.get_ylim()
     heights = _apart([values[-1] for values in curves.values()], 0.055 * (high - low) * 3.4 / size[1])
     for name, height, colour in zip(curves, heights, colours, strict=False):
-        axis.annotate(f" {name}", (x[-1], height), color=colour, va="center", xytext=(6, 0), textcoords="offset points")
+        axis.annotate(
+            f" {beside(name)}", (x[-1], height), color=colour, va="center", xytext=(6, 0), textcoords="offset points"
+        )
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if ticks:
-        axis.set_xticks(x, ticks)
+        axis.set_xticks(x, [beside(tick) for tick in ticks])
     axis.grid(alpha=0.25)
     axis.margins(x=0.02)
     return made
@@ -254,19 +263,21 @@ def bars(
     near = 0.12 * max(max(heights) for heights in values.values())
     for j, (name, heights) in enumerate(values.items()):
         at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
-        axis.bar(at, heights, 0.94 * width, label=name, color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
+        axis.bar(at, heights, 0.94 * width, label=beside(name), color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
         for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
             foot = floor if floor is not None and 0 <= floor - height < near else height
             where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
     if floor is not None:
-        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{floor_name}: {floor:.2g}")
-    axis.set(xticks=range(len(ticks)), xticklabels=ticks, ylabel=ylabel)
+        axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{beside(floor_name)}: {floor:.2g}")
+    axis.set(xticks=range(len(ticks)), xticklabels=map(beside, ticks), ylabel=ylabel)
     axis.margins(y=0.15)
     if len(values) > 1:
         legends(made, [axis])
     elif floor is not None:
-        axis.annotate(f" {floor_name}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center")
+        axis.annotate(
+            f" {beside(floor_name)}:\n {floor:.2g}", (1, floor), xycoords=("axes fraction", "data"), va="center"
+        )
     return made
 
 

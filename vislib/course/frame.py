@@ -1,6 +1,7 @@
 """What all explorers share, and the one module that imports widgets: a box with a plain page beside it."""
 
 import base64
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def still(picture: bytes, words: str, *, alt: str, caption: str, width: int = SI
     """Return the page of an explorer: a PNG or JPEG file, the HTML beside it, and how to get more."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     return (
-        f'<figure><img alt="{alt}" width="{width}" src="data:image/{kind};base64,{base64.b64encode(picture).decode()}">'
+        f'<figure><img alt="{html.escape(alt)}" width="{width}" src="data:image/{kind};base64,{base64.b64encode(picture).decode()}">'
         f"{words}<figcaption>{caption}</figcaption></figure>"
     )
 

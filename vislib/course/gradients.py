@@ -1,6 +1,5 @@
 """What belongs to notebook 05: maps by class, a step along the gradient, a guessing game, and checkers."""
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import clipped, figure, overlay
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
 from vislib.gradients import pixel_gradient
 from vislib.models import Classifier
@@ -36,8 +36,8 @@ def by_word(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: 
     for r, (word, maps) in enumerate(rows.items()):
         for axis, (method, heat) in zip(axes[r], maps.items(), strict=True):
             scale = overlay(axis, images[0], clipped(heat[:1])[0], signed=False, limit=1.0)
-            axis.set_title("" if r else method)
-        axes[r, 0].text(-0.04, 0.5, word, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center")
+            axis.set_title("" if r else beside(method))
+        axes[r, 0].text(-0.04, 0.5, beside(word), transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center")
     made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
     return made
 
@@ -70,7 +70,7 @@ def explorer(model: Classifier, image: Tensor, target: int, *, size: float = 0.5
         picture.value = encoded_image(now[0], "png")
         with torch.no_grad():
             rows = model.top(now, k=3)[0]
-        cells = "".join(f"<tr><td>{html.escape(name)}</td><td>{value:.2f}</td></tr>" for name, value in rows)
+        cells = "".join(f"<tr><td>{on_page(name)}</td><td>{value:.2f}</td></tr>" for name, value in rows)
         words.value = f"<table><caption>probability</caption>{cells}</table>"
 
     for control in (way, far):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, figure
+from vislib.course.names import beside
 from vislib.course.verdict import Verdict, attempt, number
 from vislib.explain import probability
 from vislib.models import Classifier
@@ -40,7 +41,7 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
         close = [other for other in ends if other != end and end / 2 < other < end * 2]  # names must not overlap
         axis.loglog(frequencies, amplitude, color=colour, linewidth=2)
         axis.annotate(
-            f" {name}",
+            f" {beside(name)}",
             (frequencies[-1], amplitude[-1]),
             color=colour,
             va="center" if not close else "bottom" if end > max(close) else "top",
@@ -50,6 +51,7 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     axis.set(xlabel="frequency, cycles per image", ylabel="mean amplitude")
     ticks = (1, 10, 100)
     axis.set_xticks(ticks, [str(t) for t in ticks])
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.25)
     return made
 

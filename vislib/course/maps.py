@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from vislib.course.figures import figure, legends
+from vislib.course.names import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +48,10 @@ def panels(
             dots(axis, points, colouring[c] if colouring.ndim == 2 else colouring, legend, pale=None, size=9)
             axis.set(xticks=[], yticks=[], xlabel=notes[title][r] if notes else "")
             if r == 0:
-                axis.set_title(title)
+                axis.set_title(beside(title))
             axis.spines[["top", "right", "left", "bottom"]].set(visible=True, color="#cccccc")
         if rows:
-            axes[r, 0].set_ylabel(rows[r])
+            axes[r, 0].set_ylabel(beside(rows[r]))
     legends(made, [axes[r, 0] for r in range(len(groups))])
     return made
 
@@ -69,7 +70,7 @@ def dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, 
             alpha=0.6 if last else 0.85,
             linewidths=0,
             zorder=1 if last else 2,
-            label=name,
+            label=beside(name),
         )
 
 
@@ -89,7 +90,7 @@ def rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:
 def label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above: float = 9) -> "Annotation":
     """Write a name in a frame over a place (2,), with a line to it."""
     return axis.annotate(
-        text,
+        beside(text),
         (float(at[0]), float(at[1])),
         xytext=(0, above),
         textcoords="offset points",

@@ -1,6 +1,5 @@
 """What belongs to notebook 04: a patch that the reader moves, and checkers."""
 
-import html
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vislib.course.encoding import encoded_image
+from vislib.course.names import on_page
 from vislib.course.verdict import Verdict, attempt, tensor_verdict
 from vislib.explain import check_logits
 from vislib.fills import NAMES, canvas, inpaint, patches, windows
@@ -117,13 +117,13 @@ def _bars(classes: Sequence[str], shown: Sequence[int], clean: Tensor, now: Tens
     for k in shown:
         value, before = float(now[k]), float(clean[k])
         rows.append(
-            f'<tr><td style="text-align:right;padding-right:8px">{html.escape(classes[k])}</td>'
+            f'<tr><td style="text-align:right;padding-right:8px">{on_page(classes[k])}</td>'
             f'<td style="width:150px"><div style="background:#0072b2;height:12px;width:{150 * value:.0f}px"></div></td>'
             f"<td>{value:.2f} ({before:.2f})</td></tr>"
         )
     first = int(now.argmax())
     return (
-        f"<p>The network says <strong>{html.escape(classes[first])}</strong> ({float(now[first]):.2f}).</p>"
+        f"<p>The network says <strong>{on_page(classes[first])}</strong> ({float(now[first]):.2f}).</p>"
         '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability with the patch '
         f"(and without)</caption>{''.join(rows)}</table>"
     )

@@ -1,6 +1,5 @@
 """What belongs to notebook 09: the scoreboard as a figure and as an explorer, and who the culprit is."""
 
-import html
 import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vislib.course import mystery
 from vislib.course.figures import figure, shown
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def board(
     if first:
         axis.axhline(first - 0.5, color="black", linewidth=1, clip_on=False)
     axis.set(xlim=(-0.5, len(tests) - 0.5), ylim=(len(explainers) - 0.5, -0.5))
-    axis.set_xticks(range(len(tests)), [test.replace(" ", "\n") for test in tests])
-    axis.set_yticks(range(len(explainers)), [shown(name) for name in explainers])
+    axis.set_xticks(range(len(tests)), [beside(test).replace(" ", "\n") for test in tests])
+    axis.set_yticks(range(len(explainers)), [beside(shown(name)) for name in explainers])
     axis.tick_params(length=0, labeltop=True, labelbottom=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -108,11 +108,11 @@ def _page(table: "DataFrame", test: str, meaning: str) -> str:
         colour = _COLOURS.get(one.verdict, "#8c8c8c")
         bar = f'<div style="width:{length}px;height:12px;background:{colour}"></div>'
         limits = "" if math.isnan(one.low) else f"{one.low:.2f} to {one.high:.2f}"
-        cells = (html.escape(one.explainer), f"{one.value:.2f}", limits, bar, html.escape(one.verdict))
+        cells = (on_page(one.explainer), f"{one.value:.2f}", limits, bar, on_page(one.verdict))
         rows.append(
             "<tr>" + "".join(f'<td style="padding:2px 8px;text-align:left">{cell}</td>' for cell in cells) + "</tr>"
         )
-    return f"<p><b>{html.escape(test)}</b>: {html.escape(meaning)}</p><table>{''.join(rows)}</table>"
+    return f"<p><b>{on_page(test)}</b>: {on_page(meaning)}</p><table>{''.join(rows)}</table>"
 
 
 def accuse(function: Callable[[], str | None], seed: int | None = None) -> Verdict:

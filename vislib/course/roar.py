@@ -1,6 +1,5 @@
 """What belongs to notebook 08: curves of retrained networks, differences and rankings, an explorer, and checkers."""
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from torch import Tensor
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, figure, shown
 from vislib.course.maps import label, spread_labels
-from vislib.course.verdict import Verdict, attempt, tensor_verdict
+from vislib.course.names import beside, on_page
+from vislib.course.verdict import Verdict, attempt, number, tensor_verdict
 from vislib.intervals import Floats
 from vislib.roar import RoarResult
 from vislib.roar.removal import Removal, Removed, ranks
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
-_NAMES = "retrained; not retrained; the mask alone; retrained, {0}; not retrained, {0}; chance"  # as in the legend
+_NAMES = (
+    "retrained",
+    "not retrained",
+    "the mask alone",
+    "retrained, {}",
+    "not retrained, {}",
+    "chance",
+)  # as in the legend
 _ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
 
 
@@ -62,15 +69,20 @@ def curves(
             axis.axhline(chance, color="#c8c8c8", linewidth=1, label="chance")
         if against in result.explainers and name != against:
             axis.plot(
-                x, result.values(against).mean(0), color=GREY, marker="s", markersize=3.5, label=f"retrained, {against}"
+                x,
+                result.values(against).mean(0),
+                color=GREY,
+                marker="s",
+                markersize=3.5,
+                label=f"retrained, {beside(against)}",
             )
-            _before(axis, result, against, x, color=GREY, label=f"not retrained, {against}")
+            _before(axis, result, against, x, color=GREY, label=f"not retrained, {beside(against)}")
         if masks is not None and name in masks.explainers:
             style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
             axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
         _before(axis, result, name, x, color=BLUE, label="not retrained")
         _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
-        axis.set_title(shown(name))
+        axis.set_title(beside(shown(name)))
         axis.grid(alpha=0.25)
         axis.set(ylim=(0, 1.03), xticks=[10, 50, 90], yticks=[0, 0.5, 1])
     made.supxlabel(
@@ -79,7 +91,7 @@ def curves(
     )
     made.supylabel("accuracy", fontsize=11)
     lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
-    named = [name for name in _NAMES.format(against).split("; ") if name in lines]
+    named = [name for name in (entry.format(beside(against)) for entry in _NAMES) if name in lines]
     handles = [lines[name] for name in named]
     columns = len(named) if len(named) < 6 else 3
     made.legend(handles, named, loc="outside upper center", ncols=columns, fontsize=10, frameon=False)
@@ -119,7 +131,9 @@ def differences(panels: Mapping[str, "DataFrame"], *, xlabel: str, width: float 
             axis.plot([row.low, row.high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
             axis.plot([row.mean], [place], "o" if told else "s", color=colour, markersize=6)
         names = [shown(name) for name in table["explainer"]]
-        axis.set(title=title, yticks=range(len(table)), yticklabels=names, ylim=(len(table) - 0.5, -0.5))
+        axis.set(
+            title=beside(title), yticks=range(len(table)), yticklabels=map(beside, names), ylim=(len(table) - 0.5, -0.5)
+        )
         axis.grid(axis="x", alpha=0.25)
         axis.tick_params(left=False)
     made.supxlabel(xlabel, fontsize=11)
@@ -188,7 +202,7 @@ def explorer(
         if masks is not None and who.value in masks.explainers:
             rows["from the mask alone"] = masks.values(who.value)[:, fraction].mean()
         cells = "".join(
-            f'<tr><td style="padding-right:8px">{html.escape(name)}</td><td style="width:150px"><div style="background:#0072b2;'
+            f'<tr><td style="padding-right:8px">{on_page(name)}</td><td style="width:150px"><div style="background:#0072b2;'
             f'height:12px;width:{150 * value:.0f}px"></div></td><td>{value:.3f}</td></tr>'
             for name, value in rows.items()
         )
@@ -203,7 +217,7 @@ def explorer(
     page = still(
         encoded_image(seen(), "jpeg"),
         words.value,
-        alt=f"Images without {share.value} of their pixels, ranked by {html.escape(who.value)}",
+        alt=f"Images without {share.value} of their pixels, ranked by {who.value}",
         caption="A still of the explorer: run this cell in JupyterLab to choose.",
     )
     controls = widgets.VBox([who, share, words])
@@ -268,7 +282,9 @@ def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
     n = len(mine)
     answer = attempt(function, mine.clone(), random.clone())
     if isinstance(answer, tuple | list) and len(answer) == 2:
-        answer = torch.tensor([float(part) for part in answer])
+        parts = [number(part) for part in answer]
+        wrong_parts = [part for part in parts if isinstance(part, Verdict)]
+        answer = wrong_parts[0] if wrong_parts else torch.tensor(parts)
     if bad := tensor_verdict(answer, (2,)):
         return bad
     mean, error = difference.mean(), difference.std() / n**0.5

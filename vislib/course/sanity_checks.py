@@ -1,6 +1,5 @@
 """What belongs to notebook 07: maps of networks going to pieces, how much of them is left, an explorer, and checkers."""
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from vislib.course import results
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, number
 from vislib.sanity import interval, spearman
 
@@ -38,12 +38,12 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
         axes[r, 0].axis("off")
         draw_image(axes[r, 0], image)
         axes[r, 0].text(
-            -0.06, 0.5, name, transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
+            -0.06, 0.5, beside(name), transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
         )
         for c, heat in enumerate(clipped(maps), start=1):
             scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
             if r == 0:
-                axes[r, c].set_title(titles[c - 1], fontsize=10)
+                axes[r, c].set_title(beside(titles[c - 1]), fontsize=10)
     made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
     return made
 
@@ -69,7 +69,7 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
         axis.fill_between(depths, low.tolist(), high.tolist(), color=BLUE, alpha=0.25, linewidth=0)
         axis.plot(depths, values.mean((0, 2)).tolist(), color=BLUE, linewidth=1.8)
         axis.plot([0], [1], "o", markerfacecolor="white", color=BLUE, markersize=5, clip_on=False)
-        axis.set_title(name)
+        axis.set_title(beside(name))
         axis.set(xticks=[1, 10, 19] if len(depths) == 19 else [1, len(depths)], yticks=[0, 0.5, 1])
         axis.grid(alpha=0.25)
     for axis in list(axes.flat)[len(kept) :]:
@@ -108,12 +108,12 @@ def dots(
                 color=ORANGE,
                 markerfacecolor="white",
                 markersize=9,
-                label=reference,
+                label=beside(reference),
             )
-            axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=6, label=value)
+            axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=6, label=beside(value))
         axis.axvline(0, color=GREY, linewidth=0.8)
-        axis.set_title(title, fontsize=10)
-        axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlim=xlim)
+        axis.set_title(beside(title), fontsize=10)
+        axis.set(yticks=range(len(names)), yticklabels=map(beside, names), ylim=(len(names) - 0.5, -0.5), xlim=xlim)
         axis.grid(axis="x", alpha=0.25)
     made.supxlabel(xlabel, fontsize=11)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -170,7 +170,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
                 "and a name for each image."
             )
     method = widgets.Dropdown(options=list(maps), description="method")
-    name = widgets.Dropdown(options=list(names), description="image")
+    name = widgets.Dropdown(options=[(one, k) for k, one in enumerate(names)], value=0, description="image")
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
@@ -178,15 +178,15 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     words = widgets.HTML()
 
     def pair() -> Tensor:
-        k = list(names).index(str(name.value))
+        k = int(name.value)
         both = maps[str(method.value)][[0, int(depth.value)], k]
         return torch.stack([_shaded(images[k], heat) for heat in clipped(both)])
 
     def sentence() -> str:
-        k, now = list(names).index(str(name.value)), int(depth.value)
+        k, now = int(name.value), int(depth.value)
         heat = maps[str(method.value)][:, k]
         like = float(spearman(heat[:1], heat[now : now + 1]))
-        what = f"down to <code>{html.escape(blocks[now - 1])}</code>" if now else "nothing"
+        what = f"down to <code>{on_page(blocks[now - 1])}</code>" if now else "nothing"
         return f"<p>Random: {what}. Left the trained network, right this one. Spearman: <strong>{like:.2f}</strong></p>"
 
     def draw(change: Any = None) -> None:

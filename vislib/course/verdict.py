@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 
@@ -25,11 +26,18 @@ NOT_YET = Verdict("not attempted", "Not attempted yet: replace the line `return 
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return the answer of the reader's function, or a verdict if it raises."""
+    """Return the answer of the reader's function, or a verdict if it raises, or returns a tensor without plain numbers.
+
+    Several Nones are None: no answer yet.
+    """
     try:
-        return function(*arguments)
+        answer = function(*arguments)
     except Exception as error:  # whatever a reader's first try raises is an answer to be explained
         return Verdict("wrong", f"Your function raises {type(error).__name__}: {error}")
+    if isinstance(answer, Tensor) and (answer.is_meta or answer.is_complex() or answer.layout != torch.strided):
+        came = f"{answer.dtype}, {answer.layout}, on {answer.device}"
+        return Verdict("wrong", f"Your function returns a tensor of {came}; expected plain numbers.")
+    return None if isinstance(answer, tuple | list) and answer and {*map(type, answer)} == {type(None)} else answer
 
 
 def tensor_verdict(answer: Any, shape: tuple[int, ...]) -> Verdict | None:

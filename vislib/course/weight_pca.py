@@ -1,6 +1,5 @@
 """What belongs to notebook 02: the broad groups of ImageNet's classes, their map, an explorer, and checkers."""
 
-import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from vislib.course.figures import figure
 from vislib.course.maps import colour, dots, label, rings, spread_labels
+from vislib.course.names import on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
 from vislib.embedding import nearest
 
@@ -157,7 +157,7 @@ def explorer(
     page = still(
         bytes(picture.value),
         table.value,
-        alt=f"The map with {html.escape(box.value)} and its neighbours marked",
+        alt=f"The map with {box.value} and its neighbours marked",
         caption="A still of the explorer: run this cell in JupyterLab to search for a class.",
     )
     row = widgets.HBox([picture, widgets.VBox([box, table])], layout=widgets.Layout(flex_flow="row wrap"))
@@ -166,13 +166,13 @@ def explorer(
 
 def _neighbour_table(names: Sequence[str], i: int, full: Sequence[int], plane: Sequence[int]) -> str:
     rows = "".join(
-        f'<tr><td style="padding-right:24px">{html.escape(names[a])}{" ●" if a in plane else ""}</td>'
-        f"<td>{html.escape(names[b])}{' ●' if b in full else ''}</td></tr>"
+        f'<tr><td style="padding-right:24px">{on_page(names[a])}{" ●" if a in plane else ""}</td>'
+        f"<td>{on_page(names[b])}{' ●' if b in full else ''}</td></tr>"
         for a, b in zip(full, plane, strict=True)
     )
     return (
         f'<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">nearest to <b>'
-        f"{html.escape(names[i])}</b> (●: in both lists)</caption><tr>"
+        f"{on_page(names[i])}</b> (●: in both lists)</caption><tr>"
         f'<th style="text-align:left;color:#0072b2">among all weights</th>'
         f'<th style="text-align:left;color:#d55e00">on the map</th></tr>{rows}</table>'
     )
@@ -242,12 +242,12 @@ def check_typical(function: Callable[[Tensor, Tensor], int | None]) -> Verdict:
         answer = answer.item()
     if not isinstance(answer, int):
         return Verdict("wrong", f"Your function returns a {type(answer).__name__}; expected one index, an int.")
-    if answer == members[place]:
+    if answer == int(members[place]):
         return Verdict("right", "Right: the member closest to the mean of its group.")
     if answer == place:
         return Verdict("wrong", "You return the position within the members; look up which class that is.")
     if answer == int((weights - inside.mean(0)).norm(dim=1).argmin()):
         return Verdict("wrong", "The class you found is not a member; search among the members only.")
-    if answer == members[int((inside - weights.mean(0)).norm(dim=1).argmin())]:
+    if answer == int(members[int((inside - weights.mean(0)).norm(dim=1).argmin())]):
         return Verdict("wrong", "You compare with the mean of all classes; take the mean of the members.")
     return Verdict("wrong", f"Expected class {int(members[place])}, and yours is {answer}.")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vislib.explain import Explainer, check_inputs
 from vislib.intervals import crossed, pairwise
 from vislib.progress import progress_bar
-from vislib.sanity.randomisation import Order, draw, find_blocks, plan, randomise
+from vislib.sanity.randomisation import Order, draw, find_blocks, opened, plan, randomise
 from vislib.sanity.similarity import Similarity, spearman
 
 
@@ -69,7 +69,8 @@ def cascade(
     check_inputs(model, images, target)
     check_seeds(seeds)
     calibration = images if calibration is None else calibration
-    steps = plan(find_blocks(model, calibration, blocks), order)
+    model, ran = opened(model, calibration)
+    steps = plan(find_blocks(model, ran, blocks), order)
     everything = [step[-1] for step in steps]
     trained = explainer(copy.deepcopy(model), images, target)
     values, random = [], []

@@ -2,11 +2,16 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
@@ -15,6 +20,7 @@ from vislib.activations import find_layer, watching
 from vislib.explain import answers, check_eval, check_images
 
 Order = Literal["output_first", "independent"]
+_PRODUCT = re.compile("conv|linear|mm|matmul|einsum|tensordot|embedding")  # operations that take weights
 _ALIVE = 1e-3  # share of the largest logit by which the answers to two different images must differ
 
 
@@ -29,8 +35,9 @@ def randomised(
     """Yield copies of a network, ever more of it randomised: (block, network), from the output down.
 
     Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter of which that
-    knows nothing, as of pruned layers, is shuffled. The statistics of BatchNorm from the lowest random layer on are taken
-    anew from `images`: with statistics merely reset, a deep network answers the same to everything.
+    knows nothing, as of pruned layers, is shuffled, and so is a weight that is kept as a buffer. The statistics of
+    BatchNorm from the lowest random layer on are taken anew from `images`: with statistics merely reset, a deep network
+    answers the same to everything.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); it is copied, not touched.
@@ -44,7 +51,8 @@ def randomised(
     Raises:
         TypeError, ValueError: as in `cascade`.
     """
-    steps = plan(find_blocks(model, images, blocks), order)
+    model, ran = opened(model, images)
+    steps = plan(find_blocks(model, ran, blocks), order)
     twin = draw(model, [step[-1] for step in steps], seed)
     return ((step[-1].name, randomise(model, twin, step, images)) for step in steps)
 
@@ -64,13 +72,10 @@ def plan(blocks: list[Block], order: Order) -> list[list[Block]]:
     return [blocks[: i + 1] if order == "output_first" else [block] for i, block in enumerate(blocks)]
 
 
-def find_blocks(model: nn.Module, calibration: Tensor, names: Sequence[str] | None) -> list[Block]:
-    """Return the blocks from the output down: those of these names, or all that the network consists of."""
-    check_images(model, calibration)
-    check_eval(model)
+def find_blocks(model: nn.Module, ran: dict[str, int], names: Sequence[str] | None) -> list[Block]:
+    """Return the blocks from the output down: those of these names, or all that the network consists of; `ran` as of `opened`."""
     if isinstance(names, str):
         raise TypeError(f"blocks is {names!r}; expected several names, such as [{names!r}].")
-    ran = _order_of_execution(model, calibration)
     found = _parts(model) if names is None else {name: _layers(find_layer(model, name), name) for name in names}
     for name in [name for name, layers in found.items() if not ran.keys() & layers]:
         if names is not None:
@@ -128,32 +133,65 @@ def _has_statistics(layer: nn.Module) -> bool:
 
 
 class _Using(TorchFunctionMode):
-    """Notes the owner of each parameter that an operation uses, if nothing else has."""
+    """Shows which tensors each operation is given."""
 
-    def __init__(self, owners: dict[int, str], ran: dict[str, None]) -> None:
+    def __init__(self, see: Callable[[str, list[Any]], None]) -> None:
         super().__init__()
-        self.owners, self.ran = owners, ran
+        self.see = see
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        for leaf in pytree.tree_leaves((args, kwargs)):
-            if id(leaf) in self.owners:
-                self.ran.setdefault(self.owners[id(leaf)])
+        self.see(getattr(func, "__name__", ""), pytree.tree_leaves((args, kwargs)))
         return func(*args, **(kwargs or {}))
 
 
-@torch.no_grad()
-def _order_of_execution(model: nn.Module, images: Tensor) -> dict[str, int]:
-    """Return when each layer last began to run; or its weights, in a network that does not call it, were first used."""
+@torch.inference_mode(False)
+def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]:
+    """Return a copy that says the same, all its weights parameters: no pruning, no parametrisations, no buffers in products.
+
+    Also return when each layer last began to run; or its weights, in a network that does not call it, were first used.
+
+    Raises:
+        TypeError, ValueError: as `check_images` and `check_eval`, or for quantised weights.
+    """
+    check_images(model, images)
+    check_eval(model)
+    for name, value in model.state_dict().items():
+        if any(isinstance(part, Tensor) and part.is_quantized for part in pytree.tree_leaves(value)):
+            raise ValueError(
+                f"{name!r} is quantised, and cannot be drawn at random; expected weights of floating point."
+            )
+    computed = [value for layer in model.modules() for value in vars(layer).values() if isinstance(value, Tensor)]
+    model = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
+    for layer in list(model.modules()):
+        for name in list(getattr(layer, "parametrizations", ())):
+            parametrize.remove_parametrizations(layer, name)
+        for key, hook in list(layer._forward_pre_hooks.items()):
+            if isinstance(hook, BasePruningMethod | SpectralNorm | WeightNorm):
+                hook.remove(layer)
+                del layer._forward_pre_hooks[key]
     ran: dict[str, None] = {}
+    owners: dict[int, list[tuple[str, str, Tensor]]] = {}
+    for place, layer in model.named_modules():
+        for name, value in (vars(layer) | layer._buffers | layer._parameters).items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                owners.setdefault(id(value), []).append((place, name, value))
 
     def note(name: str, *seen: Any) -> None:
         ran.pop(name, None)
         ran[name] = None
 
-    owners = {id(p): name for name, module in model.named_modules() for p in _own(module)}
-    with watching(dict(model.named_modules()), note, before=True), _Using(owners, ran):
+    def see(operation: str, used: list[Any]) -> None:
+        for place, name, value in [owner for one in used for owner in owners.get(id(one), ())]:
+            layer = model.get_submodule(place)
+            if _PRODUCT.search(operation) and name not in layer._parameters:
+                delattr(layer, name)
+                layer.register_parameter(name, nn.Parameter(value, requires_grad=False))
+            if name in layer._parameters:
+                ran.setdefault(place)
+
+    with torch.no_grad(), watching(dict(model.named_modules()), note, before=True), _Using(see):
         answers(model, images, twice=False)
-    return {name: i for i, name in enumerate(ran)}
+    return model, {name: i for i, name in enumerate(ran)}
 
 
 @torch.inference_mode(False)
@@ -163,15 +201,14 @@ def draw(model: nn.Module, blocks: list[Block], seed: int) -> nn.Module:
     twin = copy.deepcopy(model).cpu()
     with seeded(seed):
         for name in [name for block in blocks for name in block.layers]:
-            layer = twin.get_submodule(name)
+            layer, trained = twin.get_submodule(name), [p.cpu() for p in _own(model.get_submodule(name))]
             reset = getattr(layer, "reset_parameters", None) or getattr(layer, "_reset_parameters", None)
-            trained = [parameter.clone() for parameter in _own(layer)]
             if reset is not None:
                 for parameter in _own(layer):
                     parameter.fill_(math.nan)
                 reset()
             for parameter, values in zip(_own(layer), trained, strict=True):
-                if reset is None or bool(parameter.isnan().any()):  # its initialiser knows nothing of it
+                if reset is None or parameter.isnan().any():  # its initialiser knows nothing of it
                     parameter.copy_(_shuffled(values))
     return twin
 
