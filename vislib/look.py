@@ -4,10 +4,6 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-<<<<<<< HEAD
-=======
-from dataclasses import dataclass
->>>>>>> step3-B
 from functools import partial
 from typing import Any
 
@@ -25,14 +21,8 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
     Refused as well: NaN, infinity, and a target that is masked with -inf.
     """
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
-<<<<<<< HEAD
         raise ValueError(
             f"the model returned {shown(logits)} for {images.shape[0]} images; expected logits of shape (B, K), which "
-=======
-        came = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise ValueError(
-            f"the model returned {came} for {images.shape[0]} images; expected logits of shape (B, K), which "
->>>>>>> step3-B
             "vislib.models.TwoClasses makes of one number per image."
         )
     if logits.shape[1] < 2 or not logits.is_floating_point():
@@ -40,22 +30,14 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
             f"the model returned {logits.dtype} of shape {tuple(logits.shape)}; expected floating-point logits of two "
             "classes at least: vislib.models.TwoClasses(model) makes them of one logit."
         )
-<<<<<<< HEAD
     count = logits.shape[1]
     if target is not None and (highest := int(target.max())) >= count:
         raise ValueError(f"target contains {highest}, and the model has {count} classes; expected 0 to {count - 1}.")
-=======
-    if target is not None and (highest := int(target.max())) >= logits.shape[1]:
-        raise ValueError(
-            f"target contains {highest}, and the model has {logits.shape[1]} classes; expected 0 to {logits.shape[1] - 1}."
-        )
->>>>>>> step3-B
     row = logits.detach()
     chosen = row[:, :1] if target is None else row.gather(1, target[:, None])
     masked = chosen.isneginf().any() & (target is not None)
     finite, masked = torch.stack([row.amax(1).isfinite().all(), masked]).tolist()
     if not finite:
-<<<<<<< HEAD
         raise ValueError("the model answers with NaN or infinity; expected logits, where -inf alone may mask a class.")
     if masked:
         raise ValueError(
@@ -68,17 +50,6 @@ def shown(value: Any) -> str:
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
-=======
-        raise ValueError(
-            "the model answers with NaN or infinity; expected logits, of which -inf alone may mask a class."
-        )
-    if masked:
-        raise ValueError(
-            "target contains a class that the model masks (its logit is -inf); expected one that it can name."
-        )
-
-
->>>>>>> step3-B
 def add_up(logits: Any) -> bool:
     """Tell whether every row of an answer is at least 0 and adds up to 1, as probabilities do."""
     if not isinstance(logits, Tensor):
@@ -96,18 +67,6 @@ def check_no_shares(logits: Any) -> None:
         )
 
 
-<<<<<<< HEAD
-=======
-@dataclass
-class Ahead:
-    """What a model has said about single images: which and what, by how much an answer may differ, its mode before."""
-
-    said: list[tuple[int, Any]]
-    tolerance: float
-    trains: bool
-
-
->>>>>>> step3-B
 class _Watch(TorchFunctionMode):
     """Notes how coarse a network computes, and whether it makes one number of a batch or has a generator of its own."""
 
@@ -125,13 +84,8 @@ class _Watch(TorchFunctionMode):
         return result
 
 
-<<<<<<< HEAD
 def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tensor], None]:
     """Ask about one image alone, in evaluation mode; return a check of the logits of all of them, (B, K).
-=======
-def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Ahead:
-    """Ask about one image alone, in evaluation mode.
->>>>>>> step3-B
 
     About another one too, if the network makes one number of all images: whose number it is, such as the largest,
     is one of two. And about the first again until the answer differs, if it draws random numbers.
@@ -143,24 +97,16 @@ def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Ahead:
     if watch.pools and last:
         said.append((0, ask(model, images[:1])))
     modules = [*model.modules()] if isinstance(model, nn.Module) else []
-<<<<<<< HEAD
     trains = any(module.training for module in modules)
     eightbit = any("quantized" in type(module).__module__ for module in modules)
     tf32 = images.device.type != "cpu" and images.dtype == torch.float32  # in which PyTorch multiplies on GPUs
     eps = max(watch.eps, torch.finfo(images.dtype).eps, 2**-7 * eightbit, 2**-10 * tf32)
     tolerance = eps**0.5  # rounding, which deep networks magnify, costs half of the digits at most
-=======
-    eightbit = any("quantized" in type(module).__module__ for module in modules)
-    tf32 = images.device.type != "cpu" and images.dtype == torch.float32  # in which PyTorch multiplies on GPUs
-    eps = max(watch.eps, torch.finfo(images.dtype).eps, 2**-7 * eightbit, 2**-10 * tf32)
-    tolerance = eps**0.5  # rounding costs half of the digits at most
->>>>>>> step3-B
     if drawn or watch.draws:
         while len(said) < _ASKED and _same(said[-1][1], said[0][1], tolerance):
             said.append((last, ask(model, images[last:])))
         for state, put_back in before:
             put_back(state)
-<<<<<<< HEAD
 
     def check(logits: Tensor) -> None:
         for i, again in said:
@@ -178,9 +124,6 @@ def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Ahead:
                 )
 
     return check
-=======
-    return Ahead(said, tolerance, any(module.training for module in modules))
->>>>>>> step3-B
 
 
 @torch.no_grad()
@@ -193,25 +136,6 @@ def ask(model: Callable[[Tensor], Any], images: Tensor) -> Any:
             return error
 
 
-<<<<<<< HEAD
-=======
-def check_steady(logits: Tensor, ahead: Ahead) -> None:
-    """Raise if the model says something else about one image when it is asked alone, and in evaluation mode."""
-    for i, again in ahead.said:
-        if isinstance(again, Exception):
-            raise ValueError(
-                f"asked about one image alone, the model raises {type(again).__name__}; expected an answer as in a batch."
-            ) from again
-        if not _same(again, logits[i, None].detach(), ahead.tolerance):
-            raise ValueError(
-                "asked about one image alone, in evaluation mode, the model answers otherwise; expected the same: model.eval()."
-                if ahead.trains
-                else "asked again, about one image alone, the model answers otherwise; "
-                "expected an answer that neither chance nor the other images of a batch decide."
-            )
-
-
->>>>>>> step3-B
 def _same(one: Any, other: Any, tolerance: float) -> bool:
     """Tell whether two answers to one image differ by no more than a share of the largest logit."""
     if not isinstance(one, Tensor) or not isinstance(other, Tensor) or one.numel() != other.numel():

@@ -8,11 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-<<<<<<< HEAD
 from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, scores, takes
-=======
-from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, takes
->>>>>>> step3-B
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
 from vislib.look import check_logits

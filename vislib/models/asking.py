@@ -6,12 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-<<<<<<< HEAD
 from vislib.activations import watching
 from vislib.look import ask
-=======
-from vislib.look import evaluating
->>>>>>> step3-B
 
 
 def input_channels(network: nn.Module, side: int, told: int = 1) -> int:

@@ -6,15 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import Channels, find_layer, watching
-<<<<<<< HEAD
 from vislib.explain import Score, answers, check_eval, check_target, logit, scores, takes
 from vislib.incremental.lean import lean
 from vislib.look import check_logits, shown
-=======
-from vislib.explain import Score, answers, check_eval, check_target, logit, takes
-from vislib.incremental.lean import lean
-from vislib.look import check_logits
->>>>>>> step3-B
 from vislib.models import Classifier
 from vislib.models.asking import input_channels
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
