@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vislib import models
+from vislib.course import networks
 from vislib.course.results import FOLDER
 from vislib.data import PHOTOS, PhotoFile
 from vislib.data.mnist import FILE
@@ -25,4 +26,7 @@ def table(name: str) -> Path:
 
 def trained(*names: str) -> list[Path]:
     """Return the checkpoints of the course's own networks."""
-    return [checkpoints.FOLDER / f"{name}.safetensors" for name in names]
+    folders = {
+        name: folder for folder in (checkpoints.FOLDER, networks.FOLDER) for name in checkpoints.available(folder)
+    }
+    return [folders[name] / f"{name}.safetensors" for name in names]

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from experiments import files
 from experiments.recipe import Recipe
-from vislib import data, faithfulness, nets, training
+from vislib import data, faithfulness, training
+from vislib.course import networks
 from vislib.data import ImageSet, drawing
 from vislib.explain import Explainer
 from vislib.models import Classifier, checkpoints
@@ -33,12 +34,12 @@ class Route:
 
 def routes() -> dict[str, Route]:
     """Return the routes by name. Post-hoc is the network of the learned route, trained for the class alone."""
-    gated = partial(nets.SelfExplainingNet, gated=True)
+    gated = partial(networks.SelfExplainingNet, gated=True)
     return {
-        "post-hoc": Route(nets.SelfExplainingNet, training.fit, look),
-        "transparent": Route(nets.PatchEvidenceNet, training.fit, nets.patch_evidence),
-        "learned": Route(nets.SelfExplainingNet, training.fit_jointly, nets.learned_mask),
-        "learned, gated": Route(gated, training.fit_jointly, nets.learned_mask),
+        "post-hoc": Route(networks.SelfExplainingNet, training.fit, look),
+        "transparent": Route(networks.PatchEvidenceNet, training.fit, networks.patch_evidence),
+        "learned": Route(networks.SelfExplainingNet, networks.fit_jointly, networks.learned_mask),
+        "learned, gated": Route(gated, networks.fit_jointly, networks.learned_mask),
     }
 
 
@@ -72,10 +73,10 @@ def classifier(network: nn.Module, train: ImageSet, name: str = "") -> Classifie
 # ---- the shipped networks ----
 
 NETWORKS: Mapping[str, tuple[type[nn.Module], Mapping[str, Any], str]] = {
-    "patches_colour": (nets.PatchEvidenceNet, {"classes": 6}, "colour"),
-    "patches_tiles": (nets.PatchEvidenceNet, {"classes": 2}, "tiles"),
-    "explained_marked": (nets.SelfExplainingNet, {"classes": 6}, "marked"),
-    "gated_marked": (nets.SelfExplainingNet, {"classes": 6, "gated": True}, "marked"),
+    "patches_colour": (networks.PatchEvidenceNet, {"classes": 6}, "colour"),
+    "patches_tiles": (networks.PatchEvidenceNet, {"classes": 2}, "tiles"),
+    "explained_marked": (networks.SelfExplainingNet, {"classes": 6}, "marked"),
+    "gated_marked": (networks.SelfExplainingNet, {"classes": 6, "gated": True}, "marked"),
 }
 """Name -> class, arguments and task."""
 
@@ -85,7 +86,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     kind, arguments, task = NETWORKS[network]
     train = images(task)
     model = classifier(kind(**arguments), train, network)
-    fit = training.fit_jointly if kind is nets.SelfExplainingNet else training.fit
+    fit = networks.fit_jointly if kind is networks.SelfExplainingNet else training.fit
     fit(model, train, epochs=EPOCHS)
     share = training.accuracy(model.requires_grad_(False), images(task, test=True))
     if folder is not None:
@@ -137,8 +138,8 @@ def _megaflops(model: Classifier, image: Tensor) -> float:
 def shortcut(gated: bool, seed: int) -> dict[str, float]:
     """Train with a mark that always tells the label; then let every mark lie, and see what class and mask follow."""
     train = images("marked")
-    model = classifier(nets.SelfExplainingNet(gated=gated, seed=seed), train)
-    training.fit_jointly(model, train, epochs=EPOCHS, seed=seed)
+    model = classifier(networks.SelfExplainingNet(gated=gated, seed=seed), train)
+    networks.fit_jointly(model, train, epochs=EPOCHS, seed=seed)
     return follows(model.requires_grad_(False), images("lying", test=True))
 
 
@@ -146,7 +147,7 @@ def follows(model: Classifier, test: ImageSet) -> dict[str, float]:
     """Return what class, mask, words and an occlusion map go by, on images whose marks all lie."""
     with torch.no_grad():
         said = model(test.images).argmax(1)
-    mask, words = nets.learned_mask(model, test.images, 0) > 0.5, nets.learned_words(model, test.images)
+    mask, words = networks.learned_mask(model, test.images, 0) > 0.5, networks.learned_words(model, test.images)
     few = test[:EXPLAINED]
     marks = corner(few)
     found = faithfulness.pointing_game(model, few.images, said[:EXPLAINED], look, marks)
@@ -180,9 +181,9 @@ def patches(task: str, patch: int, seed: int) -> dict[str, float]:
     train, test = images(task), images(task, test=True)
     classes = len(train.classes)
     if patch == 64:
-        model = classifier(nets.SelfExplainingNet(classes=classes, seed=seed), train)
+        model = classifier(networks.SelfExplainingNet(classes=classes, seed=seed), train)
     else:
-        model = classifier(nets.PatchEvidenceNet(classes=classes, patch=patch, seed=seed), train)
+        model = classifier(networks.PatchEvidenceNet(classes=classes, patch=patch, seed=seed), train)
     training.fit(model, train, epochs=EPOCHS, seed=seed)
     return {"accuracy": round(training.accuracy(model, test), 4)}
 
@@ -193,7 +194,7 @@ RECIPES: dict[str, Recipe] = {
         cell=weights,
         files=files.SHAPES,
         tolerance=0.05,
-        keep={"folder": checkpoints.FOLDER},
+        keep={"folder": networks.FOLDER},
     ),
     "price": Recipe(
         grid={"route": list(routes()), "seed": SEEDS},

@@ -35,6 +35,7 @@ NOT_ROUTINES = {
     "models.Classifier.head": "names a layer",
     "models.Classifier.index": "looks up a name",
     "models.fetch": "downloads a file",
+    "networks.trained": "reads a file",
     "models.names": "lists names",
     "models.weights_file": "says where a file lies",
     "roar.*Result.*": "reads its table",
@@ -57,6 +58,7 @@ def everything() -> dict[str, Callable[..., Any]]:
     for module in pkgutil.iter_modules(vislib.__path__):
         if module.name not in ASIDE:
             found |= _public(module.name, importlib.import_module(f"vislib.{module.name}"))
+    found |= _public("networks", importlib.import_module("vislib.course.networks"))
     return found
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tests.pretend import PretendTensor, to_pretend
 from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, models, nets, sanity, training
 from vislib.activations import record
+from vislib.course import networks
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
@@ -65,11 +66,11 @@ def _scaled(model: nn.Module, seed: int) -> nn.Module:
 
 
 def _patches(model: nn.Module) -> nn.Module:
-    return _like(model, nets.PatchEvidenceNet(classes=5, width=4).eval())
+    return _like(model, networks.PatchEvidenceNet(classes=5, width=4).eval())
 
 
 def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
-    return _like(model, nets.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
+    return _like(model, networks.SelfExplainingNet(classes=5, size=16, width=4, gated=gated).eval())
 
 
 class _One(nn.Module):
@@ -98,8 +99,8 @@ def _fitted(model: nn.Module, images: Tensor, target: Tensor) -> list[Tensor]:
 
 
 def _fitted_jointly(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    network = _like(model, _classifier(nets.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
-    training.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
+    network = _like(model, _classifier(networks.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
+    networks.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
     return network(images).detach()
 
 
@@ -228,12 +229,12 @@ ROUTINES: dict[str, Routine] = {
     "reconstruction.invert": lambda model, images, target: invert(model, images, "4", steps=3),
     "reconstruction.moved": lambda model, images, target: model(moved(images, n=2)),
     "data.tiles": lambda model, images, target: model(data.tiles(3, size=16, device=images.device).images),
-    "nets.PatchEvidenceNet": lambda model, images, target: _patches(model)(images),
-    "nets.SelfExplainingNet": lambda model, images, target: _explaining(model)(images),
-    "nets.SelfExplainingNet gated": lambda model, images, target: _explaining(model, True)(images),
-    "nets.patch_evidence": lambda model, images, target: nets.patch_evidence(_patches(model), images, target),
-    "nets.learned_mask": lambda model, images, target: nets.learned_mask(_explaining(model), images, target),
-    "nets.learned_words": lambda model, images, target: nets.learned_words(_explaining(model), images),
+    "networks.PatchEvidenceNet": lambda model, images, target: _patches(model)(images),
+    "networks.SelfExplainingNet": lambda model, images, target: _explaining(model)(images),
+    "networks.SelfExplainingNet gated": lambda model, images, target: _explaining(model, True)(images),
+    "networks.patch_evidence": lambda model, images, target: networks.patch_evidence(_patches(model), images, target),
+    "networks.learned_mask": lambda model, images, target: networks.learned_mask(_explaining(model), images, target),
+    "networks.learned_words": lambda model, images, target: networks.learned_words(_explaining(model), images),
     "controls.sobel": controls.sobel,
     "controls.chance": controls.chance,
     "controls.disc": controls.disc,
@@ -285,11 +286,11 @@ ROUTINES: dict[str, Routine] = {
     "models.trained": lambda model, images, target: _like(model, models.trained("shapes_object", device="cpu"))(
         resized(images, 64)
     ),
-    "nets.SelfExplainingNet.told": lambda model, images, target: list(_explaining(model).told(images)),  # type: ignore[operator]
+    "networks.SelfExplainingNet.told": lambda model, images, target: list(_explaining(model).told(images)),  # type: ignore[operator]
     "reconstruction.reconstruct watched": lambda model, images, target: _watched(model, target),
     "reconstruction.resized": lambda model, images, target: model(resized(images, 24)),
     "training.fit": _fitted,
-    "training.fit_jointly": _fitted_jointly,
+    "networks.fit_jointly": _fitted_jointly,
 }
 
 
@@ -311,8 +312,8 @@ REPRESENTATIVES = (
     *(
         "incremental.IncrementalModel.stream",
         "models.Classifier.preprocess",
-        "nets.learned_mask",
+        "networks.learned_mask",
         "occlusion.occlusion",
     ),
-    *("reconstruction.reconstruct", "roar.roar linear", "sanity.cascade", "sanity.hog", "training.fit_jointly"),
+    *("reconstruction.reconstruct", "roar.roar linear", "sanity.cascade", "sanity.hog", "networks.fit_jointly"),
 )

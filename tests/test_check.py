@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from tests.calls import FUNCTIONS, SETS, SIGNATURES, having
 from tests.state import unchanged
-from vislib import controls, data, gradients, models, nets, training
-from vislib.course import explanation_taxonomy
+from vislib import controls, data, gradients, models
+from vislib.course import explanation_taxonomy, networks
 from vislib.course import occlusion as occlusion_course
 from vislib.explain import check_eval, pair
 from vislib.incremental import IncrementalModel
@@ -21,8 +21,8 @@ from vislib.reconstruction import invert, moved, reconstruct
 
 Call = Callable[[nn.Module, Any], Any]
 METHODS: dict[str, Call] = {
-    "training.fit_jointly": lambda model, images: training.fit_jointly(
-        Classifier(nets.SelfExplainingNet(classes=5, size=16, width=4)), _annotated(images), epochs=1
+    "networks.fit_jointly": lambda model, images: networks.fit_jointly(
+        Classifier(networks.SelfExplainingNet(classes=5, size=16, width=4)), _annotated(images), epochs=1
     ),
     "controls.blurred": lambda model, images: controls.blurred(gradients.gradient)(model, images, 0),
     "incremental.IncrementalModel": IncrementalModel,
@@ -32,11 +32,18 @@ METHODS: dict[str, Call] = {
     "explorer.taxonomy": lambda model, images: explanation_taxonomy.explorer(Classifier(model), images, 0, patch=4),
 }
 ROUTINES: dict[str, Callable[..., Any]] = FUNCTIONS | METHODS
-WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS] + ["training.fit_jointly"]
+WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS] + ["networks.fit_jointly"]
 TRAINING = [name for name in WITH_SETS if name.startswith("training.fit")]
 MODELS = [name for name in ROUTINES if name in METHODS or SIGNATURES[name].keys() & {"model", "twins"}]
-SILENT = ("controls.", "reconstruction.invert", "explorer.", "nets.", "models.Classifier.features")  # ask for no logits
-ANSWERERS = [name for name in MODELS if not name.startswith(SILENT) and name != "training.fit_jointly"]
+SILENT = (
+    "controls.",
+    "reconstruction.invert",
+    "explorer.",
+    "nets.",
+    "networks.",
+    "models.Classifier.features",
+)  # ask for no logits
+ANSWERERS = [name for name in MODELS if not name.startswith(SILENT) and name != "networks.fit_jointly"]
 
 
 def _annotated(images: Tensor) -> data.ImageSet:
@@ -389,7 +396,9 @@ def test_training_mode_of_layers_that_drop_inside(layer: nn.Module) -> None:
         check_eval(layer)
 
 
-@pytest.mark.parametrize("routine", [n for n in MODELS if n not in TRAINING and not n.startswith("nets.")])
+@pytest.mark.parametrize(
+    "routine", [n for n in MODELS if n not in TRAINING and not n.startswith(("nets.", "networks."))]
+)
 def test_training_mode_that_changes_nothing_is_accepted(routine: str, images: Tensor) -> None:
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3),

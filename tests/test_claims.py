@@ -80,6 +80,7 @@ def test_a_figure_beside_a_link_to_a_benchmark_stands_in_it() -> None:
         for figure in re.findall(r"\d+\.\d+", line):
             assert re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", tables), (figure, line[:60])
 
+
 def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:
     assert audit.fails(table) == []
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from vislib import controls, faithfulness, roar, sanity, training
 from vislib import gradients as g
+from vislib.course.networks import PatchEvidenceNet, patch_evidence
 from vislib.data import ImageSet
 from vislib.explain import answers, closest, takes
 from vislib.models import Classifier
-from vislib.nets import PatchEvidenceNet, patch_evidence
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import invert, reconstruct
 

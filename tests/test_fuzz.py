@@ -24,14 +24,15 @@ from tests.conftest import THOROUGH
 from tests.drawn import day
 from tests.routines import tensors
 from tests.state import unchanged
-from vislib import controls, data, gradients, nets, sanity
+from vislib import controls, data, gradients, sanity
+from vislib.course import networks
 from vislib.explain import logit, probability
 from vislib.fills import NAMES
 
 ROUTINES = [
     name
     for name, asked in SIGNATURES.items()
-    if asked.keys() & {"images", "a", "x", *SETS} and name not in ("training.fit_jointly", "embedding.tsne")
+    if asked.keys() & {"images", "a", "x", *SETS} and name not in ("networks.fit_jointly", "embedding.tsne")
 ]
 HEATMAPS = [name for name in ROUTINES if name.startswith(("gradients.", "controls.")) or name == "occlusion.occlusion"]
 HEATMAPS = [name for name in HEATMAPS if not name.endswith(("pixel_gradient", "completeness_gap"))]
@@ -56,9 +57,9 @@ def _network(seed: int = 0) -> nn.Module:
 
 # The networks that explain themselves have one size, and their routines take no other network.
 MODELS: dict[str, nn.Module] = {
-    "nets.patch_evidence": nets.PatchEvidenceNet(classes=5, width=4).eval(),
-    "nets.learned_mask": nets.SelfExplainingNet(classes=5, size=16, width=4).eval(),
-    "nets.learned_words": nets.SelfExplainingNet(classes=5, size=16, width=4).eval(),
+    "networks.patch_evidence": networks.PatchEvidenceNet(classes=5, width=4).eval(),
+    "networks.learned_mask": networks.SelfExplainingNet(classes=5, size=16, width=4).eval(),
+    "networks.learned_words": networks.SelfExplainingNet(classes=5, size=16, width=4).eval(),
 }
 MODEL = _network()
 SIDE = st.integers(6, 12)

@@ -28,7 +28,8 @@ def copied(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "weights", "tables")
         )
-    (tmp_path / "vislib/models/weights").symlink_to(ROOT / "vislib/models/weights")
+    for weights in ("vislib/models/weights", "vislib/course/weights"):
+        (tmp_path / weights).symlink_to(ROOT / weights)
     return tmp_path
 
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from experiments import taxonomy as recipe
 from tests.explorers import controls
 from tests.state import unchanged
-from vislib import data, models, nets, training
-from vislib.course import explanation_taxonomy, results
+from vislib import data, training
+from vislib.course import explanation_taxonomy, networks, results
+from vislib.course.networks import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
 from vislib.models import Classifier, checkpoints
-from vislib.nets import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_behind_the_gate_nothing_outside_the_mask_counts(pictures: Tensor) -> No
         bias = network.mask_head.bias
         assert bias is not None
         bias -= network.told(pixels).mask.median()  # an untrained mask may be open, or shut, everywhere
-        inside = nets._enlarged(network.told(pixels).mask, pictures) > 0
+        inside = networks._enlarged(network.told(pixels).mask, pictures) > 0
     outside = ~inside
     assert 0.2 < float(inside.float().mean()) < 0.8
     noise = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(5))
@@ -134,7 +134,7 @@ def test_joint_training_reaches_every_part() -> None:
     train = data.shapes(54, size=32, label="colour", device="cpu")
     model = Classifier(SelfExplainingNet(size=32, width=8), classes=train.classes, mean=0.5, std=0.25, input_size=32)
     before = {name: weights.clone() for name, weights in model.named_parameters()}
-    losses = training.fit_jointly(model, train, epochs=3)
+    losses = networks.fit_jointly(model, train, epochs=3)
     assert losses[2] < losses[1] < losses[0]
     assert all(not torch.equal(weights, before[name]) for name, weights in model.named_parameters())
 
@@ -143,7 +143,7 @@ def test_joint_training_reaches_every_part() -> None:
 def test_joint_training_learns_class_mask_and_word() -> None:
     train = data.shapes(324, size=32, label="colour", device="cpu")
     model = Classifier(SelfExplainingNet(size=32, width=16), classes=train.classes, mean=0.5, std=0.25, input_size=32)
-    losses = training.fit_jointly(model, train, epochs=12)
+    losses = networks.fit_jointly(model, train, epochs=12)
     assert losses[-1] < losses[0] / 2
     assert training.accuracy(model, train) > 0.6
     assert train.masks is not None
@@ -155,13 +155,13 @@ def test_joint_training_refuses_what_it_cannot_learn_from() -> None:
     few = data.shapes(8, size=32, device="cpu")
     model = Classifier(SelfExplainingNet(size=32), mean=0.5, std=0.25)
     with pytest.raises(TypeError, match="around a PatchEvidenceNet; expected a SelfExplainingNet"):
-        training.fit_jointly(Classifier(PatchEvidenceNet()), few)
+        networks.fit_jointly(Classifier(PatchEvidenceNet()), few)
     with pytest.raises(ValueError, match="has no masks"):
-        training.fit_jointly(model, replace(few, masks=None))
+        networks.fit_jointly(model, replace(few, masks=None))
     with pytest.raises(ValueError, match=r"words is \('taste',\).*expected masks, and 1 attributes"):
-        training.fit_jointly(model, few, words=("taste",))
+        networks.fit_jointly(model, few, words=("taste",))
     with pytest.raises(ValueError, match=r"words is \('texture', 'colour'\)"):
-        training.fit_jointly(model, few, words=("texture", "colour"))
+        networks.fit_jointly(model, few, words=("texture", "colour"))
 
 
 EXPLAIN: dict[str, tuple[Callable[..., Tensor], str]] = {
@@ -238,14 +238,16 @@ def test_swapping_the_tiles_does_not_change_the_sum_of_the_votes(patches: Classi
     [("patches_colour", 0.9), ("patches_tiles", 0.0), ("explained_marked", 0.98), ("gated_marked", 0.6)],
 )
 def test_a_shipped_network_is_as_good_as_its_header_says(name: str, at_least: float) -> None:
-    share = training.accuracy(models.trained(name, device="cpu"), recipe.images(recipe.NETWORKS[name][2], test=True))
+    share = training.accuracy(networks.trained(name, device="cpu"), recipe.images(recipe.NETWORKS[name][2], test=True))
     assert share >= at_least
-    assert share == pytest.approx(float(checkpoints.facts(name)["accuracy"]), abs=0.01)  # float16 and other machines
+    assert share == pytest.approx(
+        float(checkpoints.facts(name, networks.FOLDER)["accuracy"]), abs=0.01
+    )  # float16 and other machines
 
 
 def test_votes_that_are_added_up_do_not_tell_which_tile_is_left() -> None:
     pairs = recipe.images("tiles", test=True)
-    assert training.accuracy(models.trained("patches_tiles", device="cpu"), pairs) < 0.6
+    assert training.accuracy(networks.trained("patches_tiles", device="cpu"), pairs) < 0.6
 
 
 @pytest.mark.slow
@@ -262,7 +264,9 @@ def test_a_large_patch_knows_the_side_of_a_single_tile() -> None:
 def test_the_class_follows_the_mark_and_the_mask_stays_unless_there_is_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "EXPLAINED", 27)
     lying = recipe.images("lying", test=True)[:108]
-    plain, gated = (recipe.follows(models.trained(f"{n}_marked", device="cpu"), lying) for n in ("explained", "gated"))
+    plain, gated = (
+        recipe.follows(networks.trained(f"{n}_marked", device="cpu"), lying) for n in ("explained", "gated")
+    )
     assert plain["follows_mark"] > 0.95
     assert plain["accuracy"] < 0.05
     assert plain["mask_overlap"] > 0.5

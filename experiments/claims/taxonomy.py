@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from experiments.taxonomy import EPOCHS, classifier, corner, images, look
-from vislib import controls, data, faithfulness, models, nets, training
+from vislib import controls, data, faithfulness
 from vislib.activations import record
+from vislib.course import networks
 from vislib.course.results import stored
 from vislib.data import ImageSet
 from vislib.explain import Explainer
@@ -130,7 +131,7 @@ def exact(seed: int) -> Found:
     window = torch.zeros(64, 64, dtype=torch.bool)
     window[24:37, 24:37] = True  # the patch of the vote in row 6, column 6: one every four pixels
     changed = torch.where(window, shapes, torch.rand(shapes.shape, generator=torch.Generator().manual_seed(seed)))
-    model, votes = models.trained("patches_colour", device="cpu"), []
+    model, votes = networks.trained("patches_colour", device="cpu"), []
     for some in (shapes, changed):
         with record(model, ["network.votes"]) as recorded, torch.no_grad():
             model(some)
@@ -141,10 +142,10 @@ def exact(seed: int) -> Found:
 
 def estimate(fill: str, seed: int) -> Found:
     """By deletion the exact votes are no better than an occlusion map of the same network, and no worse."""
-    model, few = models.trained("patches_colour", device="cpu"), images_of(seed)
+    model, few = networks.trained("patches_colour", device="cpu"), images_of(seed)
     with torch.no_grad():
         said = model(few.images).argmax(1)
-    maps = {"votes": nets.patch_evidence, "occlusion": look, "random": controls.chance}
+    maps = {"votes": networks.patch_evidence, "occlusion": look, "random": controls.chance}
     areas = {
         n: float(faithfulness.deletion(model, few.images, said, f, fill=fill).areas.mean()) for n, f in maps.items()
     }
@@ -212,8 +213,8 @@ def gate(seed: int) -> Found:
 
 def default(seed: int) -> Found:
     """Without a die one class takes most answers, and for that class covering the die costs least."""
-    model = classifier(nets.SelfExplainingNet(seed=seed), images("marked"))
-    training.fit_jointly(model, images("marked"), epochs=EPOCHS, seed=seed)
+    model = classifier(networks.SelfExplainingNet(seed=seed), images("marked"))
+    networks.fit_jointly(model, images("marked"), epochs=EPOCHS, seed=seed)
     model.requires_grad_(False)
     test = images("lying", test=True)[:540]
     bare = torch.where(corner(test)[:, None], test.images.mean((2, 3), keepdim=True), test.images)

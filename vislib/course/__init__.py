@@ -6,6 +6,7 @@
 - `figures`: what several notebooks draw with; `maps`: points in a plane, for two of them; `encoding`: figures and images
   as small files.
 - `frame`: what all explorers share, the one module with widgets; `verdict`: what all checkers share.
+- `networks`: two networks of notebook 01 that explain themselves.
 - `results`: the stored tables; `scoreboard`: all of them side by side; `mystery`: the network with a planted fault;
   `doctor`: whether this machine is ready.
 """

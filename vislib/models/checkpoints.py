@@ -1,27 +1,28 @@
 """Trained small networks in one file each: weights as float16, and in the header how to build the network around them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vislib import device as default_device
-from vislib import nets
 from vislib.explain import closest
 from vislib.models.classifier import Classifier
+from vislib.nets import SmallCNN
 
 FOLDER = Path(__file__).parent / "weights"
 
 
-def available() -> list[str]:
-    """Return the names of the shipped checkpoints."""
-    return sorted(file.stem for file in FOLDER.glob("*.safetensors"))
+def available(folder: Path = FOLDER) -> list[str]:
+    """Return the names of the checkpoints in a folder: by default of those that ship."""
+    return sorted(file.stem for file in folder.glob("*.safetensors"))
 
 
 def save(model: Classifier, arguments: Mapping[str, Any], facts: Mapping[str, str], folder: Path = FOLDER) -> Path:
-    """Write a classifier around one of `vislib.nets`, which `arguments` rebuild; return the file.
+    """Write a classifier around a small network, which `arguments` rebuild; return the file.
 
     `facts` (recipe, hash, …) go into the header as they are. Weights lose precision: float16 keeps three digits.
     """
@@ -53,12 +54,18 @@ def facts(name: str, folder: Path = FOLDER) -> dict[str, str]:
         return dict(file.metadata())
 
 
-def read(name: str, folder: Path = FOLDER) -> Classifier:
-    """Rebuild a classifier from its checkpoint, on the CPU, in evaluation mode, its parameters fixed."""
+def read(name: str, folder: Path = FOLDER, kind: Callable[..., nn.Module] = SmallCNN) -> Classifier:
+    """Rebuild a classifier around a network of a kind from its checkpoint, on the CPU, in evaluation mode, its parameters fixed.
+
+    Raises:
+        ValueError: for an unknown name, with the names that exist.
+    """
     from safetensors.torch import load_file
 
+    if name not in (known := available(folder)):
+        raise ValueError(f"there is no trained network {name!r}; {closest(name, known)}")
     build = json.loads(facts(name, folder)["build"])
-    network = nets.NETWORKS[build["network"]](**build["arguments"])
+    network = kind(**build["arguments"])
     network.load_state_dict(load_file(str(folder / f"{name}.safetensors")))  # float16 is copied into float32
     model = Classifier(
         network,
@@ -81,6 +88,4 @@ def trained(name: str, *, device: torch.device | str | None = None) -> Classifie
     Raises:
         ValueError: for an unknown name, with the names that exist.
     """
-    if name not in (known := available()):
-        raise ValueError(f"there is no trained network {name!r}; {closest(name, known)}")
     return read(name).to(default_device() if device is None else torch.device(device))
