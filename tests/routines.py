@@ -309,11 +309,7 @@ def tensors(result: Any) -> list[Tensor]:
 REPRESENTATIVES = (
     *("activations.record", "controls.blurred", "data.shapes", "embedding.tsne", "explain.probability"),
     *("faithfulness.deletion", "fills.inpaint", "gradients.integrated_gradients", "gradients.grad_cam"),
-    *(
-        "incremental.IncrementalModel.stream",
-        "models.Classifier.preprocess",
-        "networks.learned_mask",
-        "occlusion.occlusion",
-    ),
+    *("incremental.IncrementalModel.stream", "models.Classifier.preprocess", "nets.SmallCNN", "networks.learned_mask"),
+    *("occlusion.occlusion", "training.accuracy"),
     *("reconstruction.reconstruct", "roar.roar linear", "sanity.cascade", "sanity.hog", "networks.fit_jointly"),
 )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from experiments.taxonomy import EPOCHS, classifier, corner, images, look
-from vislib import controls, data, faithfulness
+from vislib import controls, data, faithfulness, models
 from vislib.activations import record
 from vislib.course import networks
 from vislib.course.results import stored
