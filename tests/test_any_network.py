@@ -61,7 +61,7 @@ def _masked(module: nn.Module, logits: Tensor) -> Tensor:
 
 NO_LOGITS: dict[str, tuple[Callable[[Any, Tensor], Any], str]] = {
     "softmax": (lambda m, y: y.softmax(1), "probabilities"),
-    "one-hot": (lambda m, y: F.one_hot(y.argmax(1), 5).float(), "probabilities"),
+    "shares by hand": (lambda m, y: y.square() / y.square().sum(1, keepdim=True), "probabilities"),
     "one column": (lambda m, y: y[:, :1], "TwoClasses"),
     "one number": (lambda m, y: y[:, 0], "TwoClasses"),
     "infinite": (lambda m, y: y / 0, "NaN or infinity"),
@@ -206,6 +206,8 @@ def test_rows_that_add_up_by_chance_are_logits(images: Tensor) -> None:
         assert occlusion(network, some, 0, patch=8, stride=8).any()
     with pytest.raises(ValueError, match="probabilities"):
         gradient(Ends(lambda m, y: y.softmax(1)).eval(), images[:1], 0)
+    constant = Ends(lambda m, y: 0 * y + torch.tensor([0.5, 0.5, 0, 0, 0])).eval()  # which nobody can judge
+    assert not gradient(constant, images, 0).any()
 
 
 def test_a_network_that_cannot_answer_one_image_says_so(images: Tensor) -> None:

@@ -92,7 +92,7 @@ def answers(
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if add_up(logits):  # as probabilities do, or by chance: another image tells
-        check_no_shares(ask(plain, 1 - images[:1]))
+        check_no_shares(logits, ask(plain, 1 - images[:1]))
         logits = model(images.clone())
     if check_steady is not None:
         check_steady(logits)

@@ -58,9 +58,9 @@ def add_up(logits: Any) -> bool:
     return bool(((logits >= 0).all() & (off <= max(1e-5, torch.finfo(logits.dtype).eps)).all()).item())
 
 
-def check_no_shares(logits: Any) -> None:
-    """Raise if an answer to a further image adds up to 1 as well."""
-    if add_up(logits):
+def check_no_shares(logits: Tensor, further: Any) -> None:
+    """Raise if the answer to a further image adds up to 1 as well; one that is the same can tell nothing."""
+    if add_up(further) and not torch.equal(further, logits.detach()[:1]):
         raise ValueError(
             "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
             "away, or return the logarithm."
