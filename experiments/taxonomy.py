@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from experiments import files
 from experiments.recipe import Recipe
 from vislib import data, faithfulness, nets, training
+from vislib.course.joint_training import fit_jointly
 from vislib.data import ImageSet, drawing
 from vislib.explain import Explainer
 from vislib.models import Classifier, checkpoints
@@ -37,8 +38,8 @@ def routes() -> dict[str, Route]:
     return {
         "post-hoc": Route(nets.SelfExplainingNet, training.fit, look),
         "transparent": Route(nets.PatchEvidenceNet, training.fit, nets.patch_evidence),
-        "learned": Route(nets.SelfExplainingNet, training.fit_jointly, nets.learned_mask),
-        "learned, gated": Route(gated, training.fit_jointly, nets.learned_mask),
+        "learned": Route(nets.SelfExplainingNet, fit_jointly, nets.learned_mask),
+        "learned, gated": Route(gated, fit_jointly, nets.learned_mask),
     }
 
 
@@ -85,7 +86,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     kind, arguments, task = NETWORKS[network]
     train = images(task)
     model = classifier(kind(**arguments), train, network)
-    fit = training.fit_jointly if kind is nets.SelfExplainingNet else training.fit
+    fit = fit_jointly if kind is nets.SelfExplainingNet else training.fit
     fit(model, train, epochs=EPOCHS)
     share = training.accuracy(model.requires_grad_(False), images(task, test=True))
     if folder is not None:
@@ -138,7 +139,7 @@ def shortcut(gated: bool, seed: int) -> dict[str, float]:
     """Train with a mark that always tells the label; then let every mark lie, and see what class and mask follow."""
     train = images("marked")
     model = classifier(nets.SelfExplainingNet(gated=gated, seed=seed), train)
-    training.fit_jointly(model, train, epochs=EPOCHS, seed=seed)
+    fit_jointly(model, train, epochs=EPOCHS, seed=seed)
     return follows(model.requires_grad_(False), images("lying", test=True))
 
 

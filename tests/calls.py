@@ -75,7 +75,7 @@ SIGNATURES: dict[str, Signature] = {
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: functools.partial(_call, public.routines()[name])
     for name, asked in SIGNATURES.items()
-    if asked.keys() & IMAGES_IN and name != "training.fit_jointly"
+    if asked.keys() & IMAGES_IN
 }
 
 

@@ -97,12 +97,6 @@ def _fitted(model: nn.Module, images: Tensor, target: Tensor) -> list[Tensor]:
     return [network(images).detach(), torch.tensor(losses).to(images.device)]
 
 
-def _fitted_jointly(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    network = _like(model, _classifier(nets.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
-    training.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
-    return network(images).detach()
-
-
 def _answers(model: nn.Module, images: Tensor, method: str) -> list[Tensor]:
     """Paste a patch into each image, and return what the incremental model answers."""
     seen = IncrementalModel(model, images)
@@ -289,7 +283,6 @@ ROUTINES: dict[str, Routine] = {
     "reconstruction.reconstruct watched": lambda model, images, target: _watched(model, target),
     "reconstruction.resized": lambda model, images, target: model(resized(images, 24)),
     "training.fit": _fitted,
-    "training.fit_jointly": _fitted_jointly,
 }
 
 
@@ -314,5 +307,5 @@ REPRESENTATIVES = (
         "nets.learned_mask",
         "occlusion.occlusion",
     ),
-    *("reconstruction.reconstruct", "roar.roar linear", "sanity.cascade", "sanity.hog", "training.fit_jointly"),
+    *("reconstruction.reconstruct", "roar.roar linear", "sanity.cascade", "sanity.hog", "training.fit"),
 )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.calls import FUNCTIONS, SETS, SIGNATURES, having
 from tests.state import unchanged
-from vislib import controls, data, gradients, models, nets, training
+from vislib import controls, data, gradients, models
 from vislib.course import explanation_taxonomy
 from vislib.course import occlusion as occlusion_course
 from vislib.explain import check_eval, pair
@@ -21,9 +21,6 @@ from vislib.reconstruction import invert, moved, reconstruct
 
 Call = Callable[[nn.Module, Any], Any]
 METHODS: dict[str, Call] = {
-    "training.fit_jointly": lambda model, images: training.fit_jointly(
-        Classifier(nets.SelfExplainingNet(classes=5, size=16, width=4)), _annotated(images), epochs=1
-    ),
     "controls.blurred": lambda model, images: controls.blurred(gradients.gradient)(model, images, 0),
     "incremental.IncrementalModel": IncrementalModel,
     "models.Classifier.top": lambda model, images: Classifier(model).top(images),
@@ -32,17 +29,11 @@ METHODS: dict[str, Call] = {
     "explorer.taxonomy": lambda model, images: explanation_taxonomy.explorer(Classifier(model), images, 0, patch=4),
 }
 ROUTINES: dict[str, Callable[..., Any]] = FUNCTIONS | METHODS
-WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS] + ["training.fit_jointly"]
+WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS]
 TRAINING = [name for name in WITH_SETS if name.startswith("training.fit")]
 MODELS = [name for name in ROUTINES if name in METHODS or SIGNATURES[name].keys() & {"model", "twins"}]
 SILENT = ("controls.", "reconstruction.invert", "explorer.", "nets.", "models.Classifier.features")  # ask for no logits
-ANSWERERS = [name for name in MODELS if not name.startswith(SILENT) and name != "training.fit_jointly"]
-
-
-def _annotated(images: Tensor) -> data.ImageSet:
-    labels = torch.zeros(len(images), dtype=torch.int64)
-    masks = torch.zeros(len(images), *images.shape[-2:], dtype=torch.bool)
-    return data.ImageSet(images, labels, "abcde", masks, {"texture": labels})
+ANSWERERS = [name for name in MODELS if not name.startswith(SILENT)]
 
 
 def across(routines: Sequence[Any], cases: Iterable[str], first: Sequence[Any] = ()) -> list[Any]:

@@ -31,7 +31,7 @@ from vislib.fills import NAMES
 ROUTINES = [
     name
     for name, asked in SIGNATURES.items()
-    if asked.keys() & {"images", "a", "x", *SETS} and name not in ("training.fit_jointly", "embedding.tsne")
+    if asked.keys() & {"images", "a", "x", *SETS} and name != "embedding.tsne"
 ]
 HEATMAPS = [name for name in ROUTINES if name.startswith(("gradients.", "controls.")) or name == "occlusion.occlusion"]
 HEATMAPS = [name for name in HEATMAPS if not name.endswith(("pixel_gradient", "completeness_gap"))]

@@ -15,6 +15,7 @@ from tests.explorers import controls
 from tests.state import unchanged
 from vislib import data, models, nets, training
 from vislib.course import explanation_taxonomy, results
+from vislib.course.joint_training import fit_jointly
 from vislib.models import Classifier, checkpoints
 from vislib.nets import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
 
@@ -134,7 +135,7 @@ def test_joint_training_reaches_every_part() -> None:
     train = data.shapes(54, size=32, label="colour", device="cpu")
     model = Classifier(SelfExplainingNet(size=32, width=8), classes=train.classes, mean=0.5, std=0.25, input_size=32)
     before = {name: weights.clone() for name, weights in model.named_parameters()}
-    losses = training.fit_jointly(model, train, epochs=3)
+    losses = fit_jointly(model, train, epochs=3)
     assert losses[2] < losses[1] < losses[0]
     assert all(not torch.equal(weights, before[name]) for name, weights in model.named_parameters())
 
@@ -143,7 +144,7 @@ def test_joint_training_reaches_every_part() -> None:
 def test_joint_training_learns_class_mask_and_word() -> None:
     train = data.shapes(324, size=32, label="colour", device="cpu")
     model = Classifier(SelfExplainingNet(size=32, width=16), classes=train.classes, mean=0.5, std=0.25, input_size=32)
-    losses = training.fit_jointly(model, train, epochs=12)
+    losses = fit_jointly(model, train, epochs=12)
     assert losses[-1] < losses[0] / 2
     assert training.accuracy(model, train) > 0.6
     assert train.masks is not None
@@ -155,13 +156,13 @@ def test_joint_training_refuses_what_it_cannot_learn_from() -> None:
     few = data.shapes(8, size=32, device="cpu")
     model = Classifier(SelfExplainingNet(size=32), mean=0.5, std=0.25)
     with pytest.raises(TypeError, match="around a PatchEvidenceNet; expected a SelfExplainingNet"):
-        training.fit_jointly(Classifier(PatchEvidenceNet()), few)
+        fit_jointly(Classifier(PatchEvidenceNet()), few)
     with pytest.raises(ValueError, match="has no masks"):
-        training.fit_jointly(model, replace(few, masks=None))
+        fit_jointly(model, replace(few, masks=None))
     with pytest.raises(ValueError, match=r"words is \('taste',\).*expected masks, and 1 attributes"):
-        training.fit_jointly(model, few, words=("taste",))
+        fit_jointly(model, few, words=("taste",))
     with pytest.raises(ValueError, match=r"words is \('texture', 'colour'\)"):
-        training.fit_jointly(model, few, words=("texture", "colour"))
+        fit_jointly(model, few, words=("texture", "colour"))
 
 
 EXPLAIN: dict[str, tuple[Callable[..., Tensor], str]] = {
@@ -336,7 +337,7 @@ def test_who_asks_changes_the_explanation(asked: tuple[Classifier, Tensor]) -> N
         logits = model(image)[0]
         mirrored = int(model(image.flip(3)).argmax())
     assert f"<td>{float(logits.max()):.1f}</td>" in engineer
-    assert "trained on: noise" in auditor
+    assert "<bdi>trained on</bdi>: <bdi>noise</bdi>" in auditor
     assert ("mirrored: same answer" in auditor) == (mirrored == 2)
 
 

@@ -1,9 +1,8 @@
 """Training, as short as it can be: what the course's small networks need, and nothing else."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -14,19 +13,15 @@ from torch import Tensor, nn
 from vislib import seeded
 from vislib.data import ImageSet
 from vislib.explain import answers, check_count, check_eval, check_images, check_target, evaluating, refuses
-from vislib.models import Classifier
-from vislib.nets import SelfExplainingNet, Told
 from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, K), labels (B,)) -> a scalar."""
 
 
-def _seen(data: Any) -> Any:
-    """Return what is checked: all, or the first of images that are only made when a batch is asked for."""
-    if hasattr(data, "images") and hasattr(data.images, "split") and not isinstance(data.images, Tensor):
-        return ImageSet(data.images[:8], data.labels[:8], data.classes)
-    return data
+def _seen(data: ImageSet) -> Tensor:
+    """Return the images that are checked: all, or the first of those that are only made when a batch is asked for."""
+    return data.images if isinstance(data.images, Tensor) else data.images[:8]
 
 
 def _check_fit(
@@ -41,15 +36,15 @@ def _check_fit(
     **options: Any,
 ) -> None:
     seen = _seen(data)
-    check_images(model, seen.images)
+    check_images(model, seen)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     _check_rate(learning_rate, "learning_rate", above=True)
     _check_rate(weight_decay, "weight_decay")
     if loss is F.cross_entropy:  # another loss may compare other things
-        labels, some = check_target(seen.images, seen.labels)[:8], seen.images[:8]
+        labels = check_target(seen, data.labels[: len(seen)])
         with torch.no_grad(), evaluating(model):
-            answers(model, some, labels)
+            answers(model, seen[:8], labels[:8])
 
 
 def _check_rate(value: Any, name: str, above: bool = False) -> None:
@@ -99,18 +94,17 @@ def fit(
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
     """
-    check_images(model, data.images[:1])
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
+    if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
         )
-    optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
     steps = epochs * len(_batches(torch.empty(len(data), device="meta"), batch_size))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 1))
     order = torch.Generator().manual_seed(seed)
     history = []
     with _training(model, seed), progress_bar(steps, "training", progress) as bar:
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
         for _ in range(epochs):
             total = torch.zeros((), device=data.images.device)
             for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
@@ -138,59 +132,6 @@ def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
     return [*whole[:-1], torch.cat([whole[-1], last])] if whole and batch_size > len(last) == 1 else [*whole, last]
 
 
-def fit_jointly(
-    model: Classifier, data: ImageSet, *, words: Sequence[str] = ("texture",), weight: float = 2.0, **options: Any
-) -> list[float]:
-    """Train a classifier around a `SelfExplainingNet` on labels and annotations at once, in place.
-
-    The loss is the sum of three cross-entropies: of the class, of the mask at each place, and of the words.
-
-    Args:
-        model: the classifier, on the device of the data.
-        data: the training set, with masks and the attributes that `words` names.
-        words: which attribute answers each question of the network.
-        weight: of mask and words beside the class.
-        options: as in `fit`.
-
-    Returns:
-        The mean loss of each epoch.
-
-    Raises:
-        TypeError, ValueError: if the network explains nothing, the annotations are missing, or as in `fit`.
-    """
-    if not isinstance(network := model.network, SelfExplainingNet):
-        raise TypeError(f"the model is around a {type(network).__name__}; expected a SelfExplainingNet.")
-    if data.masks is None or not set(words) <= set(data.attributes) or len(words) != len(network.word_heads):
-        raise ValueError(
-            f"words is {tuple(words)}, the data has {'no ' if data.masks is None else ''}masks and the attributes "
-            f"{', '.join(data.attributes) or 'none'}; expected masks, and {len(network.word_heads)} attributes as words."
-        )
-    masks, truth = data.masks, [data.attributes[word] for word in words]
-
-    def joint(told: Told, index: Tensor) -> Tensor:
-        """Compare with all that is known of the images of these numbers."""
-        said = sum(F.cross_entropy(answer, word[index]) for answer, word in zip(told.words, truth, strict=True))
-        area = F.adaptive_avg_pool2d(masks[index].to(told.mask), (told.mask.shape[1], told.mask.shape[2]))
-        mask = F.binary_cross_entropy_with_logits(told.mask, area, pos_weight=area.new_tensor(3.0))  # objects are small
-        return F.cross_entropy(told.logits, data.labels[index]) + weight * (mask + said)
-
-    numbered = replace(data, labels=torch.arange(len(data), device=data.images.device))
-    return fit(_Told(model), numbered, loss=joint, **options)  # type: ignore[arg-type]
-
-
-class _Told(nn.Module):
-    """A classifier that answers with everything it has to tell."""
-
-    def __init__(self, model: Classifier) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Told:
-        network = self.model.network
-        assert isinstance(network, SelfExplainingNet)
-        return network.told((images - self.model.mean) / self.model.std)
-
-
 @contextmanager
 def _training(model: nn.Module, seed: int) -> Iterator[None]:
     """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
@@ -210,7 +151,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 
 
 def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) -> None:
-    check_images(model, _seen(data).images)
+    check_images(model, _seen(data))
     check_eval(model)
     check_count(batch_size, "batch_size")
 
@@ -219,7 +160,5 @@ def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) ->
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
-    check_images(model, data.images[:1])
-    check_eval(model)
     parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
     return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)

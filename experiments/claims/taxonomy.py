@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from experiments.taxonomy import EPOCHS, classifier, corner, images, look
-from vislib import controls, data, faithfulness, models, nets, training
+from vislib import controls, data, faithfulness, models, nets
 from vislib.activations import record
+from vislib.course.joint_training import fit_jointly
 from vislib.course.results import stored
 from vislib.data import ImageSet
 from vislib.explain import Explainer
@@ -213,7 +214,7 @@ def gate(seed: int) -> Found:
 def default(seed: int) -> Found:
     """Without a die one class takes most answers, and for that class covering the die costs least."""
     model = classifier(nets.SelfExplainingNet(seed=seed), images("marked"))
-    training.fit_jointly(model, images("marked"), epochs=EPOCHS, seed=seed)
+    fit_jointly(model, images("marked"), epochs=EPOCHS, seed=seed)
     model.requires_grad_(False)
     test = images("lying", test=True)[:540]
     bare = torch.where(corner(test)[:, None], test.images.mean((2, 3), keepdim=True), test.images)

@@ -27,8 +27,8 @@ def explained(
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
         made = [
-            _heatmap(name, explainer if callable(explainer) else explainer[number], model, images, target)
-            for number, (images, target) in enumerate(zip(sets, targets, strict=True))
+            _heatmap(name, explainer[number] if isinstance(explainer, tuple) else explainer, model, images, target)
+            for number, (images, target) in enumerate(zip(sets, targets, strict=True), -len(sets))
         ]
         yield name, made
         if _BLURRED in controls and name in explainers:
