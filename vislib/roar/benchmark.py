@@ -77,8 +77,6 @@ def roar(
     data = sweeps.digest(sweeps.code(), train.images, train.labels, test.images, test.labels)
     if base is None:
         base = _trained(build_model, train, training, data, sweep.folder)
-    for images in (train.images, test.images):
-        check_inputs(base, images, 0)
     hows = [Removal(float(fraction), keep, fill, mask_only) for fraction in fractions]
     colour, orders, cells, before = sweeps.mean_colour(train.images), {}, [], []
     for name, maps in explained(explainers, controls, base, train.images, test.images):
@@ -127,8 +125,6 @@ def heatmaps(
         TypeError, ValueError: as in `roar`.
     """
     check_names(explainers, controls)
-    for images in (train.images, test.images):
-        check_inputs(model, images, 0)
     return {name: (a, b) for name, (a, b) in explained(explainers, controls, model, train.images, test.images)}
 
 
