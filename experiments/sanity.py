@@ -63,7 +63,7 @@ def asked() -> tuple[Classifier, Tensor, Tensor]:
 @cache
 def _blocks() -> list[randomisation.Block]:
     model, photos, _ = asked()
-    return randomisation.find_blocks(model, photos, None)
+    return randomisation.find_blocks(*randomisation.opened(model, photos), None)
 
 
 @lru_cache(maxsize=2)

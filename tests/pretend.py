@@ -17,6 +17,11 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 _setup_privateuseone_for_python_backend("pretend")
 DEVICE = torch.device("pretend:0")
+for draw in (
+    torch.get_rng_state,
+    torch.set_rng_state,
+):  # fork_rng() asks each device; numbers are drawn on the CPU here
+    setattr(torch.get_device_module(DEVICE), draw.__name__, lambda *state, draw=draw: draw(*state[:-1]))
 
 _aten = torch.ops.aten
 _MOVES = (_aten._to_copy.default, _aten.copy_.default)

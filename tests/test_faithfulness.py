@@ -14,7 +14,7 @@ from vislib.faithfulness import LABELS, deletion, insertion, mass_inside, pointi
 
 
 class Weighted(nn.Module):
-    """A model whose first logit is a weighted sum of the pixels, so that the true map is known; the second is 0."""
+    """A model whose first logit is a weighted sum of the pixels, so that the true map is known; the second is -1."""
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Weighted(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         total = (images[:, 0] * self.weights).sum((1, 2))
-        return torch.stack([total, 0 * total], 1)
+        return torch.stack([total, 0 * total - 1], 1)
 
 
 @pytest.fixture

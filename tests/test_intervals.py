@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from vislib.intervals import Floats, crossed, interval, pairwise, share, verdict
+from vislib.intervals import Floats, crossed, interval, pairwise, verdict
 
 # ---- one factor ----
 
@@ -145,14 +145,7 @@ def test_pairs_of_seeds_cover_what_they_promise(seeds: int, of_images: float) ->
     assert 0.93 <= _share_covered(*crossed(values)) <= 0.97
 
 
-# ---- shares, and what an interval says ----
-
-
-def test_a_share_has_wilsons_interval() -> None:
-    """4 of 10: the middle (4 + z²/2) / (10 + z²) = 0.4278, the reach 0.2596 with z = 1.96."""
-    assert share(4, 10) == pytest.approx((0.1682, 0.6873), abs=1e-4)
-    assert share(0, 10)[0] == 0
-    assert share(10, 10, level=0.5)[0] > share(10, 10)[0]
+# ---- what an interval says ----
 
 
 @pytest.mark.parametrize(

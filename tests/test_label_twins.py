@@ -87,7 +87,7 @@ def test_all_labels_given_back_are_enough_for_the_highest_demand() -> None:
     def sure(seed: int) -> nn.Module:
         head = nn.Linear(16, 2)
         nn.init.constant_(head.weight, seed / 100)
-        head.bias.data = torch.tensor([1.0, 0.0])
+        head.bias.data = torch.tensor([1.0, -1.0])
         return nn.Sequential(nn.Flatten(), head)
 
     twins = label_twins(sure, drawn(torch.zeros(12, dtype=torch.int64)), seeds=2, epochs=1, fitted=1.0)

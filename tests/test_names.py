@@ -181,7 +181,7 @@ def test_two_images_of_one_name_are_two_in_the_cascade_explorer() -> None:
     found = controls(explorer)
     seen = []
     for k in range(3):
-        found["image"].value = k
+        found["image"].index = k
         seen.append(bytes(found["Image"].value))
     assert len(set(seen)) == 3
 

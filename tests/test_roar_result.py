@@ -1,7 +1,5 @@
 """What follows from a table of accuracies: curves, areas, and differences seed by seed, computed by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,18 +94,6 @@ def test_any_curve_can_be_the_one_that_others_are_compared_with() -> None:
     result = RoarResult(table({"mine": {0.5: 0.3}, "random": {0.5: 0.9}, "disc": {0.5: 0.4}}))
     for found in (result.differences("disc"), result.area_differences("disc")):
         assert dict(zip(found.explainer, found["mean"], strict=True)) == pytest.approx({"mine": -0.1, "random": 0.5})
-
-
-@pytest.mark.parametrize("before", [None, pd.DataFrame({"explainer": ["mine"], "fraction": [0.5], "accuracy": [0.7]})])
-def test_a_result_survives_a_file_whose_name_is_text(before: pd.DataFrame | None, tmp_path: Path) -> None:
-    result = RoarResult(table({"mine": {0.5: 0.3}}), before, 0.95, {"keep": True})
-    again = RoarResult.load(str(result.save(str(tmp_path / "result.json"))))
-    pd.testing.assert_frame_equal(again.table, result.table)
-    assert (again.clean, again.setting) == (0.95, {"keep": True})
-    if before is None:
-        assert again.before is None
-    else:
-        pd.testing.assert_frame_equal(again.before, before)
 
 
 def test_road_has_the_area_of_each_order_by_explainer() -> None:

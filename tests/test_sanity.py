@@ -247,7 +247,7 @@ def test_the_default_network_falls_into_nineteen_blocks_and_stays_alive() -> Non
 
     model = models.load(device="cpu")
     photos = torch.cat([model.preprocess(data.photo(name)) for name in ("coffee", "cat")])[:, :, ::3, ::3]
-    blocks = randomisation.find_blocks(model, photos, None)
+    blocks = randomisation.find_blocks(*randomisation.opened(model, photos), None)
     names = [block.name.removeprefix("network.") for block in blocks]
     assert names[:2] == ["classifier", "conv_head"]
     assert names[-1] == "conv_stem"

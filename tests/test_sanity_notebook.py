@@ -144,7 +144,7 @@ def test_the_cascade_explorer_is_a_page_without_a_kernel() -> None:
     bundle = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == "Cascade explorer: run this cell in JupyterLab"
     assert 'alt="Two heatmaps' in bundle["text/html"]
-    assert "down to <code>head</code>" in bundle["text/html"]
+    assert "down to <code><bdi>head</bdi></code>" in bundle["text/html"]
 
 
 @pytest.mark.parametrize(

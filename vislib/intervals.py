@@ -74,17 +74,6 @@ def pairwise(pairs: Floats) -> Floats:
     return found
 
 
-def share(count: int, of: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the ends of Wilson's interval of a share: count out of so many.
-
-    Wilson 1927, Probable Inference, https://doi.org/10.1080/01621459.1927.10502953
-    """
-    from scipy.stats import binomtest
-
-    low, high = binomtest(count, of).proportion_ci(level, method="wilson")
-    return float(low), float(high)
-
-
 def verdict(low: float, high: float, *, better: str = "higher") -> str:
     """Return what an interval of a difference says: "better", "worse", or "inconclusive" where it contains 0 or is NaN.
 

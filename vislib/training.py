@@ -19,11 +19,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, K), labels (B,)) -> a scalar."""
 
 
-def _seen(data: Any) -> Any:
-    """Return what is checked: all, or the first of images that are only made when a batch is asked for."""
-    if hasattr(data, "images") and hasattr(data.images, "split") and not isinstance(data.images, Tensor):
-        return ImageSet(data.images[:8], data.labels[:8], data.classes)
-    return data
+def _seen(data: ImageSet) -> Tensor:
+    """Return the images that are checked: all, or the first of those that are only made when a batch is asked for."""
+    return data.images if isinstance(data.images, Tensor) else data.images[:8]
 
 
 def _check_fit(
@@ -38,15 +36,15 @@ def _check_fit(
     **options: Any,
 ) -> None:
     seen = _seen(data)
-    check_images(model, seen.images)
+    check_images(model, seen)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     _check_rate(learning_rate, "learning_rate", above=True)
     _check_rate(weight_decay, "weight_decay")
     if loss is F.cross_entropy:  # another loss may compare other things
-        labels, some = check_target(seen.images, seen.labels)[:8], seen.images[:8]
+        labels = check_target(seen, data.labels[: len(seen)])
         with torch.no_grad(), evaluating(model):
-            answers(model, some, labels)
+            answers(model, seen[:8], labels[:8])
 
 
 def _check_rate(value: Any, name: str, above: bool = False) -> None:
@@ -96,18 +94,17 @@ def fit(
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
     """
-    check_images(model, data.images[:1])
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
+    if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
         )
-    optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
     steps = epochs * len(_batches(torch.empty(len(data), device="meta"), batch_size))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 1))
     order = torch.Generator().manual_seed(seed)
     history = []
     with _training(model, seed), progress_bar(steps, "training", progress) as bar:
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
         for _ in range(epochs):
             total = torch.zeros((), device=data.images.device)
             for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
@@ -154,7 +151,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 
 
 def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) -> None:
-    check_images(model, _seen(data).images)
+    check_images(model, _seen(data))
     check_eval(model)
     check_count(batch_size, "batch_size")
 
@@ -163,7 +160,5 @@ def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) ->
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
-    check_images(model, data.images[:1])
-    check_eval(model)
     parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
     return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)

@@ -170,7 +170,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
                 "and a name for each image."
             )
     method = widgets.Dropdown(options=list(maps), description="method")
-    name = widgets.Dropdown(options=[(one, k) for k, one in enumerate(names)], value=0, description="image")
+    name = widgets.Dropdown(options=list(names), index=0, description="image")
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
@@ -178,12 +178,12 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     words = widgets.HTML()
 
     def pair() -> Tensor:
-        k = int(name.value)
+        k = int(name.index)
         both = maps[str(method.value)][[0, int(depth.value)], k]
         return torch.stack([_shaded(images[k], heat) for heat in clipped(both)])
 
     def sentence() -> str:
-        k, now = int(name.value), int(depth.value)
+        k, now = int(name.index), int(depth.value)
         heat = maps[str(method.value)][:, k]
         like = float(spearman(heat[:1], heat[now : now + 1]))
         what = f"down to <code>{on_page(blocks[now - 1])}</code>" if now else "nothing"
@@ -194,8 +194,8 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
             widget.value = encoded_image(picture, "png")
         words.value = sentence()
 
-    for control in (method, name, depth):
-        control.observe(draw, "value")
+    for control, what in ((method, "value"), (name, "index"), (depth, "value")):  # two images may have one name
+        control.observe(draw, what)
     draw()
     page = still(
         encoded_image(torch.cat(list(pair()), dim=2), "jpeg"),

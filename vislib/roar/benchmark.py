@@ -10,25 +10,11 @@ from torch import Tensor, nn
 from vislib import one_thread
 from vislib.data import ImageSet
 from vislib.explain import Explainer, check_count, check_inputs, takes
+from vislib.roar import sweep as sweeps
 from vislib.roar.explained import Maps, check_names, check_options, explained
 from vislib.roar.removal import Removal, ranks
 from vislib.roar.result import RoadResult, RoarResult
-from vislib.roar.sweep import (
-    BuildModel,
-    Cell,
-    Sweep,
-    Training,
-    arrays,
-    code,
-    digest,
-    file,
-    mean_colour,
-    read,
-    run,
-    state,
-    without,
-    write,
-)
+from vislib.roar.sweep import BuildModel, Cell, Sweep, Training
 from vislib.training import accuracy, fit
 
 FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -87,29 +73,27 @@ def roar(
     check_count(seeds, "seeds")
     sweep = Sweep(**options)
     training = Training(sweep.epochs, sweep.learning_rate, sweep.batch_size)
-    states = [state(_fresh(build_model, seed)) for seed in range(seeds)]
-    data = digest(code(), train.images, train.labels, test.images, test.labels)
+    states = [sweeps.state(_fresh(build_model, seed)) for seed in range(seeds)]
+    data = sweeps.digest(sweeps.code(), train.images, train.labels, test.images, test.labels)
     if base is None:
         base = _trained(build_model, train, training, data, sweep.folder)
-    for images in (train.images, test.images):
-        check_inputs(base, images, 0)
     hows = [Removal(float(fraction), keep, fill, mask_only) for fraction in fractions]
-    colour, orders, cells, before = mean_colour(train.images), {}, [], []
+    colour, orders, cells, before = sweeps.mean_colour(train.images), {}, [], []
     for name, maps in explained(explainers, controls, base, train.images, test.images):
         order = [ranks(heat, number) for number, heat in enumerate(maps)]
-        content, orders[name] = digest(data, *order), arrays(*order)
+        content, orders[name] = sweeps.digest(data, *order), sweeps.arrays(*order)
         for how in hows:
             for seed, fresh in enumerate(states):
-                cells.append(Cell(name, how, seed, digest(content, fresh, asdict(how), asdict(training), seed)))
+                cells.append(Cell(name, how, seed, sweeps.digest(content, fresh, asdict(how), asdict(training), seed)))
             if not mask_only:
-                left = accuracy(base, without(test.images, test.labels, order[1], how, colour))
+                left = accuracy(base, sweeps.without(test.images, test.labels, order[1], how, colour))
                 before.append({"explainer": name, "fraction": how.fraction, "accuracy": left})
-    shared = arrays(train.images, train.labels, test.images, test.labels)
+    shared = sweeps.arrays(train.images, train.labels, test.images, test.labels)
 
     def task(cell: Cell) -> tuple[Any, ...]:
         return build_model, cell.seed, cell.how, training, *shared, *orders[cell.explainer]
 
-    values = run(cells, task, train.images.device, sweep)
+    values = sweeps.run(cells, task, train.images.device, sweep)
     rows = [
         {"explainer": cell.explainer, "fraction": cell.how.fraction, "seed": cell.seed, "accuracy": value}
         for cell, value in zip(cells, values, strict=True)
@@ -141,8 +125,6 @@ def heatmaps(
         TypeError, ValueError: as in `roar`.
     """
     check_names(explainers, controls)
-    for images in (train.images, test.images):
-        check_inputs(model, images, 0)
     return {name: (a, b) for name, (a, b) in explained(explainers, controls, model, train.images, test.images)}
 
 
@@ -181,22 +163,19 @@ def road(
     check_options(fractions, fill)
     if order not in ("both", *ORDERS):
         raise ValueError(f"order is {order!r}; expected one of both, {', '.join(ORDERS)}.")
-    given = {
-        name: e[1:] if isinstance(e, tuple) else (e,) if isinstance(e, Tensor) else e for name, e in explainers.items()
-    }
     check_inputs(model, test.images, 0)
-    colour, rows = mean_colour(test.images) if colour is None else colour, []
+    colour, rows = sweeps.mean_colour(test.images) if colour is None else colour, []
     if colour.shape != (test.images.shape[1], 1, 1) or colour.device != test.images.device:
         raise ValueError(
             f"colour has shape {tuple(colour.shape)} on {colour.device}; expected {(test.images.shape[1], 1, 1)} on "
             f"{test.images.device}."
         )
-    for name, [heat] in explained(given, controls, model, test.images):
+    for name, [heat] in explained(explainers, controls, model, test.images):
         places = ranks(heat, 0)
         for way in ORDERS if order == "both" else (order,):
             for fraction in fractions:
                 how = Removal(float(fraction), way == "least_first", fill)
-                left = without(test.images, test.labels, places, how, colour, seed)
+                left = sweeps.without(test.images, test.labels, places, how, colour, seed)
                 rows.append(
                     {"explainer": name, "order": way, "fraction": how.fraction, "accuracy": accuracy(model, left)}
                 )
@@ -211,7 +190,7 @@ def _fresh(build_model: BuildModel, seed: int) -> nn.Module:
     model = build_model(seed)
     if not isinstance(model, nn.Module):
         raise TypeError(f"build_model({seed}) gave a {type(model).__name__}; expected an untrained network.")
-    if state(model) != state(build_model(seed)):
+    if sweeps.state(model) != sweeps.state(build_model(seed)):
         raise ValueError(
             f"build_model({seed}) gave two different networks; expected the same weights for the same seed, as "
             "SmallCNN(seed=seed) has them."
@@ -226,13 +205,13 @@ def _trained(
     from safetensors.torch import load, save
 
     model = _fresh(build_model, _BASE)
-    place = file(folder, digest(data, state(model), asdict(training)), "base")
-    if (payload := read(place)) is not None:
+    place = sweeps.file(folder, sweeps.digest(data, sweeps.state(model), asdict(training)), "base")
+    if (payload := sweeps.read(place)) is not None:
         model.load_state_dict(load(payload))
         return model.eval()
     with one_thread(train.images.device):
         fit(model, train, seed=_BASE, **asdict(training))
-    write(place, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
+    sweeps.write(place, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
     return model
 
 

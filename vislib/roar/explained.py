@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vislib import controls as _controls
 from vislib import fills
-from vislib.explain import Explainer, answers
+from vislib.explain import Explainer, answers, check_inputs
 from vislib.roar.removal import FILLS
 
 Maps = tuple[Tensor, Tensor]
@@ -23,12 +23,14 @@ def explained(
     explainers: Mapping[str, Any], controls: Sequence[str], model: nn.Module, *sets: Tensor
 ) -> Iterator[tuple[str, list[Tensor]]]:
     """Return the heatmaps of each set, by the name of the explainer; then those of the controls."""
+    for images in sets:
+        check_inputs(model, images, 0)
     targets = [_named(model, images) for images in sets]
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
         made = [
-            _heatmap(name, explainer if callable(explainer) else explainer[number], model, images, target)
-            for number, (images, target) in enumerate(zip(sets, targets, strict=True))
+            _heatmap(name, explainer[number] if isinstance(explainer, tuple) else explainer, model, images, target)
+            for number, (images, target) in enumerate(zip(sets, targets, strict=True), -len(sets))
         ]
         yield name, made
         if _BLURRED in controls and name in explainers:

@@ -1,8 +1,6 @@
 """What a sweep of ROAR has found: its table, and what follows from it."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,23 +85,6 @@ class RoarResult:
         other = self.area(against)
         pairs = {name: (self.area(name) - other)[:, None] for name in self.explainers if name != against}
         return self._judged(self._frame(pairs, level).drop(columns="fraction"))
-
-    def save(self, file: Path | str) -> Path:
-        """Write everything as JSON; return the file."""
-        content = asdict(self) | {"table": self.table.to_dict("records")}
-        content["before"] = None if self.before is None else self.before.to_dict("records")
-        file = Path(file)
-        file.write_text(json.dumps(content))
-        return file
-
-    @classmethod
-    def load(cls, file: Path | str) -> "RoarResult":
-        """Read what `save` has written."""
-        import pandas as pd
-
-        content = json.loads(Path(file).read_text())
-        before = None if content["before"] is None else pd.DataFrame(content["before"])
-        return cls(pd.DataFrame(content["table"]), before, content["clean"], content["setting"])
 
     def _judged(self, table: "DataFrame") -> "DataFrame":
         better = "higher" if self.setting.get("keep") else "lower"

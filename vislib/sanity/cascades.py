@@ -8,7 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Explainer, check_inputs
+from vislib.explain import Explainer, check_count, check_inputs
 from vislib.intervals import crossed, pairwise
 from vislib.progress import progress_bar
 from vislib.sanity.randomisation import Order, draw, find_blocks, opened, plan, randomise
@@ -115,7 +115,6 @@ def interval(values: Tensor, floor: Tensor | None = None, *, level: float = 0.95
 
 
 def check_seeds(seeds: int) -> None:
-    if isinstance(seeds, bool) or not isinstance(seeds, int):
-        raise TypeError(f"seeds is {seeds!r}; expected an int of at least 2.")
+    check_count(seeds, "seeds", "an int of at least 2")
     if seeds < 2:
         raise ValueError(f"seeds is {seeds}; expected at least 2, since two random networks are compared.")

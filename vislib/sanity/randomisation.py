@@ -157,9 +157,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     check_eval(model)
     for name, value in model.state_dict().items():
         if any(isinstance(part, Tensor) and part.is_quantized for part in pytree.tree_leaves(value)):
-            raise ValueError(
-                f"{name!r} is quantised, and cannot be drawn at random; expected weights of floating point."
-            )
+            raise ValueError(f"{name!r} is quantised, and cannot be drawn at random; expected floating point.")
     computed = [value for layer in model.modules() for value in vars(layer).values() if isinstance(value, Tensor)]
     model = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
     for layer in list(model.modules()):
