@@ -409,8 +409,9 @@ def test_every_weight_in_use_is_random_in_the_end(make: Callable[[], nn.Module],
     network = make().eval()
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
     (*_, (_, last)) = randomised(network, images)
-    for name, parameter in last.named_parameters():
-        assert not torch.equal(parameter, before[name]), name
+    for name, parameter in last.named_parameters():  # named as the forward pass uses them
+        layer, _, attribute = name.rpartition(".")
+        assert not torch.equal(parameter, getattr(network.get_submodule(layer), attribute)), name
     assert all(torch.equal(p, before[name]) for name, p in network.named_parameters())
 
 

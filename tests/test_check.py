@@ -33,7 +33,7 @@ METHODS: dict[str, Call] = {
 }
 ROUTINES: dict[str, Callable[..., Any]] = FUNCTIONS | METHODS
 WITH_SETS = [name for name in FUNCTIONS if SIGNATURES[name].keys() & SETS] + ["networks.fit_jointly"]
-TRAINING = [name for name in WITH_SETS if name.startswith("training.fit")]
+TRAINING = [name for name in WITH_SETS if name.startswith(("training.fit", "networks.fit"))]
 MODELS = [name for name in ROUTINES if name in METHODS or SIGNATURES[name].keys() & {"model", "twins"}]
 SILENT = (
     "controls.",

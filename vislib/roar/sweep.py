@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -119,18 +119,23 @@ def run(
 
     found = {i: value for i, cell in enumerate(cells) if (value := _kept(how.folder, cell)) is not None}
     missing = [i for i in range(len(cells)) if i not in found]
-    asked = (task(cells[i]) for i in missing)
-    if device.type == "cpu":
-        parallel = joblib.Parallel(n_jobs=how.jobs, return_as="generator", mmap_mode="c", batch_size=1)
-        finished = parallel(joblib.delayed(retrain)(*arguments) for arguments in asked)
-    else:
-        finished = (retrain(*arguments) for arguments in asked)
     with progress_bar(len(cells), "retraining", how.progress) as bar:
         bar.update(len(found))
-        for i, found[i] in zip(missing, finished, strict=True):
-            _keep(how.folder, cells[i], found[i])
+        finished: Iterator[tuple[int, float]]
+        if device.type != "cpu":
+            finished = (_numbered(i, *task(cells[i])) for i in missing)
+        else:
+            parallel = joblib.Parallel(n_jobs=how.jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
+            finished = parallel(joblib.delayed(_numbered)(i, *task(cells[i])) for i in missing)
+        for i, value in finished:
+            found[i] = value
+            _keep(how.folder, cells[i], value)
             bar.update()
     return [found[i] for i in range(len(cells))]
+
+
+def _numbered(number: int, *arguments: Any) -> tuple[int, float]:
+    return number, retrain(*arguments)
 
 
 # ---- names by content ----

@@ -170,7 +170,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     ran: dict[str, None] = {}
     owners: dict[int, list[tuple[str, str, Tensor]]] = {}
     for place, layer in model.named_modules():
-        for name, value in (vars(layer) | layer._buffers | layer._parameters).items():
+        for name, value in (vars(layer) | dict(layer._buffers.items()) | dict(layer._parameters.items())).items():
             if isinstance(value, Tensor) and value.is_floating_point():
                 owners.setdefault(id(value), []).append((place, name, value))
 
