@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tests.conftest import THOROUGH
 from tests.drawn import day
+from vislib import one_thread
 from vislib.explain import logit
 from vislib.gradients import grad_cam, gradient
 from vislib.models import Classifier
@@ -52,6 +53,8 @@ class Branches(nn.Module):
         a, b = self.one(x), self.other(x)
         if self.join == "cat":
             return torch.cat([a, b], 1)
+        if self.join == "max":
+            return torch.maximum(a, b)
         return a * b.mean((2, 3), keepdim=True).sigmoid() if self.join == "gate" else a + b
 
 
@@ -84,167 +87,214 @@ class Attend(nn.Module):
         return self.head(x.mean(1) if self.mean else x[:, 0])
 
 
-def _in_place(x: Tensor) -> Tensor:
-    return x.sub_(0.5).div_(0.25)
-
-
-def _block(draw: random.Random, width: int, deep: int = 0) -> tuple[nn.Module, int]:
-    """Return a block for maps of this width, and the width that it answers with."""
+def _block(draw: random.Random, width: int) -> tuple[nn.Module, int, bool]:
+    """Return a block for maps of this width, the width that it answers with, and whether it reads a number off a batch."""
     wide = draw.choice([4, 6, 8])
-    kinds: list[Callable[[], tuple[nn.Module, int]]] = [
-        lambda: (nn.Conv2d(width, wide, 3, draw.choice([1, 1, 2]), 1, bias=draw.random() < 0.5), wide),
-        lambda: (nn.Conv2d(width, wide, 1), wide),
-        lambda: (nn.Conv2d(width, width, 3, padding=draw.choice([1, 2]), groups=width, padding_mode=draw.choice(["zeros", "reflect"])), width),
-        lambda: (nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=draw.random() < 0.5)), width),
-        lambda: (draw.choice([nn.GroupNorm(1, width), nn.InstanceNorm2d(width, affine=True)]), width),
-        lambda: (draw.choice([nn.GELU(), nn.SiLU(), nn.Tanh(), nn.ELU(), nn.Hardswish(), nn.PReLU(width)]), width),
-        lambda: (draw.choice([nn.MaxPool2d(2, 1, 1), nn.AvgPool2d(3, 1, 1), nn.Dropout(0.5), nn.Identity()]), width),
-        lambda: (Act(lambda x: torch.clamp(x, max=x.max().item() / 2)), width),
-        lambda: (Act(lambda x: x * float(x.abs().mean().tolist())), width),
-        lambda: (Act(lambda x: (x + 0.5).mul_(2)), width),
-        lambda: (Act(lambda x: x / x.shape[-1] * x.size(1)), width),
-        lambda: (Act(lambda x: x.flip(-1)), width),
-        lambda: (Act(lambda x: F.pad(x, (1, 0, 2, 1))[:, :, 1:, :]), width),
-        lambda: (nn.Sequential(Act(lambda x: x.permute(0, 2, 3, 1).contiguous()), nn.LayerNorm(width), nn.Linear(width, wide), Act(lambda x: x.permute(0, 3, 1, 2))), wide),
+    same: list[Callable[[], nn.Module]] = [
+        lambda: nn.Conv2d(width, width, 3, padding=draw.choice([1, 2]), groups=width, padding_mode=draw.choice(["zeros", "reflect", "circular"])),
+        lambda: nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=draw.random() < 0.5)),
+        lambda: nn.Sequential(Act(lambda x: x + 1), nn.ReLU(inplace=True), nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)),
+        lambda: draw.choice([nn.GroupNorm(1, width), nn.InstanceNorm2d(width, affine=True), nn.LocalResponseNorm(2)]),
+        lambda: draw.choice([nn.GELU(), nn.SiLU(), nn.Tanh(), nn.ELU(), nn.Hardswish(), nn.PReLU(width), nn.Softmax2d()]),
+        lambda: draw.choice([nn.MaxPool2d(2, 1, 1), nn.AvgPool2d(3, 1, 1), nn.AvgPool2d(2, 1, 1, count_include_pad=False)]),
+        lambda: draw.choice([nn.Dropout(0.5), nn.Dropout2d(0.5), nn.Identity(), nn.Upsample(scale_factor=2), nn.ZeroPad2d((0, 2, 1, 0))]),
+        lambda: Act(draw.choice(PLAIN)),
     ]  # fmt: skip
-    if deep < 2 and draw.random() < 0.3:
-        join = draw.choice(["add", "cat", "gate"])
-        one, a = nn.Conv2d(width, width, 3, padding=1), width
-        other = draw.choice(
-            [nn.Identity(), nn.Conv2d(width, width, 1), nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 1))]
-        )
-        return Branches(one, other, join), 2 * a if join == "cat" else a
-    return draw.choice(kinds)()
+    other: list[Callable[[], nn.Module]] = [
+        lambda: nn.Conv2d(width, wide, 3, draw.choice([1, 1, 2]), 1, bias=draw.random() < 0.5),
+        lambda: nn.Conv2d(width, wide, 3, padding=2, dilation=2),
+        lambda: nn.Conv2d(width, wide, 1),
+        lambda: nn.ConvTranspose2d(width, wide, 2, 1),
+        lambda: nn.Sequential(Act(lambda x: x.permute(0, 2, 3, 1).contiguous()), nn.LayerNorm(width), nn.Linear(width, wide), Act(lambda x: x.permute(0, 3, 1, 2))),
+    ]  # fmt: skip
+    kind = draw.random()
+    if kind < 0.04:
+        return Act(draw.choice(NUMBERS)), width, True
+    if kind < 0.25:
+        join = draw.choice(["add", "cat", "gate", "max"])
+        one = nn.Conv2d(width, width, 3, padding=1)
+        ways = [nn.Identity(), nn.Conv2d(width, width, 1), nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 1)), one]
+        return Branches(one, draw.choice(ways), join), 2 * width if join == "cat" else width, False
+    return (draw.choice(same)(), width, False) if kind < 0.6 else (draw.choice(other)(), wide, False)
 
 
-ENDS: dict[str, Callable[[Tensor], Tensor]] = {
-    "plain": lambda y: y,
-    "masked": lambda y: y.masked_fill(torch.arange(CLASSES) == 3, -torch.inf),
-    "log-softmax": lambda y: y.log_softmax(1),
-    "softmax": lambda y: y.softmax(1),
-    "one": lambda y: y[:, :1],
-    "noise": lambda y: F.dropout(y + 1, 0.5, True),
-    "batch": lambda y: y - y.mean(0, keepdim=True) / 2,
-    "NaN": lambda y: y * torch.nan,
+PLAIN: list[Callable[[Tensor], Tensor]] = [
+    lambda x: (x + 0.5).mul_(2),
+    lambda x: x.clone().add_(x).relu_(),
+    lambda x: x / x.shape[-1] * x.size(1),
+    lambda x: x.flip(-1),
+    lambda x: x.roll(1, 2),
+    lambda x: F.pad(x, (1, 0, 2, 1))[:, :, 1:, :],
+    lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+    lambda x: torch.cat(x.chunk(2, 1)[::-1], 1),
+    lambda x: torch.where(x > 0, x, x * x),
+    lambda x: x / (1 + x.std((1, 2, 3), keepdim=True)),
+    lambda x: x.clamp(max=0.3).sort(3)[0],
+    lambda x: x * x.amax((2, 3), keepdim=True).softmax(1),
+    lambda x: x + x.mean(1, keepdim=True).detach(),
+    lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+    lambda x: F.max_pool2d(x, 2, 2, 1),
+    lambda x: F.interpolate(x, size=x.shape[-1] + 1, mode="bilinear"),
+    lambda x: torch.einsum("bchw,bdhw->bdhw", x, x) if x.ndim == 4 else x,
+    lambda x: torch.stack([one.tanh() for one in x]),
+    lambda x: x if bool((x < 1e9).all()) else -x,
+]
+NUMBERS: list[Callable[[Tensor], Tensor]] = [
+    lambda x: torch.clamp(x, max=x.max().item() / 2),
+    lambda x: x * float(x.abs().mean().tolist()),
+    lambda x: x * float(x.std()),
+    lambda x: x / x.max(),
+    lambda x: x - x.median() if bool(x.any()) else x,
+    lambda x: x + x[:1].mean(),
+]
+
+# What may go wrong, and the one true sentence about it; what is not here is sound.
+ENDS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "softmax": (lambda y: y.softmax(1), "probabilities"),
+    "one": (lambda y: y[:, :1], "TwoClasses"),
+    "a tuple": (lambda y: (y, y), "returned a tuple"),
+    "dropout": (lambda y: F.dropout(y + 1, 0.5, True), "chance"),
+    "noise": (lambda y: y + 1e-3 * torch.randn_like(y), "chance"),
+    "batch": (lambda y: y - y.mean(0, keepdim=True) / 2, "other images"),
+    "NaN": (lambda y: y * torch.nan, "NaN or infinity"),
+    "masked": (lambda y: y.masked_fill(torch.arange(CLASSES) == 1, -torch.inf), "masks"),
 }
-STARTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "plain": lambda x: x,
-    "normalised": lambda x: (x - 0.5) / 0.25,
-    "in place": _in_place,
-    "cut": lambda x: x.detach(),
-    "rounded": lambda x: (x * 8).round() / 8,
-}
+SOUND: list[Callable[[Tensor], Tensor]] = [
+    lambda y: y,
+    lambda y: y.masked_fill(torch.arange(CLASSES) == 3, -torch.inf),
+    lambda y: y.masked_fill(torch.arange(CLASSES) == 3, -1e4),
+    lambda y: y.log_softmax(1),
+    lambda y: 1e-3 * y,
+    lambda y: y.sigmoid(),
+]
+CUT = "no gradient at the pixels"
+CUTS: list[Callable[[Tensor], Tensor]] = [
+    lambda x: x.detach(),
+    lambda x: (x * 8).round() / 8,
+    lambda x: (x > 0.5).to(x),
+]
+STARTS: list[Callable[[Tensor], Tensor]] = [
+    lambda x: x,
+    lambda x: (x - 0.5) / 0.25,
+    lambda x: x.sub_(0.5).div_(0.25),
+    lambda x: x.contiguous(memory_format=torch.channels_last),
+]
 
 
-def network(draw: random.Random) -> tuple[Drawn, str, str]:
-    """Draw a network; return it, its start and its end."""
-    start = draw.choice([*STARTS] + ["plain", "in place"] * 3)
-    end = draw.choice([*ENDS] + ["plain", "masked"] * 4)
-    width, blocks = 3, []
+def network(draw: random.Random) -> tuple[Drawn, set[str]]:
+    """Draw a network; return it, and the sentences that are true of it."""
+    width, blocks, true = 3, [], set[str]()
     for _ in range(draw.randint(1, 5)):
-        block, width = _block(draw, width)
+        block, width, reads = _block(draw, width)
         blocks.append(block)
+        true |= {"other images"} if reads else set()
+    if draw.random() < 0.1:
+        start, true = draw.choice(CUTS), true | {CUT}
+    else:
+        start = draw.choice(STARTS)
+    if draw.random() < 0.2:
+        end, sentence = ENDS[draw.choice([*ENDS])]
+        true |= {sentence}
+    else:
+        end = draw.choice(SOUND)
     neck: nn.Module = draw.choice([
         nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)),
         nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(4 * width, 8), nn.ReLU(), nn.Linear(8, CLASSES)),
         Attend(width, draw.random() < 0.5),
     ])  # fmt: skip
-    return Drawn(STARTS[start], blocks, neck, ENDS[end]).eval(), start, end
+    return Drawn(start, blocks, neck, end).eval(), true
 
 
 def _sentence(error: Exception) -> bool:
     return type(error) in (ValueError, TypeError) and "expected" in str(error) and "\n" not in str(error)
 
 
-def _alone(model: nn.Module, images: Tensor, target: int) -> Tensor:
-    """The gradient of each image by itself, as one would write it."""
-    found = []
-    for image in images:
-        pixels = image[None].clone().requires_grad_()
-        (grad,) = torch.autograd.grad(model(pixels.clone())[0, target], pixels)
-        found.append(grad.abs().sum(1))
-    return torch.cat(found)
-
-
-@torch.no_grad()
-def _covered(model: nn.Module, images: Tensor, target: int, side: int) -> Tensor:
-    """The drop under each black patch that meets no other, as one would write it."""
-    heat = torch.zeros(len(images), *images.shape[-2:], dtype=images.dtype)
-    for b, image in enumerate(images):
-        clean = model(image[None].clone())[0, target]
-        for y in range(0, images.shape[2], side):
-            for x in range(0, images.shape[3], side):
-                copied = image[None].clone()
-                copied[..., y : y + side, x : x + side] = 0
-                heat[b, y : y + side, x : x + side] = clean - model(copied)[0, target]
-    return heat
-
-
-def _together(model: nn.Module, images: Tensor, target: int) -> Tensor:
-    """The gradient of a batch, by PyTorch: of layers norms it is another in some layouts, though no image is in another's way."""
+def _gradient(model: nn.Module, images: Tensor, target: int) -> Tensor:
+    """The gradient, as one would write it."""
     pixels = images.clone().requires_grad_()
     (grad,) = torch.autograd.grad(model(pixels.clone())[:, target].sum(), pixels)
     return grad.abs().sum(1)
 
 
-def _independent(model: nn.Module, images: Tensor) -> bool:
+@torch.no_grad()
+def _covered(model: nn.Module, images: Tensor, target: int) -> Tensor:
+    """The drop under each black patch of four pixels, of which none meets another, as one would write it."""
+    heat, clean = torch.zeros_like(images[:, 0]), model(images.clone())[:, target]
+    for y in range(0, images.shape[2], 4):
+        for x in range(0, images.shape[3], 4):
+            copied = images.clone()
+            copied[..., y : y + 4, x : x + 4] = 0
+            heat[:, y : y + 4, x : x + 4] = (clean - model(copied)[:, target])[:, None, None]
+    return heat
+
+
+def _weighted(model: Any, images: Tensor, target: int) -> Tensor:
+    """Grad-CAM of the maps behind the blocks, as one would write it."""
     with torch.no_grad():
-        alone = torch.cat([model(image[None].clone()) for image in images])
-        return bool(torch.isclose(alone, model(images.clone()), rtol=0, atol=1e-12).all())
+        maps = model.blocks(model.start(images.clone())).clone()
+    maps.requires_grad_()
+    (grad,) = torch.autograd.grad(model.end(model.neck(maps))[:, target].sum(), maps)
+    heat = (grad.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu()
+    return F.interpolate(heat.detach(), images.shape[-2:], mode="bilinear")[:, 0]
+
+
+@torch.no_grad()
+def _independent(model: nn.Module, images: Tensor) -> bool:
+    alone = torch.cat([model(image[None].clone()) for image in images])
+    return bool(torch.isclose(alone, model(images.clone()), rtol=0, atol=1e-12).all())
 
 
 def _near(ours: Tensor, theirs: Tensor) -> bool:
     return bool(torch.allclose(ours, theirs, rtol=0, atol=1e-6 * max(1e-3, float(theirs.abs().max()))))
 
 
+METHODS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    "gradient": (gradient, _gradient),
+    "occlusion": (lambda *asked: occlusion(*asked, patch=4, stride=4, fill="black", score=logit), _covered),
+    "grad_cam": (lambda *asked: grad_cam(*asked, layer="blocks"), _weighted),
+}
+
+
 def _judge(seed: int) -> Counter[str]:
     """Draw one network, and judge three methods on it."""
     draw = random.Random(seed)
     torch.manual_seed(seed)
-    model, start, end = network(draw)
+    model, true = network(draw)
     model = model.double()
     images = torch.rand(draw.randint(1, 3), 3, SIDE, SIDE, dtype=torch.float64)
     before, came = images.clone(), Counter[str]()
-    for name, call, plain in (
-        ("gradient", lambda: gradient(model, images, 1), lambda: _alone(model, images, 1)),
-        (
-            "occlusion",
-            lambda: occlusion(model, images, 1, patch=4, stride=4, fill="black", score=logit),
-            lambda: _covered(model, images, 1, 4),
-        ),
-        ("grad_cam", lambda: grad_cam(model, images, 1), None),
-    ):
+    for name, (call, plain) in METHODS.items():
+        said = true - {CUT} if name != "gradient" else true
         try:
-            ours = call()
+            ours = call(model, images, 1)
         except Exception as error:
-            assert _sentence(error), (seed, name, start, end, repr(error))
+            assert _sentence(error), (seed, name, true, repr(error))
+            assert any(part in str(error) for part in said), (seed, name, true, "is untrue", str(error))
             came[f"{name}: refused"] += 1
-            # What is sound is not refused: no chance, no batch, no NaN, and pixels that reach the score.
-            sound = end in ("plain", "masked", "log-softmax") and start in ("plain", "normalised", "in place")
-            names = {n for m in model.modules() if isinstance(m, Act) for n in m.fn.__code__.co_names}
-            sound &= not names & {"item", "tolist"}
-            if name != "grad_cam" and sound:
-                raise AssertionError((seed, name, start, end, str(error))) from error
             continue
         finally:
             assert torch.equal(images, before), (seed, name, "the images have changed")
-        assert end not in ("softmax", "one", "noise", "NaN"), (seed, name, end, "was not refused")
-        assert start not in ("cut", "rounded") or name == "occlusion" or name == "grad_cam", (seed, name, start)
+        # What else is in a batch has no part where each image is alone; all else that was drawn must be refused.
+        assert said <= {"other images"}, (seed, name, true, "was not refused")
         assert bool(ours.isfinite().all()), (seed, name)
-        if plain is not None:
-            bug = name == "gradient" and _independent(model, images) and _near(ours, _together(model, images, 1))
-            assert bug or _near(ours, plain()), (seed, name, start, end, float((ours - plain()).abs().max()))
+        theirs = torch.cat([plain(model, image[None], 1) for image in images])
+        # PyTorch's gradient of layer norms is another for a batch in some layouts, though no image is in another's way.
+        good = _near(ours, theirs) or (_independent(model, images) and _near(ours, plain(model, images, 1)))
+        assert good, (seed, name, true, float((ours - theirs).abs().max()))
         came[f"{name}: right"] += 1
+        came["all the same"] += bool((theirs == theirs.flatten()[0]).all())
     return came
 
 
 def test_networks_from_a_grammar() -> None:
     came: Counter[str] = Counter()
-    for seed in range(FIRST, FIRST + DRAWS):
-        came += _judge(seed)
+    with one_thread(torch.device("cpu")):
+        for seed in range(FIRST, FIRST + DRAWS):
+            came += _judge(seed)
     print(dict(came))
-    assert came["gradient: right"] > DRAWS // 5
-    assert came["occlusion: right"] > DRAWS // 5
+    for name in METHODS:
+        assert came[f"{name}: right"] > 0.6 * DRAWS
+    assert came["all the same"] < 0.1 * DRAWS
 
 
 # ---- pictures ----

@@ -472,7 +472,7 @@ class Keeps(nn.Module):
 
 
 def test_the_readers_module_does_not_run_while_it_is_traced() -> None:
-    model = _built(Keeps)
+    model: Any = _built(Keeps)
     IncrementalModel(model, _random(0, 1, 3, 20, 20))
     assert set(model.asked) == {Tensor}
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -41,7 +43,7 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: slice | Tensor | Sequence[int]) -> "ImageSet":
+    def __getitem__(self, index: slice | Tensor | NDArray[Any] | Sequence[int]) -> "ImageSet":
         """Return some of the images, with everything that belongs to them: a slice, indices, or a bool tensor (N,)."""
         if isinstance(index, slice):
             return self._each(lambda values: values[index])
