@@ -230,7 +230,7 @@ def test_any_windows(drawn: Any, size: tuple[int, int], patch: tuple[int, int], 
         assume(False)  # the map became smaller than a window
     error, drops, largest, ours = _compare(model, images, patch, n=5, dense_from=dense_from)
     assert error <= max(1e-6 * drops, 1e-14 * largest)
-    assert ours.exact_by == "increments"
+    assert ours.exact_by != "plain batches"
 
 
 @given(
@@ -337,7 +337,7 @@ def _split(m: Any, x: Tensor) -> Tensor:
 MIDDLES: dict[str, tuple[Callable[[Any, Tensor], Tensor], bool]] = {
     "branches": (lambda m, x: torch.relu(m.norm(m.a(x))) * m.b(x) + x, True),
     "functional in place": (lambda m, x: m.b(F.relu(m.a(x), inplace=True)), True),
-    "functional in place, by position": (lambda m, x: m.b(F.leaky_relu(m.a(x), 0.2, True)), True),
+    "functional in place, by position": (lambda m, x: m.b(F.leaky_relu(m.a(x), 0.2, True)), False),
     "in-place methods": (_in_place_method, True),
     "in place on a shared tensor": (_in_place_on_a_shared_tensor, True),
     "in place on a view": (_in_place_on_a_view, False),
@@ -346,16 +346,16 @@ MIDDLES: dict[str, tuple[Callable[[Any, Tensor], Tensor], bool]] = {
     "shared statistics": (lambda m, x: m.norm(m.a(x)) + m.norm(x), True),
     "channel shuffle": (_shuffle, False),
     "chunks": (_split, False),
-    "channel slices": (lambda m, x: m.a(torch.cat([x[:, 4:], x[:, :4]], 1)), True),
+    "channel slices": (lambda m, x: m.a(torch.cat([x[:, 4:], x[:, :4]], 1)), False),
     "a slice of space": (lambda m, x: m.a(x[:, :, ::2, 1:-1]), False),
     "an ellipsis": (lambda m, x: m.a(x[..., 3:]), False),
-    "padding": (lambda m, x: m.a(F.pad(x, (1, 3, 2, 0), value=0.7)), True),
-    "negative padding": (lambda m, x: m.a(F.pad(x, (-1, 3, 2, -2))), True),
-    "padded columns": (lambda m, x: m.a(F.relu(F.pad(x, (2, 1), value=-0.3) + 0.1)), True),
+    "padding": (lambda m, x: m.a(F.pad(x, (1, 3, 2, 0), value=0.7)), False),
+    "negative padding": (lambda m, x: m.a(F.pad(x, (-1, 3, 2, -2))), False),
+    "padded columns": (lambda m, x: m.a(F.relu(F.pad(x, (2, 1), value=-0.3) + 0.1)), False),
     "padded channels": (lambda m, x: F.pad(m.a(x), (0, 0, 0, 0, 1, 3)), False),
     "reflection": (lambda m, x: m.a(m.reflect(x)), False),
     "circular convolution": (lambda m, x: m.a(m.circular(x)), False),
-    "zero padding": (lambda m, x: m.a(m.zero(x)), True),
+    "zero padding": (lambda m, x: m.a(m.zero(x)), False),
     "same padding": (lambda m, x: m.a(m.same(x)), True),
     "nearest upsampling": (lambda m, x: m.a(F.interpolate(x, scale_factor=2)), False),
     "bilinear upsampling": (lambda m, x: m.a(F.interpolate(x, scale_factor=2, mode="bilinear")), False),
@@ -381,13 +381,17 @@ MIDDLES: dict[str, tuple[Callable[[Any, Tensor], Tensor], bool]] = {
     "pooled and reshaped": (lambda m, x: F.adaptive_avg_pool2d(m.a(x), 1).reshape(x.shape[0], 8), True),
     "clipped": (lambda m, x: m.a(x.clamp(-0.2, 0.3).abs().sqrt()), True),
     "where": (lambda m, x: m.a(torch.where(x > 0, x, x * 0.1)), True),
-    "dropout": (lambda m, x: m.a(m.dropout(F.dropout(x, 0.3, training=False))), True),
+    "dropout": (lambda m, x: m.a(m.dropout(F.dropout(x, 0.3, training=False))), False),
     "maps over the batch": (lambda m, x: m.a(x.reshape(-1, 1, *x.shape[2:]).reshape(x.shape)), False),
     "space and channels mixed": (lambda m, x: m.a(x.permute(0, 2, 1, 3).reshape(x.shape)), False),
     "pixels to channels": (lambda m, x: F.pixel_unshuffle(x, 2), False),
     "convolution without batch": (lambda m, x: F.unfold(x, 3), False),
     "maximum of two": (lambda m, x: m.a(torch.maximum(m.a(x), m.b(x))), True),
-    "average pooling": (lambda m, x: m.a(F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False)), True),
+    "average pooling": (lambda m, x: m.a(F.avg_pool2d(x, 3, 2, 1)), True),
+    "average pooling, even": (lambda m, x: m.a(F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)), True),
+    "average pooling, cut off": (lambda m, x: m.a(F.avg_pool2d(x, 3, 2, ceil_mode=True)), False),
+    "average pooling, fewer at the rim": (lambda m, x: m.a(F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)), False),
+    "average pooling, by a number": (lambda m, x: m.a(F.avg_pool2d(x, 3, 2, 1, divisor_override=4)), True),
     "max pooling": (lambda m, x: m.a(F.max_pool2d(x, 3, 2, 1, ceil_mode=True)), True),
     "max pooling with places": (lambda m, x: m.a(F.max_pool2d(x, 2, return_indices=True)[0]), False),
     "data-dependent control flow": (lambda m, x: m.a(x) if x.sum() > 0 else m.b(x), False),

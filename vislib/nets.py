@@ -206,10 +206,7 @@ def patch_evidence(model: nn.Module, images: Tensor, target: int | Tensor) -> Te
         TypeError, ValueError: for images or target that do not fit, a model in training mode, or without such a network.
     """
     classes = check_inputs(model, images, target)
-    name, network = _inside(model, PatchEvidenceNet)
-    with record(model, [f"{name}.votes".lstrip(".")]) as seen:
-        answers(model, images, classes)
-    [votes] = seen.values()
+    network, [votes] = _recorded(model, images, PatchEvidenceNet, "votes", classes)
     chosen = votes[torch.arange(len(votes), device=votes.device), classes][:, None] / votes[0, 0].numel()
     even = chosen.new_full((1, 1, network.patch, network.patch), 1 / network.patch**2)
     spread = F.conv_transpose2d(chosen, even, stride=network.stride)[:, 0]
@@ -233,10 +230,7 @@ def learned_mask(model: nn.Module, images: Tensor, target: int | Tensor) -> Tens
         TypeError, ValueError: for images or target that do not fit, a model in training mode, or without such a network.
     """
     classes = check_inputs(model, images, target)
-    name, _ = _inside(model, SelfExplainingNet)
-    with record(model, [f"{name}.mask".lstrip(".")]) as seen:
-        answers(model, images, classes)
-    [mask] = seen.values()
+    _, [mask] = _recorded(model, images, SelfExplainingNet, "mask", classes)
     return _enlarged(mask[:, 0], images).sigmoid()
 
 
@@ -249,18 +243,22 @@ def learned_words(model: nn.Module, images: Tensor) -> Tensor:
     """
     check_images(model, images)
     check_eval(model)
-    name, network = _inside(model, SelfExplainingNet)
-    with record(model, [f"{name}.word_heads.{i}".lstrip(".") for i in range(len(network.word_heads))]) as seen:
-        answers(model, images)
-    return torch.stack([scores.argmax(1) for scores in seen.values()], 1)
+    _, scores = _recorded(model, images, SelfExplainingNet, "word_heads")
+    return torch.stack([score.argmax(1) for score in scores], 1)
 
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
 
-def _inside(model: nn.Module, kind: type[_Net]) -> tuple[str, _Net]:
-    """Return the network of one kind inside a model, and its name there."""
-    for name, module in model.named_modules():
-        if isinstance(module, kind):
-            return name, module
+def _recorded(
+    model: nn.Module, images: Tensor, kind: type[_Net], part: str, target: Tensor | None = None
+) -> tuple[_Net, list[Tensor]]:
+    """Return the network of one kind inside a model, and what a part of it answers: a layer, or each of a list of layers."""
+    for name, network in model.named_modules():
+        if isinstance(network, kind):
+            layer = network.get_submodule(part)
+            several = [f"{part}.{i}" for i in range(len(layer))] if isinstance(layer, nn.ModuleList) else [part]
+            with record(model, [f"{name}.{p}".lstrip(".") for p in several]) as seen:
+                answers(model, images, target)
+            return network, [*seen.values()]
     raise ValueError(f"there is no {kind.__name__} inside the {type(model).__name__}; expected a model that has one.")

@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 
 from vislib import HERE, stream
-from vislib import device as default_device
 from vislib.data import drawing
+from vislib.data.drawing import COLOURS, OBJECTS, REACH, TEXTURES
 from vislib.data.imageset import ImageSet
 
-OBJECTS, TEXTURES, COLOURS = drawing.OBJECTS, drawing.TEXTURES, drawing.COLOURS
-REACH = drawing.REACH
+__all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes", "tiles"]
 TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
 
 
@@ -60,7 +59,7 @@ def shapes(
         attributes["mark"] = _marks(labels, len(TASKS[label]), shortcut, seed)
         masks &= ~drawing.stamp(images, attributes["mark"])
     drawn = ImageSet(images, labels, TASKS[label], masks, attributes)
-    return drawn.to(default_device() if device is None else device)
+    return drawn.to(device)
 
 
 def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:
@@ -103,4 +102,4 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
             image[window] = colour
             masks[i][window] = True
     made = ImageSet(background.images, labels, ("white left", "black left"), masks)
-    return made.to(default_device() if device is None else device)
+    return made.to(device)

@@ -37,14 +37,12 @@ def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor
     # each block of 108 images holds every combination of object, texture and colour once, in random order
     combination = numbers[:, 0].reshape(blocks, -1).argsort(stable=True, dim=1).flatten()[:n]
     images, masks = torch.empty(n, 3, size, size, **HERE), torch.zeros(n, size, size, dtype=torch.bool, device="cpu")
-    attributes: dict[str, Tensor] = {}
+    drawn = []
     with one_thread(images.device):  # the pieces are small, and several threads mostly wait for each other
         for start in range(0, n, _CHUNK):
             chunk = slice(start, min(start + _CHUNK, n))
-            drawn = _draw(images[chunk], masks[chunk], _Columns(numbers[chunk]), combination[chunk])
-            for name, values in drawn.items():
-                attributes.setdefault(name, values.new_empty(n))[chunk] = values
-    return images, masks, attributes
+            drawn.append(_draw(images[chunk], masks[chunk], _Columns(numbers[chunk]), combination[chunk]))
+    return images, masks, {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
 
 
 def _draw(canvas: Tensor, mask: Tensor, columns: "_Columns", combination: Tensor) -> dict[str, Tensor]:
@@ -75,10 +73,9 @@ def stamp(images: Tensor, classes: Tensor) -> Tensor:
     pip = max(size // 32, 1)
     side = 5 * pip + 2  # three pips with gaps of their own width, and a border of one pixel
     for k, face in enumerate(_FACES):
-        cells = torch.tensor([[c == "#" for c in row] for row in face], device="cpu")
         die = torch.ones(side, side, **HERE)
-        for row, col in cells.nonzero().tolist():
-            top, left = 1 + 2 * pip * row, 1 + 2 * pip * col
+        for place in (i for i, mark in enumerate(face) if mark == "#"):
+            top, left = (1 + 2 * pip * step for step in divmod(place, 3))
             die[top : top + pip, left : left + pip] = 0
         images[classes == k, :, :side, :side] = die
     where = torch.zeros(images.shape[-2:], dtype=torch.bool, device="cpu")
@@ -86,14 +83,8 @@ def stamp(images: Tensor, classes: Tensor) -> Tensor:
     return where
 
 
-_FACES = (
-    ("   ", " # ", "   "),
-    ("#  ", "   ", "  #"),
-    ("#  ", " # ", "  #"),
-    ("# #", "   ", "# #"),
-    ("# #", " # ", "# #"),
-    ("# #", "# #", "# #"),
-)
+_FACES = ("    #    ", "#       #", "#   #   #", "# #   # #", "# # # # #", "# ## ## #")
+"""Of a die: three rows of three places."""
 
 
 class _Columns:

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vislib import device as default_device
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -70,9 +72,9 @@ class ImageSet:
         ends = np.cumsum([0, *lengths, len(self) - sum(lengths)]).tolist()
         return tuple(self[start:end] for start, end in pairwise(ends))
 
-    def to(self, device: torch.device | str) -> "ImageSet":
-        """Return the set on a device."""
-        return self._each(lambda values: values.to(device))
+    def to(self, device: torch.device | str | None) -> "ImageSet":
+        """Return the set on a device; None means :func:`vislib.device`."""
+        return self._each(lambda values: values.to(default_device() if device is None else device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "ImageSet":
         return replace(

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vislib import device as default_device
 from vislib.data.imageset import ImageSet
 from vislib.data.photographs import PhotoFile
 
@@ -23,9 +22,7 @@ def digits(*, device: torch.device | str | None = None) -> ImageSet:
     LeCun et al. 1998, Gradient-based learning applied to document recognition, https://doi.org/10.1109/5.726791
     """
     images, labels = _digits()
-    return ImageSet(images.clone(), labels.clone(), [str(k) for k in range(10)]).to(
-        default_device() if device is None else device
-    )
+    return ImageSet(images.clone(), labels.clone(), [str(k) for k in range(10)]).to(device)
 
 
 @cache
@@ -69,9 +66,7 @@ def fashion_mnist(
             ) from error
         found = cache_folder / "FashionMNIST" / "raw"
     images, labels = (_idx(found / f"{part}-{content}-ubyte.gz") for content in ("images-idx3", "labels-idx1"))
-    return ImageSet(images[:, None].float() / 255, labels.long(), FashionMNIST.classes).to(
-        default_device() if device is None else device
-    )
+    return ImageSet(images[:, None].float() / 255, labels.long(), FashionMNIST.classes).to(device)
 
 
 def _idx(file: Path) -> Tensor:

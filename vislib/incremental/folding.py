@@ -1,15 +1,13 @@
 """Which operations become one: a convolution takes over BatchNorm and activation, other operations an activation."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from inspect import signature
 from typing import Any
 
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vislib.incremental.fused import ACTIVATIONS, Activation, Affine, Conv, affine
+from vislib.incremental.fused import ACTIVATIONS, Activation, Affine, affine
 from vislib.incremental.graph import is_fresh, operation
 
 
@@ -21,10 +19,6 @@ class Folded:
     norm: dict[fx.Node, Affine] = field(default_factory=dict)
     activation: dict[fx.Node, Activation] = field(default_factory=dict)
     absorbed: dict[fx.Node, fx.Node] = field(default_factory=dict)
-
-    def conv(self, node: fx.Node) -> Callable[..., Conv]:
-        """Return how to make a convolution with what it has taken over."""
-        return partial(Conv, norm=self.norm.get(node), activation=self.activation.get(node))
 
 
 def fold(root: nn.Module, graph: fx.Graph) -> Folded:

@@ -48,36 +48,18 @@ class Activation:
     fn: Callable[[Tensor], Tensor]
     name: str
     scalars: list[float] = field(default_factory=list)
-    algorithm: str = ""
-
-
-def _plain(fn: Callable[[Tensor], Tensor], name: str) -> Callable[[], Activation]:
-    return lambda: Activation(fn, name)
 
 
 def _clamp(min_val: float, max_val: float) -> Activation:
     return Activation(lambda x: x.clamp_(min_val, max_val), "hardtanh", [float(min_val), float(max_val)])
 
 
-def _leaky(negative_slope: float = 0.01) -> Activation:
-    return Activation(lambda x: F.leaky_relu_(x, negative_slope), "leaky_relu", [negative_slope])
-
-
-def _gelu(approximate: str = "none") -> Activation:
-    return Activation(lambda x: F.gelu(x, approximate=approximate), "gelu", [], approximate)
-
-
 # What makes an activation, of arguments that are the attributes of the module too; then the names that it goes by.
 _ROWS: list[tuple[Any, ...]] = [
-    (_plain(torch.relu_, "relu"), nn.ReLU, F.relu, torch.relu, "relu"),
+    (lambda: Activation(torch.relu_, "relu"), nn.ReLU, F.relu, torch.relu, "relu"),
     (lambda: _clamp(0.0, 6.0), nn.ReLU6, F.relu6),
     (_clamp, nn.Hardtanh),
-    (_plain(lambda x: F.silu(x, inplace=True), "swish"), nn.SiLU, F.silu),
-    (_plain(lambda x: F.hardswish(x, inplace=True), "hardswish"), nn.Hardswish, F.hardswish),
-    (_leaky, nn.LeakyReLU, F.leaky_relu),
-    (_gelu, nn.GELU, F.gelu),
-    (_plain(torch.sigmoid_, "sigmoid"), nn.Sigmoid, torch.sigmoid),
-    (_plain(torch.tanh_, "tanh"), nn.Tanh, torch.tanh),
+    (lambda: Activation(lambda x: F.silu(x, inplace=True), "swish"), nn.SiLU, F.silu),
 ]
 ACTIVATIONS: dict[Any, Callable[..., Activation]] = {key: make for make, *keys in _ROWS for key in keys}
 
@@ -119,9 +101,9 @@ class Conv:
         if self._packed is None:
             self._packed = _pack(self.weight, padding, self.stride, self.dilation, self.groups, x.shape)
             self.weight = self._packed  # the plain layout is not needed any more
-        name, scalars, algorithm = ("none", [], "") if act is None else (act.name, act.scalars, act.algorithm)
+        name, scalars = ("none", []) if act is None else (act.name, act.scalars)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, name, scalars, algorithm
+            x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, name, scalars, ""
         )
         return result
 

@@ -1,10 +1,9 @@
 """The graph of a network's operations: traced on a copy, and freed of in-place operations."""
 
 import operator
-from collections.abc import Callable
 from inspect import Parameter, signature
 from threading import Lock, get_ident
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -68,10 +67,7 @@ def trace(model: nn.Module) -> tuple[nn.Module, fx.Graph]:
 
 _SHAPES = {"size", "dim", "ndimension", "numel"}
 _SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device", "is_cuda"}
-_VIEWS = {
-    operator.getitem, F.dropout, F.dropout2d, nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d,
-    "contiguous", "clone", "detach", "float", "double", "half", "bfloat16",
-}  # fmt: skip
+_VIEWS = {"contiguous", "clone", "detach", "float", "double", "half", "bfloat16"}
 """Operations with a rule whose result may be, or share memory with, their input."""
 
 
@@ -98,18 +94,6 @@ def is_fresh(root: nn.Module, node: fx.Node) -> bool:
 # ---- in-place operations ----
 
 _LAYOUT = ("as_strided", "stride", "is_contiguous", "storage_offset", "data_ptr")  # maps are channels-last here
-_OTHERS = ("iand", "ior", "ixor", "ipow", "imod", "ifloordiv", "imatmul", "ilshift", "irshift")
-_OUT_OF_PLACE: dict[Any, Any] = {
-    operator.iadd: operator.add,
-    operator.isub: operator.sub,
-    operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-    torch.relu_: torch.relu,
-    F.relu_: F.relu,
-    F.leaky_relu_: F.leaky_relu,
-    torch.sigmoid_: torch.sigmoid,
-    torch.tanh_: torch.tanh,
-}
 
 
 def _without_in_place(root: nn.Module, graph: fx.Graph) -> None:
@@ -150,19 +134,14 @@ def _made_plain(root: nn.Module, node: fx.Node) -> bool:
         return False
     if node.kwargs.get("out") is not None or node.target in (operator.setitem, torch.as_strided):
         raise UntraceableError(f"{node} writes into memory")
-    if node.target in _OUT_OF_PLACE:
-        node.target = _OUT_OF_PLACE[node.target]
-        return True
-    if in_place or name in _OTHERS:
+    for space, plain in ((operator, name[1:]), (torch, name[:-1]), (F, name[:-1])):
+        if (space is operator or in_place) and getattr(space, name, None) is node.target and hasattr(space, plain):
+            node.target = getattr(space, plain)
+            return True
+    if in_place:
         raise UntraceableError(f"{name} works in place")
     if getattr(node.target, "__module__", "") == F.__name__ and any(a is True for a in node.args[1:]):
-        try:  # F.relu(x, True): in place, unless that True means something else
-            bound = signature(cast(Callable[..., Any], node.target)).bind(*node.args, **node.kwargs).arguments
-        except (TypeError, ValueError):
-            return False
-        if bound.get("inplace"):
-            (_, x), *more = bound.items()
-            node.args, node.kwargs = (x,), dict(more)
+        raise UntraceableError(f"{name} may work in place: one of its options is True, and goes by its place alone")
     if not node.kwargs.get("inplace"):
         return False
     node.kwargs = {**node.kwargs, "inplace": False}

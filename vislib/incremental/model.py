@@ -118,8 +118,15 @@ class IncrementalModel:
 
     @torch.no_grad()
     def _prove(self) -> None:
-        """Keep the maps; raise unless they give the network's answers to an image, and to two covered copies together."""
-        self._keep()
+        """Keep the maps of as many images as there is room for; raise unless they give the network's own answers.
+
+        They must do so for a clean image, and for two covered copies that go together.
+        """
+        self._head, self._maps = head(self._steps), CleanMaps(self._steps)
+        self._seen: tuple[int, int] | None = (0, 1)  # from where and how many: the images whose maps these are
+        values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
+        room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
+        self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
         sides = self._images.shape[-2:]
         (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
         patch = self._images[:1, :, top : top + h, left : left + w]
@@ -138,19 +145,9 @@ class IncrementalModel:
         if (share := ruled(self._steps)) < 0.5:
             self.why = f"{share:.0%} of the work is done in rectangles; the other operations mix space, or have no rule"
 
-    def _keep(self) -> None:
-        """Keep the clean maps of as many images as there is room for."""
-        self._head, self._maps = head(self._steps), CleanMaps(self._steps)
-        self._seen: tuple[int, int] | None = (0, 1)  # the images, from where and how many, whose maps these are
-        values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
-        room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
-        self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
-
     @property
     def exact_by(self) -> str:
-        if not self._steps:
-            return "plain batches"
-        return "increments" if self.why is None else "whole maps"
+        return "increments" if self.why is None else "whole maps" if self._steps else "plain batches"
 
     def run(self, patches: Tensor, rows: Tensor, cols: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the logits (N, K) for N copies, each with a patch pasted in.
@@ -165,8 +162,8 @@ class IncrementalModel:
         """
         top, left, which = self._check(patches, rows, cols, index)
         result = self.clean.new_empty(len(patches), self.clean.shape[1])
-        size = patches.shape[-2:]
-        for positions, logits in self.stream(lambda chosen: patches[chosen], (size[0], size[1]), top, left, which):
+        h, w = patches.shape[-2:]
+        for positions, logits in self.stream(lambda chosen: patches[chosen], (h, w), top, left, which):
             result[positions] = logits
         return result
 
@@ -214,11 +211,7 @@ class IncrementalModel:
         """Yield positions that belong together, how many to take at once, and how to compute some of them."""
         if not self._steps:
             limit = self._batch_size or positions_in_flight(self._largest)
-            yield (
-                np.arange(len(rows)),
-                limit,
-                lambda some, under: self._plain(under, rows[some], cols[some], index[some]),
-            )
+            yield np.arange(len(rows)), limit, lambda some, x: self._plain(x, rows[some], cols[some], index[some])
             return
         for start in range(0, len(self._images), self._together):
             here = np.flatnonzero((index >= start) & (index < start + self._together))

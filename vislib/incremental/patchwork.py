@@ -85,9 +85,6 @@ class Chunk:
         top, height = rule.rows.seen(box.top, box.height)
         left, width = rule.cols.seen(box.left, box.width)
         result = rule.part(self._take(step.maps[0], Box(top, left, height, width), rule.pad))
-        if rule.scale is not None:
-            y, x = box.top[:, None] + np.arange(box.height), box.left[:, None] + np.arange(box.width)
-            result = result * rule.scale[y[:, :, None], x[:, None, :]][:, None].to(result)
         return result if step.activation is None else step.activation.fn(result)
 
     def _stand_in(self, step: int) -> Any:

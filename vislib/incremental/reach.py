@@ -25,13 +25,11 @@ class Ref:
     """An earlier result that depends on the image: the number of its step, and its shape for one image.
 
     `is_map` holds where a rule says which rectangle of it changes; its last two dimensions are then space.
-    `is_shape` holds where no pixel has a part in it: it is read off shapes, or made of what is.
     """
 
     step: int
     shape: torch.Size | None
     is_map: bool
-    is_shape: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,12 +74,10 @@ class Local(Rule):
 class Window(Rule):
     """An operation on windows of one map.
 
-    `part` works on a context that includes all padding, which has the value `pad`. `scale` (rows, cols), if there is
-    one, multiplies the output of `part`: it says what share of a window counts.
+    `part` works on a context that includes all padding, which has the value `pad`.
     """
 
     rows: Axis
     cols: Axis
     part: Callable[[Tensor], Tensor]
     pad: float = 0.0
-    scale: Tensor | None = None

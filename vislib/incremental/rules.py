@@ -7,6 +7,7 @@ arrives there as a `Ref`; constants arrive as they are.
 
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from vislib.incremental.fused import Conv, affine
 from vislib.incremental.reach import Local, Ref, Rule
-from vislib.incremental.windows import avg_pool, conv, is_image, is_map, max_pool, pad
+from vislib.incremental.windows import avg_pool, conv, is_image, is_map, max_pool
 
 Builder = Callable[..., Rule | None]
 
@@ -37,9 +38,7 @@ def elementwise(fn: Callable[..., Any]) -> Builder:
 def _fits(argument: Any, shape: torch.Size) -> bool:
     """Tell whether an argument may stand beside a map: a map of the same size, or the same everywhere in space."""
     if isinstance(argument, Ref):
-        if argument.shape is None:
-            return argument.is_shape  # a plain number; read off the pixels, it changes everywhere
-        return argument.is_map and argument.shape[-2:] == shape[-2:]
+        return argument.shape is None or (argument.is_map and argument.shape[-2:] == shape[-2:])
     if isinstance(argument, Tensor):
         no_batch = argument.ndim < 4 or (argument.ndim == 4 and argument.shape[0] == 1)
         return no_batch and all(n == 1 for n in argument.shape[-2:])
@@ -54,33 +53,9 @@ def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
     return Local(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if same else None
 
 
-def channels(x: Any, index: Any) -> Rule | None:
-    """A slice of the channels."""
-    batch, chosen, *space = index
-    everything = batch == slice(None) and all(s in (slice(None), Ellipsis) for s in space)
-    if not is_map(x) or not everything:
-        return None
-    if any(isinstance(v, Ref | Tensor) for v in (chosen.start, chosen.stop, chosen.step)):
-        return None
-    return Local(lambda full: full[:, chosen], (x,))
-
-
 def identity(x: Any, *args: Any, **kwargs: Any) -> Rule | None:
     """The map itself."""
     return Local(lambda full: full, (x,)) if is_map(x) else None
-
-
-def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Rule | None:
-    """Dropout, which does nothing in evaluation mode."""
-    return None if training else identity(x)
-
-
-def adaptive_pool(x: Any, output_size: Any) -> Rule | None:
-    """Adaptive pooling to the size that the map has already, which does nothing."""
-    if not is_map(x):
-        return None
-    same = output_size == tuple(x.shape[-2:]) or (x.shape[-2] == x.shape[-1] == output_size)
-    return identity(x) if same else None
 
 
 # ---- the table ----
@@ -120,14 +95,10 @@ def _module(rule: Builder, names: str) -> Builder:
     return lambda m, x, **more: rule(x, **{n: getattr(m, n) for n in names.split()}, **more)
 
 
-def _conv_module(m: Any, x: Any, fused: Callable[..., Conv] = Conv) -> Rule | None:
+def _conv_module(m: Any, x: Any, same: bool = False, fused: Callable[..., Conv] = Conv) -> Rule | None:
     if m.padding_mode != "zeros":
         return None
-    return conv(x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups, fused=fused)
-
-
-def _same_conv(m: Any, x: Any, fused: Callable[..., Conv] = Conv) -> Rule | None:
-    return conv(x, m.weight, m.bias, m.stride, "same", m.dilation, m.groups, fused=fused)
+    return conv(x, m.weight, m.bias, m.stride, "same" if same else m.padding, m.dilation, m.groups, fused=fused)
 
 
 def _batch_norm_module(m: Any, x: Any) -> Rule | None:
@@ -140,24 +111,16 @@ RULES: dict[Any, Builder] = {
     **dict(_elementwise_rules()),
     nn.Conv2d: _conv_module,
     F.conv2d: conv,
-    "Conv2dSame": _same_conv,  # timm's module, known by its name
+    "Conv2dSame": partial(_conv_module, same=True),  # timm's module, known by its name
     nn.MaxPool2d: _module(max_pool, "kernel_size stride padding dilation ceil_mode return_indices"),
     F.max_pool2d: max_pool,
     torch.max_pool2d: max_pool,
     nn.AvgPool2d: _module(avg_pool, "kernel_size stride padding ceil_mode count_include_pad divisor_override"),
     F.avg_pool2d: avg_pool,
-    nn.AdaptiveAvgPool2d: _module(adaptive_pool, "output_size"),
-    F.adaptive_avg_pool2d: adaptive_pool,
     nn.BatchNorm2d: _batch_norm_module,
     nn.PReLU: lambda m, x: Local(m, (x,)) if is_map(x) else None,
     torch.cat: concatenate,
     torch.concat: concatenate,
-    F.pad: pad,
-    nn.ZeroPad2d: lambda m, x: pad(x, m.padding),
-    nn.ConstantPad2d: lambda m, x: pad(x, m.padding, value=m.value),
-    operator.getitem: channels,
-    F.dropout: dropout,
-    F.dropout2d: dropout,
     "contiguous": identity,
     "clone": identity,
     "detach": identity,

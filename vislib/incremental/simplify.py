@@ -27,8 +27,6 @@ def simplify(module: nn.Module) -> None:
             for tensor in ("running_mean", "running_var", "weight", "bias"):
                 setattr(norm, tensor, getattr(old, tensor))
             setattr(module, name, nn.Sequential(norm, old.drop, old.act))
-        elif type(child).__name__ == "StochasticDepth" and type(child).__module__.startswith("torchvision."):
-            setattr(module, name, nn.Identity())
     for child in module.children():
         simplify(child)
 

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate, map_arg
 
 from vislib.incremental.folding import Folded, fold
-from vislib.incremental.fused import Activation
+from vislib.incremental.fused import Activation, Conv
 from vislib.incremental.graph import PixelNumberError, UntraceableError, is_shape, operation
 from vislib.incremental.reach import Local, Ref, Rule
 from vislib.incremental.rules import RULES
@@ -27,7 +27,6 @@ class Step:
         rule: how far a change reaches; None: everything after it may change.
         work: multiply-adds for one number of the result.
         shape_only: it reads nothing but shape, dtype or device.
-        is_shape: the same, or it is made of such alone.
         apart: it surely treats each image of a batch by itself.
         activation: what to apply to the result.
         value: the result for the clean images.
@@ -42,7 +41,6 @@ class Step:
     rule: Rule | None = None
     work: float = 0.0
     shape_only: bool = False
-    is_shape: bool = False
     apart: bool = False
     activation: Activation | None = None
     value: Any = None
@@ -84,9 +82,11 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         step.maps = [] if step.rule is None else [r.step for r in read if r.is_map]
         values = [made[i].value for i in step.reads]
         versions = [version(v) for v in values]
-        step.is_shape = step.shape_only or (bool(read) and all(r.is_shape for r in read))
         step.value = step(lambda i: made[i].value)
-        if isinstance(step.value, int | float | complex | list) and not step.is_shape:
+        of_pixels = not step.shape_only and any(
+            isinstance(v, Tensor | tuple) and not isinstance(v, torch.Size) for v in values
+        )
+        if isinstance(step.value, int | float | complex | list) and of_pixels:
             raise PixelNumberError("a number is read off the pixels")
         if versions != [version(v) for v in values]:
             raise UntraceableError("an operation changes its input unasked")
@@ -133,7 +133,7 @@ def _ref(made: list[Step]) -> Ref:
     """Return what stands for the last step's result."""
     step = made[-1]
     shape = step.value.shape if isinstance(step.value, Tensor) else None
-    return Ref(len(made) - 1, shape, step.rule is not None and shape is not None and len(shape) == 4, step.is_shape)
+    return Ref(len(made) - 1, shape, step.rule is not None and shape is not None and len(shape) == 4)
 
 
 def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Step:
@@ -170,7 +170,8 @@ def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
     if build is None:
         return None
     first = (root.get_submodule(str(node.target)),) if node.op == "call_module" else ()
-    more = {"fused": folded.conv(node)} if node in folded.convs else {}
+    fused = partial(Conv, norm=folded.norm.get(node), activation=folded.activation.get(node))
+    more = {"fused": fused} if node in folded.convs else {}
     try:
         return build(*first, *args, **kwargs, **more)
     except (TypeError, ValueError, AttributeError, IndexError):

@@ -116,7 +116,7 @@ def avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Rule | None:
-    """Average pooling. Where some windows count fewer pixels, they are summed and each has its own share."""
+    """Average pooling, where all windows count the same number of pixels."""
     if not is_map(x):
         return None
     kernel, before = _pair(kernel_size), _pair(padding)
@@ -125,26 +125,12 @@ def avg_pool(
     def whole(full: Tensor) -> Tensor:
         return F.avg_pool2d(full, kernel, step, before, ceil_mode, count_include_pad, divisor_override)
 
-    ones = torch.ones(1, 1, *x.shape[-2:], dtype=torch.float64, device="cpu")
-    counted = F.avg_pool2d(ones, kernel, step, before, ceil_mode, divisor_override=1)
-    scale = (whole(ones) / counted)[0, 0]
-    uniform = bool((scale == scale[0, 0]).all())
-    divisor = round(1 / float(scale[0, 0])) if uniform else 1
+    sizes = zip(x.shape[-2:], kernel, step, before, strict=True)
+    overhang = ceil_mode and any((n + 2 * b - k) % s for n, k, s, b in sizes)
+    if overhang or (before != (0, 0) and not count_include_pad and divisor_override is None):
+        return None
 
     def part(context: Tensor) -> Tensor:
-        return F.avg_pool2d(context, kernel, step, divisor_override=divisor)
+        return F.avg_pool2d(context, kernel, step, divisor_override=divisor_override)
 
-    return _window(whole, x, kernel, step, before, part=part, scale=None if uniform else scale, work=1.0)
-
-
-def pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Rule | None:
-    """Padding of space with a constant, or cropping: each output pixel sees one pixel, or the constant."""
-    amounts = [_int(p) for p in pad]
-    if not is_map(x) or len(amounts) not in (2, 4) or mode != "constant" or isinstance(value, Ref | Tensor):
-        return None
-    left, _, top, _ = (*amounts, 0, 0)[:4]
-
-    def whole(full: Tensor) -> Tensor:
-        return F.pad(full, amounts, value=value)
-
-    return _window(whole, x, (1, 1), (1, 1), (top, left), part=lambda context: context, pad=value or 0.0)
+    return _window(whole, x, kernel, step, before, part=part, work=1.0)
