@@ -2,7 +2,8 @@
 
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -811,6 +812,61 @@ def test_bfloat16_is_close_and_leaves_the_model_alone() -> None:
         error, _, largest, ours = _compare(model, images, (8, 8), dtype=torch.bfloat16)
     assert 0 < error < 0.05 * largest
     assert ours.clean.dtype == torch.float32
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@contextmanager
+def _default(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+SETTINGS: dict[str, Callable[[], Any]] = {
+    "deterministic": _deterministic,
+    "float64": lambda: _default(torch.float64),
+    "bfloat16": lambda: _default(torch.bfloat16),
+    "meta": lambda: torch.device("meta"),
+    "inference": torch.inference_mode,
+    "a gradient": torch.enable_grad,
+}
+
+
+@pytest.mark.parametrize("fill", ["mean", "noise", "blur", "inpaint"])
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", ["branches", "bilinear upsampling", "data-dependent control flow"])
+def test_what_the_reader_has_set_changes_nothing(name: str, setting: str, fill: str) -> None:
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        model, images = _own(name).to(dtype), _random(5, 1, 3, 20, 24).to(dtype)
+        for incremental in (True, False):
+            options: dict[str, Any] = {"patch": 8, "stride": 8, "fill": fill, "incremental": incremental}
+            expected = occlusion_grid(model, images, 1, **options)
+            with SETTINGS[setting]():
+                found = occlusion_grid(model, images, 1, **options)
+            assert expected.any()
+            assert found.dtype == expected.dtype
+            assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("fill", ["mean", "noise", "blur", "inpaint"])
+def test_autocast_is_a_step_of_its_type_away(fill: str) -> None:
+    model, images = _own("branches").float(), _random(5, 1, 3, 20, 24, dtype=torch.float32)
+    options: dict[str, Any] = {"patch": 8, "stride": 8, "fill": fill}
+    expected = occlusion_grid(model, images, 1, **options)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = occlusion_grid(model, images, 1, **options)
+    assert (found - expected).abs().max() < 0.1 * expected.abs().max()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -107,7 +107,8 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
         # The Laplacian of a rectangle is a sum of one matrix for the rows and one for the columns: solve in their bases.
         (rates, basis), (rates_, basis_) = (_laplacian(n, *ends) for n, ends in ((h, kind[:2]), (w, kind[2:])))
         rates, basis, rates_, basis_ = (t.to(images) for t in (rates, basis, rates_, basis_))
-        result[same] = basis @ ((basis.T @ pull @ basis_) / (rates[:, None] + rates_)) @ basis_.T
+        surface = basis @ ((basis.T @ pull @ basis_) / (rates[:, None] + rates_)) @ basis_.T
+        result[same] = surface.to(result)  # autocast multiplies in another type
     return result.clamp(0, 1)
 
 

@@ -114,8 +114,9 @@ class IncrementalModel:
             )
         except RuntimeError:  # it takes one image at a time, or there is no memory for two
             return True
-        except ValueError:  # no logits: to be told of the caller's own images
-            return False
+        except ValueError:
+            self._plain_answer(self._images, True)  # where that fails as well, it is told of the caller's own images
+            raise
         return not _agree(both, torch.stack([ones[0], others[1]]), ones[0] - others[1], 16 * torch.finfo(one.dtype).eps)
 
     @torch.no_grad()
