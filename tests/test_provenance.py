@@ -75,9 +75,9 @@ NOTHING = {
 
 CHANGES = {
     "every gradient negated": (
-        "gradients/",
-        "return torch.autograd.grad(total, pixels",
-        "return -torch.autograd.grad(total, pixels",
+        "differentiation.py",
+        "    return grads\n",
+        "    return -grads\n",
         GRADIENTS,
     ),
     "the logit negated": (
@@ -88,14 +88,14 @@ CHANGES = {
     ),
     "Grad-CAM's negative part as well": (
         "gradients/",
-        "activation.detach()).sum(1, keepdim=True).relu()",
-        "activation.detach()).sum(1, keepdim=True).abs()",
+        "* seen).sum(1, keepdim=True).relu()",
+        "* seen).sum(1, keepdim=True).abs()",
         GRAD_CAM,
     ),
     "Grad-CAM's maps doubled": (
         "gradients/",
-        "        return name, output\n",
-        "        return name, 2 * output\n",
+        "return name, output.detach()",
+        "return name, 2 * output.detach()",
         GRAD_CAM,
     ),
     "ROAR explains the least likely class": ("roar/", ".argmax(1)", ".argmin(1)", SWEEPS | FEW),
