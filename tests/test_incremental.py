@@ -491,6 +491,18 @@ def test_a_trace_that_gives_another_answer_is_not_used(masked: float, dtype: tor
     assert "another answer" in str(ours.why)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_patch_that_no_logit_sees_is_no_reason_for_plain_batches(dtype: torch.dtype) -> None:
+    def corners() -> nn.Module:
+        layers: list[nn.Module] = [nn.Conv2d(3, 64, 1, (19, 23))]
+        for _ in range(6):
+            layers += [nn.Conv2d(64, 64, 3, 1, 1), nn.BatchNorm2d(64), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 500))
+
+    images = _random(0, 1, 3, 20, 24).to(dtype)
+    assert IncrementalModel(_built(corners, dtype), images).exact_by == "increments"
+
+
 # What a network makes of the other images of a batch: a share of them leaks into each.
 LEAKS: dict[str, Callable[[Tensor], Any]] = {
     "the mean": lambda x: x.mean(),
