@@ -112,11 +112,11 @@ class IncrementalModel:
             both, ones, others = (
                 answers(self._model, torch.cat(p)) for p in ((one, other), (one, one), (other, other))
             )
+        except ValueError:
+            self._plain_answer(self._images, True)  # which says it of the images themselves, if it is true of them
+            raise
         except RuntimeError:  # it takes one image at a time, or there is no memory for two
             return True
-        except ValueError:
-            self._plain_answer(self._images, True)  # where that fails as well, it is told of the caller's own images
-            raise
         return not _agree(both, torch.stack([ones[0], others[1]]), ones[0] - others[1], 16 * torch.finfo(one.dtype).eps)
 
     @torch.no_grad()
@@ -143,7 +143,9 @@ class IncrementalModel:
             ]
         near = {torch.float64: 1e-6, torch.float32: 1e-2}.get(self._dtype, 1.0)
         expected = torch.cat(theirs)
-        if not _agree(torch.cat(ours).to(expected), expected, expected - expected[0], near, rounding=64):
+        if not _agree(
+            torch.cat(ours).to(expected), expected, expected - expected[0], near, 64 * torch.finfo(self._dtype).eps
+        ):
             raise UntraceableError("the steps of the network give another answer than it does")
         if (share := ruled(self._steps)) < 0.5:
             self.why = f"{share:.0%} of the work is done in rectangles; the other operations mix space, or have no rule"
@@ -296,13 +298,13 @@ class IncrementalModel:
         return arrays[0], arrays[1], arrays[2]
 
 
-def _agree(ours: Tensor, theirs: Tensor, moved: Tensor, share: float, rounding: int = 0) -> bool:
+def _agree(ours: Tensor, theirs: Tensor, moved: Tensor, share: float, rounding: float = 0) -> bool:
     """Tell whether two answers differ by a share of how far logits move at most; a masked class does not move, or to NaN.
 
-    Beyond that they may differ by so many units of rounding, of a logit that is smaller than those of masked classes.
+    Beyond that they may differ by a share for rounding, of a logit that is smaller than those of masked classes.
     """
     eps, size = torch.finfo(theirs.dtype).eps, theirs.abs().nan_to_num(0, 0, 0).quantile(0.25)
-    close = share * moved.abs().nan_to_num(0, 0, 0).max() + rounding * eps * size
+    close = share * moved.abs().nan_to_num(0, 0, 0).max() + rounding * size
     return ours.shape == theirs.shape and bool(torch.isclose(ours, theirs, rtol=16 * eps, atol=float(close)).all())
 
 
