@@ -99,7 +99,7 @@ site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
 handout: .venv/.course  ## notebooks without solutions and notes in build/handout
 	$(PY) -m tools.handout $(ONLY)
 
-bench: .venv/.dev  ## the times of the README
+bench: .venv/.dev  ## times on this processor, kept in benchmarks/tables and stated in the README; on an idle machine
 	$(PY) -m benchmarks
 
 clean:  ## remove what was made here, .venv included; your progress is kept elsewhere

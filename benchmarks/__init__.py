@@ -1,1 +1,4 @@
-"""Side by side with the peers, in one run: ``make bench``, or one of them, ``python -m benchmarks.imports``."""
+"""Side by side with the peers, and what a user waits for: ``make bench``, or one of them, ``python -m benchmarks.occlusion``.
+
+A benchmark is a module with a ``BENCHMARK``. Its table is kept for each processor, see :mod:`benchmarks.table`.
+"""

@@ -1,11 +1,6 @@
-"""Run every benchmark; each prints a table in Markdown."""
+import sys
 
-import importlib
-import pkgutil
+from benchmarks.command import main
 
-import benchmarks
-
-for module in pkgutil.iter_modules(benchmarks.__path__):
-    if not module.name.startswith("_"):
-        print(f"\n## {module.name}\n", flush=True)
-        importlib.import_module(f"benchmarks.{module.name}").main()
+if __name__ == "__main__":
+    sys.exit(main())

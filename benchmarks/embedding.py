@@ -1,18 +1,17 @@
 """`vislib.embedding` beside scikit-learn on the digits: t-SNE's time and trustworthiness, and the largest difference in PCA."""
 
-import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
 from vislib.data import digits
 from vislib.embedding import pca, trustworthiness, tsne
-
-RUNS = {1000: 5, 5000: 3}  # number of points -> how often both sides run, in turn
 
 
 def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -38,23 +37,32 @@ def pca_difference(x: Tensor) -> float:
     return float((ours - other * (ours * other).sum(0).sign()).abs().max())
 
 
-def main() -> None:
-    """Alternate the two sides in one process and print a table."""
+def rows(points: str, rounds: int) -> Iterator[Row]:
+    """Yield the row of so many points; the two sides run in turn."""
     images = digits(device="cpu").images.flatten(1)
     tsne(images[:200]), theirs(images[:200])  # the first call imports and compiles
-    print("| points | ours, s | scikit-learn, s | ratio, median | trustworthiness | scikit-learn's | PCA, difference |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for n, runs in RUNS.items():
-        x = images[:n]
-        pairs = [(seconds(lambda x=x: tsne(x)), seconds(lambda x=x: theirs(x))) for _ in range(runs)]  # type: ignore[misc]
-        ratio = statistics.median(other / own for (own, _), (other, _) in pairs)
-        own, other = (float(np.median([pair[side][0] for pair in pairs])) for side in (0, 1))
-        trust = [trustworthiness(x, points) for _, points in pairs[0]]
-        print(
-            f"| {n} | {own:.1f} | {other:.1f} | {ratio:.2f} | {trust[0]:.4f} | {trust[1]:.4f} | {pca_difference(x):.1e} |",
-            flush=True,
-        )
+    x = images[: int(points)]
+    pairs = [(seconds(lambda: tsne(x)), seconds(lambda: theirs(x))) for _ in range(rounds)]
+    own, other = zip(*pairs, strict=True)
+    yield {
+        "points": points,
+        "ours, s": spread(time for time, _ in own),
+        "scikit-learn, s": spread(time for time, _ in other),
+        "times as fast": spread(b / a for (a, _), (b, _) in pairs),
+        "trustworthiness, ours": trustworthiness(x, own[-1][1]),
+        "trustworthiness, scikit-learn": trustworthiness(x, other[-1][1]),
+        "PCA, largest difference": pca_difference(x),
+    }
 
+
+BENCHMARK = Benchmark(
+    name="embedding",
+    title="t-SNE of digits: times as fast as scikit-learn",
+    rows=rows,
+    names=("1000", "5000"),
+    rounds=5,
+    peers=("scikit-learn", "openTSNE"),
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["embedding", *sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""How long a learner waits: `python -m benchmarks.flashcards`.
+"""How long a learner waits for cards: ``python -m benchmarks.flashcards``.
 
 The first card is measured in a fresh process each time, from `import flashcards` done to the finished widget, with the
 modules of a running Jupyter kernel loaded (as they are when a learner runs the cell) and without them.
@@ -7,14 +7,17 @@ modules of a running Jupyter kernel loaded (as they are when a learner runs the 
 from __future__ import annotations
 
 import itertools
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
+from experiments.provenance import ROOT
 from flashcards.review_log.store import Store
 from flashcards.scheduler import Grade, Review, replay
 
@@ -31,7 +34,7 @@ print(time.perf_counter() - start, time.process_time() - busy)
 FIRST_CARD_LIMIT, REPLAY_LIMIT = 0.3, 1.0
 
 
-def first_card(deck: str, kernel: bool, times: int = 7) -> tuple[list[float], list[float]]:
+def first_card(deck: str, kernel: bool, times: int) -> tuple[list[float], list[float]]:
     """Seconds from the import to the first card, and seconds of the processor's time, each in a fresh process."""
     code = _FIRST_CARD.format(kernel="import ipykernel.ipkernel, ipykernel.zmqshell" if kernel else "", deck=deck)
     command = [sys.executable, "-c", code]
@@ -48,7 +51,7 @@ def reviews(count: int) -> list[Review]:
     return [Review(f"card.{i % 100}", start + i * step, next(grades)) for i in range(count)]
 
 
-def replaying(count: int = 5000, times: int = 5) -> tuple[list[float], list[float]]:
+def replaying(times: int, count: int = 5000) -> tuple[list[float], list[float]]:
     """Seconds to read a log of `count` reviews from the file, and to replay it."""
     reading, playing = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +67,7 @@ def replaying(count: int = 5000, times: int = 5) -> tuple[list[float], list[floa
     return reading, playing
 
 
-def grading(times: int = 100) -> list[float]:
+def grading(times: int) -> list[float]:
     """Seconds until a grade is on the disk."""
     waits = []
     with tempfile.TemporaryDirectory() as folder:
@@ -76,25 +79,33 @@ def grading(times: int = 100) -> list[float]:
     return waits
 
 
-def main() -> int:
-    """Print the table; exit status 1 where a limit is missed."""
-    kernel, kernel_busy = first_card("04_occlusion", kernel=True)
-    bare, _ = first_card("04_occlusion", kernel=False)
-    reading, playing = replaying()
-    total = [a + b for a, b in zip(reading, playing, strict=True)]
-    rows: list[tuple[str, list[float], float | None]] = [
-        ("first card after the import, in a kernel", kernel, FIRST_CARD_LIMIT),
-        ("  of these the processor's", kernel_busy, None),
-        ("first card after the import, plain Python", bare, None),
-        ("5,000 reviews read and replayed", total, REPLAY_LIMIT),
-        ("  of these the replay", playing, None),
-        ("one grade on the disk", grading(), None),
-    ]
-    print("| seconds | median | worst | limit |\n| --- | --- | --- | --- |")
-    for name, seconds, limit in rows:
-        print(f"| {name} | {statistics.median(seconds):.3f} | {max(seconds):.3f} | {limit or ''} |")
-    return int(any(limit is not None and statistics.median(seconds) > limit for _, seconds, limit in rows))
+def rows(name: str, rounds: int) -> Iterator[Row]:
+    """Yield the rows of one wait; *of these* is a part of the row above it."""
 
+    def row(wait: str, seconds: list[float], limit: float | None = None) -> Row:
+        return {"wait": name, "for": wait, "s": spread(seconds), "at most, s": limit or ""}
+
+    if name == "first card":
+        wall, busy = first_card("04_occlusion", True, rounds)
+        yield row("after the import, in a kernel", wall, FIRST_CARD_LIMIT)
+        yield row("of these the processor's", busy)
+        yield row("after the import, plain Python", first_card("04_occlusion", False, rounds)[0])
+    elif name == "5,000 reviews":
+        reading, playing = replaying(rounds)
+        yield row("read and replayed", [a + b for a, b in zip(reading, playing, strict=True)], REPLAY_LIMIT)
+        yield row("of these the replay", playing)
+    else:
+        yield row("on the disk", grading(10 * rounds))
+
+
+BENCHMARK = Benchmark(
+    name="flashcards",
+    title="Flashcards: what a learner waits for",
+    rows=rows,
+    names=("first card", "5,000 reviews", "one grade"),
+    rounds=7,
+    files=sorted((ROOT / "flashcards").rglob("*.py")),
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["flashcards", *sys.argv[1:]]))

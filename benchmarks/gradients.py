@@ -3,23 +3,23 @@
 Every round runs both ways, and the bare forward and backward pass of as many copies in batches of the same size, one
 after the other, so that what else the machine does hits them alike; the table gives the median of the rounds' ratios,
 with the lowest and the highest. Captum runs with the best of its batch sizes, this course with the one that it chooses
-itself. EfficientNet-Lite0, one photograph, float32, two threads; 24 draws or steps.
+itself. EfficientNet-Lite0 in its own memory layout, one photograph, float32, two threads; 24 draws or steps.
 """
 
-import argparse
 import statistics
+import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
 from vislib import data, gradients
 from vislib.models import load
 
-TABLE = Path(__file__).with_suffix(".md")
 N = 24
 LAYER = "network.bn2"  # the last map, for Captum has to be told
 BATCHES = (1, 4, 8, 24)
@@ -89,13 +89,17 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def row(method: str, model: nn.Module, image: Tensor, target: int, rounds: int) -> str:
-    """Return one row of the table."""
+def rows(method: str, rounds: int) -> Iterator[Row]:
+    """Yield the row of one method."""
+    torch.set_num_threads(2)
+    model = load(device="cpu")
+    image = model.preprocess(data.photo("coffee"))
+    target = model.index("espresso")
     theirs, options = captum(method, model, image, target), OPTIONS[method]
     copies = N if N in options.values() else 1
     batches = BATCHES if copies > 1 else (1,)
     theirs(1)  # the first call of all is slower
-    best = min(batches, key=lambda batch: _seconds(lambda: theirs(batch)))
+    best = min(batches, key=lambda batch: min(_seconds(lambda: theirs(batch)) for _ in range(2)))
     ways: dict[str, Callable[[], Any]] = {
         "captum": lambda: theirs(best),
         "ours": lambda: getattr(gradients, method)(model, image, target, **options),
@@ -105,53 +109,24 @@ def row(method: str, model: nn.Module, image: Tensor, target: int, rounds: int) 
     for turn in range(rounds):
         for way in list(ways)[:: 1 if turn % 2 else -1]:
             times[way].append(_seconds(ways[way]))
-    middle = {way: f"{1000 * statistics.median(t):.0f} ms" for way, t in times.items()}
-    ratios = sorted(c / t for c, t in zip(times["captum"], times["ours"], strict=True))
-    ratio = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-    return f"| `{method}` | {middle['captum']} ({best}) | {middle['ours']} | {ratio} | {middle['bare']} |"
+    yield {
+        "method": method,
+        "Captum, ms": 1000 * statistics.median(times["captum"]),
+        "its best batch": best,
+        "this course, ms": 1000 * statistics.median(times["ours"]),
+        "times as fast": spread(c / t for c, t in zip(times["captum"], times["ours"], strict=True)),
+        "bare forward and backward, ms": 1000 * statistics.median(times["bare"]),
+    }
 
 
-HEAD = [
-    "| method | Captum (its best batch) | this course | times as fast | bare forward and backward |",
-    "| --- | --- | --- | --- | --- |",
-]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "names", nargs="*", help=f"any of: {', '.join(OPTIONS)}; all, and write the table, unless given"
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    torch.set_num_threads(2)
-    model = load()
-    image = model.preprocess(data.photo("coffee"))
-    target = model.index("espresso")
-    print("\n".join(HEAD), flush=True)
-    rows = []
-    for name in arguments.names or OPTIONS:
-        rows.append(row(name, model, image, target, arguments.rounds))
-        print(rows[-1], flush=True)
-    if not arguments.names:
-        TABLE.write_text(_page(rows, arguments.rounds), encoding="utf-8")
-
-
-def _page(rows: list[str], rounds: int) -> str:
-    return "\n".join(
-        [
-            "# Gradients: times as fast as Captum",
-            "",
-            f"EfficientNet-Lite0, one photograph, {N} draws or steps; Grad-CAM at `{LAYER}`. "
-            f"Median of {rounds} rounds (lowest to highest), two threads, float32, "
-            f"{torch.__version__} of PyTorch. Written by `python -m benchmarks.gradients`.",
-            "",
-            *HEAD,
-            *rows,
-            "",
-        ]
-    )
-
+BENCHMARK = Benchmark(
+    name="gradients",
+    title=f"Gradients: times as fast as Captum, {N} draws or steps",
+    rows=rows,
+    names=list(OPTIONS),
+    rounds=7,
+    peers=("captum",),
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["gradients", *sys.argv[1:]]))

@@ -1,15 +1,17 @@
-"""What importing all of vislib costs on top of ``import torch``: at most half a second."""
+"""What importing all of vislib costs on top of ``import torch``: ``python -m benchmarks.imports``; at most half a second."""
 
 import pkgutil
-import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import vislib
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
+from experiments.provenance import ROOT
 
-RUNS = 7
-BAR = 0.5  # seconds
+LIMIT = 0.5  # seconds
 
 
 def seconds(code: str) -> float:
@@ -19,18 +21,29 @@ def seconds(code: str) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Alternate the two sides and print the median of each, and of their differences."""
+def rows(name: str, rounds: int) -> Iterator[Row]:
+    """Yield the one row; the two sides run in turn."""
     found = pkgutil.walk_packages(vislib.__path__, "vislib.")
     modules = [m.name for m in found if not m.name.endswith("__main__")]
     torch_only, everything = "import torch", f"import torch, {', '.join(modules)}"
-    pairs = [(seconds(torch_only), seconds(everything)) for _ in range(RUNS + 1)][1:]  # the first one warms the disk
-    extra = statistics.median(b - a for a, b in pairs)
-    print("| import | seconds (median) |\n| --- | --- |")
-    print(f"| torch | {statistics.median(a for a, _ in pairs):.2f} |")
-    print(f"| torch and the {len(modules)} modules of vislib | {statistics.median(b for _, b in pairs):.2f} |")
-    print(f"| difference, median of {RUNS} pairs (bar: {BAR}) | {extra:.2f} |")
+    pairs = [(seconds(torch_only), seconds(everything)) for _ in range(rounds + 1)][1:]  # the first one warms the disk
+    yield {
+        "import": name,
+        "torch, s": spread(a for a, _ in pairs),
+        "torch and all modules, s": spread(b for _, b in pairs),
+        "difference, s": spread(b - a for a, b in pairs),
+        "at most, s": LIMIT,
+    }
 
+
+BENCHMARK = Benchmark(
+    name="imports",
+    title="Imports: what vislib adds to PyTorch",
+    rows=rows,
+    names=("vislib",),
+    rounds=7,
+    files=sorted((ROOT / "vislib").rglob("*.py")),
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["imports", *sys.argv[1:]]))

@@ -1,20 +1,20 @@
-"""Occlusion side by side with Captum, in one process: ``python -m benchmarks.occlusion [name ...]``.
+"""Occlusion side by side with Captum, in one process: ``python -m benchmarks.occlusion [NETWORK ...]``.
 
 Every round runs all ways one after the other, so that what else the machine does hits them alike; the table gives the
-median of the rounds' ratios, with the lowest and the highest. Captum runs with the best of its batch sizes. All compute
-the same heatmap of a logit, black patches, float32, on two threads. Two bounds stand beside the times: how much
-less there is to multiply, and how many fewer numbers to write, if only what a patch can reach is computed, whatever the
-program. What goes beyond them comes from folding and memory layout, as the column of whole maps tells.
+median of the rounds' ratios, with the lowest and the highest. All explain the same network object in float32: its weights
+and the images lie in memory as suits Captum best, and Captum runs with its best batch size. All compute the same heatmap
+of a logit, black patches, on two threads. Two bounds stand beside the times: how much less there is to multiply, and how
+many fewer numbers to write, if only what a patch can reach is computed, whatever the program. What goes beyond them comes
+from folding and memory layout, as the column of whole maps tells.
 """
 
-import argparse
 import gc
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
 from vislib.explain import logit
 from vislib.incremental import IncrementalModel
 from vislib.incremental.graph import trace
@@ -31,7 +33,7 @@ from vislib.models import load
 from vislib.occlusion import occlusion
 
 BATCHES = (1, 8, 16, 32, 64)
-TABLE = Path(__file__).with_suffix(".md")
+LAYOUTS = {"plain": torch.contiguous_format, "channels last": torch.channels_last}
 
 
 def small_cnn() -> nn.Module:
@@ -53,12 +55,13 @@ def small_cnn() -> nn.Module:
 def _torchvision(name: str) -> nn.Module:
     from torchvision import models
 
-    return models.get_model(name, weights=None)
+    network: nn.Module = models.get_model(name, weights=None)
+    return network
 
 
 # name: (network, number of images, side, patch and stride)
 CASES: dict[str, tuple[Callable[[], nn.Module], int, int, list[tuple[int, int]]]] = {
-    "EfficientNet-Lite0": (load, 1, 224, [(32, 16), (16, 8)]),
+    "EfficientNet-Lite0": (lambda: load(device="cpu"), 1, 224, [(32, 16), (16, 8)]),
     "ResNet-18": (lambda: _torchvision("resnet18"), 1, 224, [(32, 16), (16, 8)]),
     "VGG-16": (lambda: _torchvision("vgg16"), 1, 224, [(32, 32)]),
     "small CNN": (small_cnn, 16, 64, [(32, 16), (16, 8), (8, 4)]),
@@ -106,7 +109,8 @@ def _peak(work: Callable[[], Tensor]) -> float:
     """Return by how many MB the process grows at most, seen every two milliseconds."""
     gc.collect()
     process, done = psutil.Process(), threading.Event()
-    before = most = process.memory_info().rss
+    before: int = process.memory_info().rss
+    most = before
 
     def watch() -> None:
         nonlocal most
@@ -143,111 +147,102 @@ def bounds(model: nn.Module, images: Tensor, patch: int, stride: int) -> tuple[f
     return float(multiply), float(write)
 
 
-def _network(name: str) -> tuple[nn.Module, Tensor]:
+def network(name: str, layout: str = "plain") -> tuple[nn.Module, Tensor]:
+    """Return a network and its images, both laid out in memory as asked."""
     make, count, side, _ = CASES[name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = make().eval().requires_grad_(False)
-    return model, torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+    return laid_out(model, images, layout)
 
 
-def case(name: str, rounds: int) -> Iterator[str]:
+def laid_out(model: nn.Module, images: Tensor, layout: str) -> tuple[nn.Module, Tensor]:
+    form = LAYOUTS[layout]
+    return model.to(memory_format=form), images.contiguous(memory_format=form)
+
+
+def rows(name: str, rounds: int) -> Iterator[Row]:
     """Yield the rows of one network."""
-    model, images = _network(name)
+    torch.set_num_threads(2)
     for patch, stride in CASES[name][3]:
-        best = _best_batch(model, images, patch, stride)
+        layout, batch = best(*network(name), patch, stride)
         with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # a fresh process each, with nothing left over
-            memory = pool.starmap(_peak_of, [(name, patch, stride, batch) for batch in (best, None)], 1)
-        cells = measure((model, images, patch, stride), best, rounds)
-        yield f"| {name} | {patch} / {stride} | {' | '.join(cells)} | {memory[0]:.0f} / {memory[1]:.0f} MB |"
+            memory = pool.starmap(peak_of, [(name, layout, patch, stride, size) for size in (batch, None)], 1)
+        yield {
+            "network": name,
+            "patch / stride": f"{patch} / {stride}",
+            "layout": layout,
+            **measure((*network(name, layout), patch, stride), batch, rounds),
+            "peak memory, Captum, MB": memory[0],
+            "peak memory, increments, MB": memory[1],
+        }
 
 
-def _best_batch(model: nn.Module, images: Tensor, patch: int, stride: int) -> int:
-    """Return Captum's fastest batch size, found on a coarser grid of at least 64 positions, which fill the largest."""
+def best(model: nn.Module, images: Tensor, patch: int, stride: int) -> tuple[str, int]:
+    """Return Captum's fastest layout and batch size, of two runs each, found on at least 64 positions, which fill a batch."""
     stride = min(patch, max(stride, (images.shape[-1] - patch) // 8))  # Captum takes no stride over the patch
-    return min(BATCHES, key=lambda batch: _seconds(lambda: captum(model, images, patch, stride, batch)))
+    times = {}
+    for layout in LAYOUTS:
+        args = (*laid_out(model, images, layout), patch, stride)
+        for batch in BATCHES:
+            times[layout, batch] = min(_seconds(lambda: captum(*args, batch)) for _ in range(2))  # noqa: B023
+    return min(times, key=times.__getitem__)
 
 
-def _peak_of(name: str, patch: int, stride: int, batch: int | None) -> float:
+def peak_of(name: str, layout: str, patch: int, stride: int, batch: int | None) -> float:
     """Return the memory that Captum with this batch size takes at most, or ours for None."""
     torch.set_num_threads(2)
-    args = (*_network(name), patch, stride)
+    args = (*network(name, layout), patch, stride)
     return _peak(lambda: ours(*args) if batch is None else captum(*args, batch))
 
 
-def measure(args: tuple[nn.Module, Tensor, int, int], best: int, rounds: int) -> list[str]:
-    """Return the cells of one row."""
+def measure(args: tuple[nn.Module, Tensor, int, int], batch: int, rounds: int) -> Row:
+    """Return the times of one row, and by how much the heatmaps differ."""
     model, images, _, _ = args
-    expected = captum(*args, best)
+    expected = captum(*args, batch)
     ways: dict[str, Callable[[], Tensor]] = {
-        "captum": lambda: captum(*args, best),
+        "captum": lambda: captum(*args, batch),
         "plain": lambda: ours(*args, incremental=False),
         "folded": lambda: folded(*args),
-        "ours": lambda: ours(*args),
+        "increments": lambda: ours(*args),
         "bfloat16": lambda: ours(*args, dtype=torch.bfloat16),
     }
-    largest = max(float((ways[w]() - expected).abs().max()) for w in ("plain", "folded", "ours"))
+    largest = max(float((ways[w]() - expected).abs().max()) for w in ("plain", "folded", "increments"))
     with torch.no_grad():
         scale = float(model(images).abs().max())
     slow = _seconds(ways["bfloat16"])
-    if slow > 2 * _seconds(ways["ours"]):  # a processor without it: one run says enough
+    if slow > 2 * _seconds(ways["increments"]):  # a processor without it: one run says enough
         del ways["bfloat16"]
     times: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way, work in ways.items():
             times[way].append(_seconds(work))
-    ratios = {way: sorted(c / t for c, t in zip(times["captum"], times[way], strict=True)) for way in ways}
-    middle = {way: f"{statistics.median(r):.1f}" for way, r in ratios.items()}
+    times.setdefault("bfloat16", [slow] * rounds)
+    ratios = {w: spread(c / t for c, t in zip(times["captum"], times[w], strict=True)) for w in times}
     multiply, write = bounds(*args)
-    return [
-        f"{statistics.median(times['captum']):.2f} s ({best})",
-        middle["plain"],
-        middle["folded"],
-        f"**{middle['ours']}** ({ratios['ours'][0]:.1f} to {ratios['ours'][-1]:.1f})",
-        middle.get("bfloat16", f"{statistics.median(times['captum']) / slow:.1f}"),
-        f"{multiply:.1f} / {write:.1f}",
-        f"{largest / scale:.0e}",
-    ]
+    return {
+        "Captum, s": statistics.median(times["captum"]),
+        "its best batch": batch,
+        "plain batches": ratios["plain"][0],
+        "whole maps, folded": ratios["folded"][0],
+        "increments": ratios["increments"],
+        "bfloat16": ratios["bfloat16"],
+        "bound: multiply-adds": multiply,
+        "bound: numbers written": write,
+        "largest difference / largest logit": largest / scale,
+    }
 
 
-HEAD = [
-    "| network | patch / stride | Captum, best batch | plain batches | whole maps, folded | **increments** | bfloat16 "
-    "| bound: multiply-adds / numbers written | largest difference / largest logit | peak memory: Captum / ours |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"any of: {', '.join(CASES)}; all unless given; other rows are kept")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    torch.set_num_threads(2)
-    print("\n".join(HEAD), flush=True)
-    for name in arguments.names or CASES:
-        rows = []
-        for row in case(name, arguments.rounds):
-            print(row, flush=True)
-            rows.append(row)
-        write(name, rows)
-
-
-def write(name: str, rows: list[str]) -> None:
-    """Put the rows of one network into the table, in place of its old ones."""
-    old = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else []
-    kept = {n: rows if n == name else [row for row in old if row.startswith(f"| {n} |")] for n in CASES}
-    lines = [
-        "# Occlusion: times as fast as Captum",
-        "",
-        f"Median of the rounds (lowest to highest), two threads, float32 unless said, PyTorch {torch.__version__}. "
-        "Written by `python -m benchmarks.occlusion`.",
-        "",
-        *HEAD,
-        *(row for of_network in kept.values() for row in of_network),
-        "",
-    ]
-    TABLE.write_text("\n".join(lines), encoding="utf-8")
-
+BENCHMARK = Benchmark(
+    name="occlusion",
+    title="Occlusion: times as fast as Captum",
+    rows=rows,
+    names=list(CASES),
+    rounds=5,
+    peers=("captum",),
+    stated=("network", "patch / stride", "increments", "bfloat16"),
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["occlusion", *sys.argv[1:]]))

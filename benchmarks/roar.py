@@ -1,16 +1,16 @@
-"""A sweep of ROAR beside a plain loop: ``python -m benchmarks.roar [--tasks N] [--rounds R]``.
+"""A sweep of ROAR beside a plain loop: ``python -m benchmarks.roar``.
 
 All train the same networks on the same digits. The plain loop trains one after the other with as many threads as
 PyTorch takes by itself, on data sets that are masked beforehand, once for all seeds; the sweep runs one process of one
 thread per core. The same loop with one thread says what a sweep could reach at best: that many times as fast as there
-are cores. Every round runs all, so that what else the machine does hits them alike. The second table is about memory:
-what the sweep's processes hold at most, together, for few and for many tasks, each in a process of its own.
+are cores (*at best*). Every round runs all, so that what else the machine does hits them alike. The last columns are about
+memory: what the sweep's processes hold at most, together, for few and for many tasks, each in a process of its own.
 """
 
-import argparse
 import gc
 import os
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +19,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 
 import psutil
 import torch
 from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
+from benchmarks.command import main
+from benchmarks.table import Benchmark, Row, spread
 from vislib import controls, data, models, nets
 from vislib.data import ImageSet
 from vislib.roar import Maps, roar
@@ -33,8 +34,9 @@ from vislib.roar.removal import Removal, Removed, ranks
 from vislib.roar.sweep import BuildModel
 from vislib.training import accuracy, fit
 
-TABLE = Path(__file__).with_suffix(".md")
 EPOCHS = 2
+TASKS = 24
+FEW, MANY = TASKS // 4, 2 * TASKS  # networks, for the memory
 FRACTIONS = (0.3, 0.5, 0.7)
 NETWORKS = {"two narrow blocks, notebook 08": (8, 16), "three blocks, the course's own": (16, 32, 32)}
 
@@ -102,25 +104,6 @@ def _seconds(work: Callable[[], list[float]]) -> tuple[float, float]:
     return time.perf_counter() - start, statistics.mean(found)
 
 
-def throughput(network: str, tasks: int, rounds: int) -> str:
-    """Return one row: the time of each way, and the median of the rounds' ratios."""
-    given, new = sets(), partial(build, widths=NETWORKS[network])
-    sweep(*given, tasks=len(FRACTIONS) * (os.cpu_count() or 1), new=new)  # starts the processes
-    ways = [loop, alone, sweep]
-    times: dict[str, list[float]] = {way.__name__: [] for way in ways}
-    means = {}
-    for turn in range(rounds):
-        for way in ways[turn % 3 :] + ways[: turn % 3]:
-            seconds, means[way.__name__] = _seconds(partial(way, *given, tasks=tasks, new=new))
-            times[way.__name__].append(seconds / tasks)
-    ratios = [plain / ours for plain, ours in zip(times["loop"], times["sweep"], strict=True)]
-    best = [plain / one for plain, one in zip(times["loop"], times["alone"], strict=True)]
-    cells = [f"{statistics.median(times[way.__name__]):.2f} s" for way in ways]
-    middle = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
-    bound = f"{(os.cpu_count() or 1) * statistics.median(best):.2f}"
-    return "| " + " | ".join([network, *cells, middle, bound, f"{means['loop']:.3f}, {means['sweep']:.3f}"]) + " |"
-
-
 @contextmanager
 def _peak() -> Iterator[list[float]]:
     """Watch what this process and its children hold together, in MiB; the highest is appended at the end."""
@@ -148,69 +131,54 @@ def _peak() -> Iterator[list[float]]:
         watcher.join()
 
 
-def _memory(tasks: int) -> float:
-    from benchmarks.roar import sweep as importable  # not of this process's main module, which its own workers lack
-
-    given = sets()
+def memory(tasks: int, network: str) -> float:
+    """Return what a sweep's processes hold at most, in MiB."""
+    given, new = sets(), partial(build, widths=NETWORKS[network])
     gc.collect()
     with _peak() as high:
-        importable(*given, tasks=tasks)
+        sweep(*given, tasks=tasks, new=new)
     get_reusable_executor().shutdown()  # its workers would keep this process waiting for minutes
     return high[0]
 
 
-def memory(few: int, many: int) -> list[str]:
-    """Return one row per number of tasks, each measured in a fresh process."""
-    rows = []
-    for tasks in (few, many):
+def rows(network: str, rounds: int) -> Iterator[Row]:
+    """Yield the row of one network: the time of each way, the median of the rounds' ratios, and the memory."""
+    given, new, cores = sets(), partial(build, widths=NETWORKS[network]), os.cpu_count() or 1
+    sweep(*given, tasks=len(FRACTIONS) * cores, new=new)  # starts the processes
+    ways = [loop, alone, sweep]
+    times: dict[str, list[float]] = {way.__name__: [] for way in ways}
+    means = {}
+    for turn in range(rounds):
+        for way in ways[turn % 3 :] + ways[: turn % 3]:
+            seconds, means[way.__name__] = _seconds(partial(way, *given, tasks=TASKS, new=new))
+            times[way.__name__].append(seconds / TASKS)
+    held = []
+    for tasks in (FEW, MANY):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            rows.append(f"| {tasks} | {pool.submit(_memory, tasks).result():.0f} MiB |")
-    return rows
+            held.append(pool.submit(memory, tasks, network).result())
+    yield {
+        "network": network,
+        "plain loop, s per network": statistics.median(times["loop"]),
+        "one thread, s per network": statistics.median(times["alone"]),
+        "sweep, s per network": statistics.median(times["sweep"]),
+        "sweep: times as fast as the loop": spread(a / b for a, b in zip(times["loop"], times["sweep"], strict=True)),
+        "at best": cores * statistics.median(a / b for a, b in zip(times["loop"], times["alone"], strict=True)),
+        "mean accuracy, loop": means["loop"],
+        "mean accuracy, sweep": means["sweep"],
+        f"memory of {FEW} networks, MiB": held[0],
+        f"memory of {MANY} networks, MiB": held[1],
+    }
 
 
-HEAD = [
-    "| network | plain loop, per network | with one thread | sweep | times as fast | at best | mean accuracy of both |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
-]
-MEMORY = ["| networks | all processes together, at most |", "| --- | --- |"]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    rows = []
-    print("\n".join(HEAD), flush=True)
-    for network in NETWORKS:
-        rows.append(throughput(network, arguments.tasks, arguments.rounds))
-        print(rows[-1], flush=True)
-    held = memory(arguments.tasks // 4, 2 * arguments.tasks)
-    print("\n".join(["", *MEMORY, *held]), flush=True)
-    TABLE.write_text(_page(rows, held, arguments), encoding="utf-8")
-
-
-def _page(rows: list[str], held: list[str], how: argparse.Namespace) -> str:
-    return "\n".join(
-        [
-            "# ROAR: a sweep beside a plain loop",
-            "",
-            f"{how.tasks} networks on 4,000 digits, {EPOCHS} epochs each, {os.cpu_count()} cores. The plain loop uses PyTorch's "
-            f"own number of threads ({torch.get_num_threads()}), the sweep one process of one thread per core, started "
-            f"before. Median of {how.rounds} rounds (lowest to highest), PyTorch {torch.__version__}. *At best*: if as many "
-            "processes as there are cores were each as fast as one alone. Written by `python -m benchmarks.roar`.",
-            "",
-            *HEAD,
-            *rows,
-            "",
-            "Memory does not grow with the number of tasks: what a process holds for itself, summed over all of them.",
-            "",
-            *MEMORY,
-            *held,
-            "",
-        ]
-    )
-
+BENCHMARK = Benchmark(
+    name="roar",
+    title=f"ROAR: a sweep of {TASKS} networks beside a plain loop, 4,000 digits, {EPOCHS} epochs",
+    rows=rows,
+    names=list(NETWORKS),
+    rounds=3,
+    peers=("joblib",),
+    stated=("network", "one thread, s per network", "sweep: times as fast as the loop", "at best"),
+)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["roar", *sys.argv[1:]]))

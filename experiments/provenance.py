@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("vislib", "experiments")
+PACKAGES = ("vislib", "experiments", "benchmarks")
 
 _SCOPES = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OUTSIDE = {"decorator_list", "bases", "defaults", "kw_defaults"}  # of a definition, but not in its scope

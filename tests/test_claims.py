@@ -64,23 +64,6 @@ def test_the_readme_names_the_claims_that_it_states() -> None:
     assert {name for names in named for name in names.split()} == {c.id for c in CLAIMS if "README" in c.where}
 
 
-def test_a_speed_in_the_readme_stands_in_the_table_of_its_benchmark() -> None:
-    table = (README.parent / "benchmarks/occlusion.md").read_text().replace("**", "")
-    rows = re.findall(r"^\| (\S+) \| (\d+ / \d+) \| (\S+ \(.*?\)) \| (\S+) \|$", README.read_text(), re.MULTILINE)
-    assert len(rows) >= 5
-    for network, patch, times, half in rows:
-        assert re.search(rf"\| {network} \| {patch} \| .* \| {re.escape(times)} \| {half} \|", table), (network, patch)
-
-
-def test_a_figure_beside_a_link_to_a_benchmark_stands_in_it() -> None:
-    lines = [line for line in README.read_text().splitlines() if "](benchmarks/" in line]
-    assert len(lines) >= 3
-    for line in lines:
-        tables = " ".join((README.parent / name).read_text() for name in re.findall(r"\]\((benchmarks/.*?)\)", line))
-        for figure in re.findall(r"\d+\.\d+", line):
-            assert re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", tables), (figure, line[:60])
-
-
 def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:
     assert audit.fails(table) == []
 

@@ -22,14 +22,18 @@ NOTE = "> **For the lecturer.**"
 def run(path: Path) -> float:
     """Execute one notebook in place; return the seconds that it took."""
     notebook = nbformat.read(path, as_version=4)
-    start = time.perf_counter()
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    )
-    client.execute()
+    seconds = execute(notebook, path.parent)
     strip(notebook)
     fold(notebook)
     nbformat.write(notebook, path)
+    return seconds
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
+    """Run all cells of a notebook in a folder; return the seconds from the start of its kernel."""
+    start = time.perf_counter()
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
     return time.perf_counter() - start
 
 
