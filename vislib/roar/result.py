@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoarResult:
-    """Accuracies of networks that were retrained on images without some of their pixels.
+    """Accuracies of networks that were retrained on images without some of their pixels; ``joblib.dump`` keeps one in a file.
 
     Args:
         table: a row per cell, with the columns explainer, fraction (removed), seed, accuracy (in [0, 1]).
