@@ -102,7 +102,8 @@ class Channels:
             transposed = getattr(module, "transposed", False)
             self.count, self.dim = weight.shape[1 if transposed else 0], -1 if last else 1
             self.size = output[0].numel()
-        if output[0].numel() != self.size:  # more than those numbers in another order
-            return self.dim
-        fitting = [dim for dim in (1, -1) if output.shape[dim] == self.count]
-        return fitting[0] if len(fitting) == 1 else self.dim
+        if output[0].numel() == self.size:  # those numbers, perhaps in another order, which holds for what follows
+            fitting = [dim for dim in (1, -1) if output.shape[dim] == self.count]
+            turned = len(fitting) == 2 and self.dim == -1 and output.stride(1) == 1  # what was last computed is first
+            self.dim = fitting[0] if len(fitting) == 1 or turned else self.dim
+        return self.dim

@@ -113,7 +113,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
             known[node] = add(_step(root, node, args, kwargs, folded))
             changed = made[args[0].step].value if args and isinstance(args[0], Ref) else None
             if node.meta.get("in_place") and (changed is None or _kind(changed) != _kind(made[-1].value)):
-                raise UntraceableError(f"{node} works in place, and keeps the type and shape of its input")
+                raise UntraceableError(f"{node} works in place, and would else change the type or shape of its input")
     last = {r: i for i, step in enumerate(made) for r in step.reads}
     for r, i in last.items():
         made[i].frees.append(r)
