@@ -140,8 +140,6 @@ def _made_plain(root: nn.Module, node: fx.Node) -> bool:
             return True
     if in_place:
         raise UntraceableError(f"{name} works in place")
-    if getattr(node.target, "__module__", "") == F.__name__ and any(a is True for a in node.args[1:]):
-        raise UntraceableError(f"{name} may work in place: one of its options is True, and goes by its place alone")
     if not node.kwargs.get("inplace"):
         return False
     node.kwargs = {**node.kwargs, "inplace": False}
