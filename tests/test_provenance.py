@@ -413,7 +413,7 @@ def test_settings_and_files_are_seen(tmp_path: Path) -> None:
 
 
 def test_code_from_elsewhere_is_refused() -> None:
-    with pytest.raises(TypeError, match="is not in vislib or experiments; expected code of this project"):
+    with pytest.raises(TypeError, match="is not in vislib or experiments or benchmarks; expected code of this project"):
         digest(change)
     with pytest.raises(TypeError):
         digest(len)
