@@ -180,7 +180,7 @@ ROUTINES: dict[str, Routine] = {
         ).permuted
     ],
     "sanity.interval": lambda model, images, target: sanity.interval(
-        model(images)[None] + images[:, :1, :1, 0], images[:, 0, 0, :5]
+        model(images).detach()[None] + images[:, :1, :1, 0], images[:, 0, 0, :5]
     ),
     "sanity.spearman": lambda model, images, target: sanity.spearman(
         images[:, 0], model(images)[:, :1, None] + images[:, 1], where=images[:, 0] > 0.2
