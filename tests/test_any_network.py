@@ -223,10 +223,46 @@ def test_a_network_that_cannot_answer_one_image_says_so(images: Tensor) -> None:
     assert torch.equal(gradient(squeezed, images, 0), gradient(Ends(lambda m, y: y).eval(), images, 0))
 
 
+@pytest.mark.parametrize("mask", [-1e4, 1e6, -3e38])
+def test_a_number_that_masks_a_class_hides_no_company(mask: float, images: Tensor) -> None:
+    def end(m: nn.Module, y: Tensor) -> Tensor:
+        return torch.cat([y + 0.2 * y.abs().mean(0), y.new_full((len(y), 1), mask)], 1)
+
+    with pytest.raises(ValueError, match="other images"):
+        gradient(Ends(end).eval(), images, 0)
+
+
 @pytest.mark.parametrize("share", [1e-2, 5e-2])
 def test_a_small_share_of_company_is_no_rounding(share: float, images: Tensor) -> None:
     with pytest.raises(ValueError, match="other images"):
         gradient(Ends(lambda m, y: y + share * y.abs().mean(0)).eval(), images, 0)
+
+
+class Turned(nn.Module):
+    """Works channels last for a while; then channels come first again, and the map gets another size or the same."""
+
+    def __init__(self, channels: int, then: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.mix, self.then = nn.Conv2d(3, channels, 3, padding=1), nn.Linear(channels, channels), then
+        self.turn, self.head = nn.Identity(), nn.Linear(channels, 5)
+
+    def maps(self, x: Tensor) -> Tensor:
+        return self.then(self.turn(self.mix(self.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.maps(x).square().mean((2, 3)))
+
+
+@pytest.mark.parametrize("channels", [4, 16])  # 16 as the map is high and wide, so that sizes say nothing
+@pytest.mark.parametrize("then", [nn.Upsample(scale_factor=2), nn.MaxPool2d(3, 1), nn.Identity()])
+def test_channels_that_come_first_again_are_followed(channels: int, then: nn.Module, images: Tensor) -> None:
+    network = Turned(channels, then).eval()
+    maps = network.maps(images).detach().requires_grad_()
+    score = network.head(maps.square().mean((2, 3)))[:, 1].sum()
+    (grads,) = torch.autograd.grad(score, maps)
+    plain = (grads.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu().detach()
+    expected = F.interpolate(plain, images.shape[-2:], mode="bilinear")[:, 0]
+    assert torch.allclose(grad_cam(network, images, 1, layer="then"), expected, atol=1e-6)
 
 
 # ---- gradients ----
