@@ -28,7 +28,8 @@ def read(path: Path) -> nbformat.NotebookNode:
 def problems(notebook: nbformat.NotebookNode, name: str, size: int = 0) -> list[str]:
     """Return one sentence for each rule of form that a notebook breaks; `name` is its file name without the ending."""
     cells = notebook.cells
-    found = [*_outputs(cells), *_opening(cells, name), *_figures(cells), *_code(cells), *_ending(cells, name)]
+    parts = (_outputs(cells), _opening(cells, name), _figures(cells), _code(cells), _seen(cells), _ending(cells, name))
+    found = [sentence for part in parts for sentence in part]
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         found.append("the kernel is not python3")
     if "widgets" in notebook.metadata:
@@ -155,6 +156,25 @@ def _text(output: Any) -> str:
     return str(output.get("text", "")) + "".join(str(v) for k, v in data.items() if not k.startswith("image/"))
 
 
+def _seen(cells: list[Any]) -> list[str]:
+    """What a reader sees is the method: it computes and shows, on lines that fit a page."""
+    found, count = [], 0
+    for number, cell in enumerate(cells):
+        if cell.cell_type == "code" and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            count += len(lines)
+            if any(re.match(r'\s*(alt=|caption=|assert\b|f?")', line) for line in lines):
+                found.append(f"cell {number} shows a line of caption, alt text, assertion or mere text")
+            if any(len(line) > 100 for line in lines):
+                found.append(f"cell {number} shows a line of more than 100 characters")
+        said = "".join(str(output.get("text", "")) for output in cell.get("outputs", []))
+        if re.search(r": (?:True|False)\b", said):
+            found.append(f"cell {number} prints True or False where a number would tell more")
+    if count >= 130:
+        found.append(f"a reader sees {count} lines of code; expected fewer than 130")
+    return found
+
+
 def _ending(cells: list[Any], name: str) -> list[str]:
     last = cells[-1]
     if last.cell_type != "code" or not last.source.strip().startswith(f'quiz("{name}"'):
@@ -167,10 +187,10 @@ def _shape(cells: list[Any]) -> list[str]:
     code = _code_cells(cells)
     claims = sum(CLAIM in tags(c) for c in code)
     sources = "\n".join(c.source for c in code)
-    seen = [c for c in cells if not is_note(c) and not is_claim(c)]  # what is not folded away
-    lengths = [len([line for line in c.source.splitlines() if line.strip()]) for c in seen if c.cell_type == "code"]
-    if not 35 <= len(seen) <= 60:
-        found.append(f"{len(seen)} cells beside speaker notes and folded claims; expected 35 to 60")
+    read = [c for c in cells if not is_note(c)]
+    lengths = [len([line for line in c.source.splitlines() if line.strip()]) for c in code]
+    if not 35 <= len(read) <= 60:
+        found.append(f"{len(read)} cells beside speaker notes; expected 35 to 60")
     if 2 * len(code) > len(cells):
         found.append("there is more code than text")
     if statistics.median(lengths) > 6:

@@ -178,18 +178,20 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return objects
 
 
-def test_show_puts_alt_text_into_the_output_and_closes_the_figure(shown: list[Any], images: Tensor) -> None:
-    figure = figures.pictures(images)
-    figures.show(figure, alt="Three squares of noise", caption="Seed 1, three images.")
-    assert not plt.fignum_exists(figure.number)
-    assert len(shown) == 2
+@pytest.mark.parametrize("way", ["at the end of a cell", "in the middle"])
+def test_a_figure_displays_itself_with_its_description_and_stays_out_of_pyplot(
+    way: str, shown: list[Any], images: Tensor
+) -> None:
+    figure = figures.pictures(images[:2], ["a ring", "a star"])
+    if way == "in the middle":
+        figures.show(figure)
+        [figure] = shown
+        shown.clear()
+    assert DisplayFormatter().format(figure) == ({}, {})  # it has displayed itself
     data, metadata = DisplayFormatter().format(shown[0])
     (kind,) = (k for k in data if k.startswith("image/"))
-    assert metadata[kind]["alt"] == "Three squares of noise"
+    assert metadata[kind]["alt"] == "2 pictures: a ring; a star."
     assert f"image/{Image.open(io.BytesIO(base64.b64decode(data[kind]))).format.lower()}" == kind
-    assert shown[1].data == "_Seed 1, three images._"
-    figures.show(figures.pictures(images), alt="Again, without a caption")
-    assert len(shown) == 3
     assert plt.get_fignums() == []
 
 
@@ -199,13 +201,6 @@ def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
     boxes = sorted((t.get_window_extent() for t in figure.axes[0].texts), key=lambda box: box.y0)
     assert len(boxes) == 3
     assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(boxes))
-
-
-@pytest.mark.parametrize("alt", ["", "  \n"])
-def test_show_without_alt_text_is_refused(alt: str, shown: list[Any], images: Tensor) -> None:
-    with pytest.raises(ValueError, match="alt is empty; expected a sentence that says what the figure shows"):
-        figures.show(figures.pictures(images), alt=alt)
-    assert shown == []
 
 
 def test_a_figure_becomes_a_small_file() -> None:

@@ -182,6 +182,12 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "notes in sight": (lambda n: n.cells[1].metadata.pop("jupyter"), "speaker notes"),
     "a note without its first line": (lambda n: n.cells[1].update(source="Ask."), "'> **For the lecturer.**'"),
     "long lines": (lambda n: [c.update(source=c.source + "\n1" * 7) for c in n.cells if c.cell_type == "code"], "median"),
+    "a caption in the code": (_source(5, "show(\n    figure,\n    caption='x',\n)"), "a line of caption"),
+    "an assertion in sight": (_source(5, "assert x"), "a line of caption"),
+    "a paragraph in the code": (_source(5, 'print(\n    f"{x} and so on"\n)'), "a line of caption"),
+    "a wide line": (_source(5, "x = " + "1 + " * 25 + "1"), "more than 100 characters"),
+    "much to see": (lambda n: [_code(n, 5).update(source="\n".join(map(str, range(130))))], "expected fewer than 130"),
+    "a bare verdict": (_append(new_output("stream", name="stdout", text="they agree: True")), "True or False"),
     "code in a row": (_gather, "three code cells"),
 }  # fmt: skip
 

@@ -177,13 +177,6 @@ def test_a_notebook_becomes_slides_with_notes_and_alt_texts() -> None:
     assert slides.title_of(notebook) == "What is this?"
 
 
-def test_the_code_on_a_slide_does_not_say_the_caption_again() -> None:
-    source = 'plots.show(\n    plots.maps(heat),\n    alt="A map, \\"red\\".",\n    caption=f"Of {n}.",\n)\n'
-    source += 'show(maps, alt="a", caption="b")'
-    cell = slides.for_slides(new_notebook(cells=[new_code_cell(source)])).cells[0]
-    assert cell.source == "plots.show(\n    plots.maps(heat),\n)\nshow(maps,)"
-
-
 def test_everything_that_a_page_of_slides_loads_is_copied() -> None:
     loads = [
         address for address in pages.Page(slides.rendered(_notebook(), "x")).loads if not address.startswith("data:")

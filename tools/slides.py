@@ -58,13 +58,11 @@ def rendered(notebook: nbformat.NotebookNode, title: str) -> str:
 
 
 def for_slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy that links to slides, whose code says no caption twice, and with no <section>, reveal.js's word for a slide."""
+    """Return a copy that links to slides and has no <section>, reveal.js's word for a slide."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", cell.source)
-        else:  # the caption stands below the figure, and the room sees what the alt text says
-            cell.source = re.sub(r'\s*\b(?:alt|caption)=f?"(?:[^"\\]|\\.)*",?', "", cell.source)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "text/html" in output.get("data", {}):
             output.data["text/html"] = re.sub(r"(</?)section\b", r"\1div", "".join(output.data["text/html"]))

@@ -1,4 +1,4 @@
-"""The figures that several notebooks draw with. Each function returns a figure; `show` draws it with its alt text and caption.
+"""The figures that several notebooks draw with. Each function returns a figure, which displays and describes itself.
 
 Signed maps use a diverging scale centred on 0, unsigned ones a sequential scale; both are readable for colour-blind
 eyes. Maps that are drawn together share one scale.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from vislib.course.encoding import encoded_figure
+from vislib.course.described import PICTURE, peaks
 from vislib.course.names import beside
 
 if TYPE_CHECKING:
@@ -31,37 +31,26 @@ _STYLE: Any = {
 }
 
 
-def show(figure: "Figure", *, alt: str, caption: str | None = None) -> None:
-    """Display a figure with its alt text, and a caption below it; the figure is closed.
+def show(figure: "Figure") -> None:
+    """Display a figure in the middle of a cell; at the end of a cell, a figure displays itself."""
+    from IPython.display import display
 
-    Args:
-        figure: what one of the functions below returned.
-        alt: what a reader who cannot see the figure should know, in one or two sentences.
-        caption: Markdown: what to see, with seed and sample size.
-    """
-    from IPython.display import Image, Markdown, display
-    from matplotlib import pyplot as plt
-
-    if not alt.strip():
-        raise ValueError("alt is empty; expected a sentence that says what the figure shows.")
-    data = encoded_figure(figure)
-    display(Image(data=data, format="png" if data.startswith(b"\x89PNG") else "jpeg", alt=alt))
-    if caption:
-        display(Markdown(f"_{caption}_"))
-    plt.close(figure)
+    display(figure)
 
 
 def figure(
     rows: int, columns: int, size: tuple[float, float], **options: Any
 ) -> tuple["Figure", "np.ndarray[Any, Any]"]:
     """Return a figure in the course's style and its axes (rows, columns); size in inches."""
-    from matplotlib import pyplot as plt
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from vislib.course.verbatim import Verbatim
+    from vislib.course.drawn import Drawn
 
-    with plt.rc_context(_STYLE), plt.ioff():
-        look: Any = {"FigureClass": Verbatim, "figsize": size, "layout": "constrained"}
-        made, axes = plt.subplots(rows, columns, squeeze=False, **look, **options)
+    with rc_context(_STYLE):
+        made = Drawn(figsize=size, layout="constrained")
+        FigureCanvasAgg(made)
+        axes = made.subplots(rows, columns, squeeze=False, **options)
     return made, axes
 
 
@@ -191,7 +180,7 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
         )  # a photograph must not shine through
     colours[np.isnan(values)] = 0  # unknown: the image alone
     axis.imshow(0.62 + 0.38 * (np.zeros_like(grey) if outline else grey), cmap="gray", vmin=0, vmax=1)
-    axis.imshow(colours)
+    axis.imshow(colours, label=peaks(values))
     if outline and grey.min() < 0.5 < grey.max():
         axis.contour(grey, levels=[0.5], colors="black", linewidths=1)
     axis.axis("off")
@@ -220,8 +209,8 @@ def lines(
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
     colours = (BLUE, ORANGE, "#009e73", "#cc79a7", GREY)
-    for values, colour, marker in zip(curves.values(), colours, "osD^v", strict=False):
-        axis.plot(x, values, color=colour, marker=marker, markersize=5)
+    for (name, values), colour, marker in zip(curves.items(), colours, "osD^v", strict=False):
+        axis.plot(x, values, color=colour, marker=marker, markersize=5, label=beside(name))
     low, high = axis.get_ylim()
     heights = _apart([values[-1] for values in curves.values()], 0.055 * (high - low) * 3.4 / size[1])
     for name, height, colour in zip(curves, heights, colours, strict=False):
@@ -304,7 +293,8 @@ def shown(name: str) -> str:
 def draw_image(axis: "Axes", image: Tensor) -> None:
     """Draw an image (C, H, W), pixels in [0, 1], grey or coloured."""
     pixels = image.detach().cpu().float().clamp(0, 1).numpy()
-    axis.imshow(pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0], cmap="gray", vmin=0, vmax=1)
+    shades = pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]
+    axis.imshow(shades, cmap="gray", vmin=0, vmax=1, label=PICTURE)
     axis.axis("off")
 
 

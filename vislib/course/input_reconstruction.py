@@ -39,7 +39,7 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     for (name, (frequencies, amplitude)), colour in zip(lines.items(), (GREY, ORANGE, BLUE, "#009e73"), strict=False):
         end = float(amplitude[-1])
         close = [other for other in ends if other != end and end / 2 < other < end * 2]  # names must not overlap
-        axis.loglog(frequencies, amplitude, color=colour, linewidth=2)
+        axis.loglog(frequencies, amplitude, color=colour, linewidth=2, label=beside(name))
         axis.annotate(
             f" {beside(name)}",
             (frequencies[-1], amplitude[-1]),

@@ -63,11 +63,11 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
     made, axes = figure(rows, columns, (9.0, 2.25 * rows + 0.4), sharex=True, sharey=True)
     for axis, (name, (values, floor)) in zip(axes.flat, kept.items(), strict=False):
         depths = range(1, values.shape[1] + 1)
-        for level, style in ((values[:, -1], "--"), (floor, ":")):
-            axis.axhline(float(level.mean()), color=GREY, linestyle=style, linewidth=1.5)
+        for level, style, what in ((values[:, -1], "--", "all blocks random"), (floor, ":", "two random networks")):
+            axis.axhline(float(level.mean()), color=GREY, linestyle=style, linewidth=1.5, label=what)
         low, high = interval(values)
         axis.fill_between(depths, low.tolist(), high.tolist(), color=BLUE, alpha=0.25, linewidth=0)
-        axis.plot(depths, values.mean((0, 2)).tolist(), color=BLUE, linewidth=1.8)
+        axis.plot(depths, values.mean((0, 2)).tolist(), color=BLUE, linewidth=1.8, label="similarity")
         axis.plot([0], [1], "o", markerfacecolor="white", color=BLUE, markersize=5, clip_on=False)
         axis.set_title(beside(name))
         axis.set(xticks=[1, 10, 19] if len(depths) == 19 else [1, len(depths)], yticks=[0, 0.5, 1])
