@@ -68,7 +68,7 @@ def _listed(parts: Sequence[str], between: str = "; ") -> str:
     return between.join([*parts[:_MOST], *more])
 
 
-def _all_axes(axes: Sequence["Axes"]) -> "Iterator[Axes]":
+def _all_axes(axes: Sequence[Any]) -> "Iterator[Axes]":
     for axis in axes:
         if axis.get_label() != "<colorbar>":
             yield axis
