@@ -89,6 +89,9 @@ notebooks: .venv/.dev  ## execute every notebook, strip widget state, write; one
 slides: .venv/.course  ## reveal.js slides in build/slides; needs npm, once; one: make slides ONLY=04_occlusion
 	$(PY) -m tools.slides $(ONLY)
 
+lectures: .venv/.dev  ## the two lectures in build/lectures, as HTML and PDF, and their plan; needs npm, once, and Chromium
+	$(PY) -m tools.lectures
+
 .venv/.site: .venv/.course
 	@$(INSTALL) -e ".[site]"
 	@touch $@

@@ -1,0 +1,315 @@
+"""Two lectures of 90 minutes from the notebooks' own cells: ``make lectures``. They need no network.
+
+A cell is on a slide if its metadata says so::
+
+    "lecture": {"title": "Two fills, two answers", "minutes": 3, "facts": [12], "text": "- ...", "show": ["figure"]}
+
+``title`` is what the slide says in one line, ``text`` (Markdown) stands below it, ``show`` names what of the cell appears
+below that: "figure" (as stored), "table", "output" (printed), "code", "ask" (a prediction: its question and options, and a place
+for a show of hands) or nothing. ``minutes`` and the next speaker notes of the section go to the notes. Lecture 1 is
+notebooks 00 to 04, lecture 2 is 05 to 09; the order is that of the cells. ``build/lectures`` then holds for each lecture
+an HTML (press S for the notes) and a PDF, and the plan: slide, minute, fact, notebook and section.
+"""
+
+import argparse
+import ast
+import html
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from markdown_it import MarkdownIt
+
+from tools import pages, vendor
+from tools.run_notebooks import NOTE, is_note
+
+NOTEBOOKS = vendor.ROOT / "notebooks"
+TEMPLATE = Path(__file__).resolve().parent / "templates" / "lectures"
+OUT = vendor.BUILD / "lectures"
+LECTURES = {
+    1: ("Explanations, and looking inside", ("00", "01", "02", "03", "04")),
+    2: ("Gradients, and how to test an explanation", ("05", "06", "07", "08", "09")),
+}
+MINUTES = 90
+FACTS = range(1, 15)
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+SHOWS = ("figure", "table", "output", "code", "ask")
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide, and where it comes from."""
+
+    title: str
+    minutes: float
+    facts: tuple[int, ...]
+    body: str
+    notes: str
+    notebook: str
+    section: str
+
+
+def slides(notebook: nbformat.NotebookNode, name: str) -> Iterator[Slide]:
+    """Yield the slides that a notebook's cells are tagged for.
+
+    Raises:
+        ValueError: for a tag that says what is unknown, or a cell that has nothing of what it should show.
+    """
+    section = ""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown" and (heading := re.match(r"#{1,3} (.+)", cell.source)):
+            section = heading[1]
+        tag = cell.metadata.get("lecture")
+        if tag is None:
+            continue
+        if unknown := set(tag) - {"title", "minutes", "facts", "text", "show"}:
+            raise ValueError(
+                f"{name}, cell {number}: lecture says {min(unknown)!r}; expected title, minutes, facts, text, show."
+            )
+        shown = "".join(_shown(what, cell, f"{name}, cell {number}") for what in tag.get("show", ()))
+        text = _MARKDOWN.render(tag.get("text", ""))
+        yield Slide(
+            title=tag["title"],
+            minutes=tag.get("minutes", 0),
+            facts=tuple(tag.get("facts", ())),
+            body=text + shown,
+            notes=_notes(notebook.cells, number),
+            notebook=name,
+            section=section,
+        )
+
+
+def _shown(what: str, cell: nbformat.NotebookNode, where: str) -> str:
+    makers = {"figure": _figures, "table": _tables, "output": _printed, "code": _code, "ask": _question}
+    if what not in makers:
+        raise ValueError(f"{where}: show has {what!r}; expected some of {', '.join(SHOWS)}.")
+    made = makers[what](cell)
+    if not made:
+        raise ValueError(f"{where} has no {what} to show; execute the notebook, or change the tag.")
+    return made
+
+
+def _figures(cell: nbformat.NotebookNode) -> str:
+    """Stored pictures, those of an explorer's page included."""
+    found = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        for kind in ("image/png", "image/jpeg"):
+            if kind in data:
+                alt = html.escape(output.metadata.get(kind, {}).get("alt", ""))
+                found.append(f'<img alt="{alt}" src="data:{kind};base64,{"".join(data[kind]).strip()}">')
+        found += re.findall(r"<img [^>]*>", "".join(data.get("text/html", "")))
+    return "".join(found)
+
+
+def _tables(cell: nbformat.NotebookNode) -> str:
+    pages_ = ["".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", [])]
+    return "".join(re.sub(r"<style.*?</style>", "", page, flags=re.S) for page in pages_ if "<table" in page)
+
+
+def _printed(cell: nbformat.NotebookNode) -> str:
+    text = "".join("".join(output.get("text", "")) for output in cell.get("outputs", []))
+    return f"<pre>{html.escape(text.rstrip())}</pre>" if text.strip() else ""
+
+
+def _code(cell: nbformat.NotebookNode) -> str:
+    return f"<pre><code>{html.escape(cell.source)}</code></pre>" if cell.cell_type == "code" else ""
+
+
+def _question(cell: nbformat.NotebookNode) -> str:
+    """A prediction's question and options, each with a place for its hands; never the answer."""
+    for call in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)):
+        if getattr(call.func, "id", "") == "predict":
+            _, question, options = map(ast.literal_eval, call.args[:3])
+            asked = _MARKDOWN.render(question)
+            rows = "".join(
+                f'<li>{_MARKDOWN.renderInline(str(o))} <span class="hands">hands</span></li>' for o in options
+            )
+            return f'<div class="ask">{asked}<ol type="A">{rows}</ol></div>'
+    return ""
+
+
+def _notes(cells: Sequence[nbformat.NotebookNode], number: int) -> str:
+    """Return the speaker notes that stand nearest before the next tagged cell of the same section."""
+    for cell in cells[number + 1 :]:
+        if is_note(cell):
+            return str(cell.source).removeprefix(NOTE).replace("\n> ", "\n").strip("\n >")
+        if "lecture" in cell.metadata or re.match("#{1,2} ", cell.source):
+            break
+    return ""
+
+
+def lecture(number: int, folder: Path = NOTEBOOKS) -> list[Slide]:
+    """Return the slides of a lecture."""
+    paths = [path for start in LECTURES[number][1] for path in sorted(folder.glob(f"{start}_*.ipynb"))]
+    return [slide for path in paths for slide in slides(nbformat.read(path, as_version=4), path.stem)]
+
+
+# ---- pages ----
+
+
+def page(number: int, made: Sequence[Slide]) -> str:
+    """Return a lecture as one page of slides, with a title and the credits of the photographs."""
+    title = f"<h1>{html.escape(LECTURES[number][0])}</h1><p>Interpreting Vision Models, lecture {number} of 2</p>"
+    last = f'<h2>Credits</h2><div class="body">{_credits()}</div>'
+    parts = [_framed(title), *map(_section, made, _clock(made)), _framed(last)]
+    text = (TEMPLATE / "page.html").read_text(encoding="utf-8")
+    return text.replace("{{title}}", html.escape(LECTURES[number][0])).replace("{{slides}}", "\n".join(parts))
+
+
+def _clock(made: Sequence[Slide]) -> Iterator[float]:
+    """Yield the minute at which each slide begins."""
+    now = 0.0
+    for slide in made:
+        yield now
+        now += slide.minutes
+
+
+def _section(slide: Slide, begins: float) -> str:
+    title = _MARKDOWN.renderInline(slide.title)
+    said = (
+        f"{slide.minutes:g} min, from minute {begins:g}. Notebook {slide.notebook}, {slide.section!r}.\n\n{slide.notes}"
+    )
+    return _framed(f'<h2>{title}</h2><div class="body">{slide.body}</div>', _MARKDOWN.render(said))
+
+
+def _framed(content: str, notes: str = "") -> str:
+    aside = f'<aside class="notes">{notes}</aside>' if notes else ""
+    return f'<section><div class="page">{content}</div>{aside}</section>'
+
+
+def _credits() -> str:
+    from vislib.data.photographs import PHOTOS
+
+    rows = "".join(f"<li>{html.escape(name)}: {html.escape(photo.licence)}</li>" for name, photo in PHOTOS.items())
+    return f'<ul class="credits">{rows}</ul><p>Everything else is made by the notebooks. Text and figures: see LICENSE and NOTICE.</p>'
+
+
+def plan(made: dict[int, list[Slide]]) -> str:
+    """Return the plan of the lectures as Markdown: a row per slide."""
+    text = ["# Plan of the two lectures", "", "Written by `make lectures`. Slide 1 of each deck is its title."]
+    for number, some in made.items():
+        minutes = sum(slide.minutes for slide in some)
+        text += ["", f"## Lecture {number}: {LECTURES[number][0]} ({minutes:g} minutes)", ""]
+        text += [
+            "| slide | from minute | minutes | what it says | facts | notebook, section |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        for place, (slide, begins) in enumerate(zip(some, _clock(some), strict=True), 2):
+            facts = ", ".join(map(str, slide.facts))
+            text.append(
+                f"| {place} | {begins:g} | {slide.minutes:g} | {slide.title} | {facts} | {slide.notebook}, {slide.section} |"
+            )
+    return "\n".join(text) + "\n"
+
+
+def wrong(made: dict[int, list[Slide]]) -> list[str]:
+    """Return what keeps the lectures from being given: minutes that do not fit, facts that no slide has."""
+    found = []
+    for number, some in made.items():
+        minutes = sum(slide.minutes for slide in some)
+        if not 0 < minutes <= MINUTES:
+            found.append(f"lecture {number} takes {minutes:g} minutes; expected at most {MINUTES}")
+    facts = {fact for some in made.values() for slide in some for fact in slide.facts}
+    found += [f"fact {fact} is on no slide" for fact in FACTS if fact not in facts]
+    return found
+
+
+def build(out: Path = OUT) -> list[Path]:
+    """Write both lectures as HTML with all that they load, and the plan; return the pages."""
+    made = {number: lecture(number) for number in LECTURES}
+    if problems := wrong(made):
+        sys.exit("\n".join(problems))
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for package in vendor.WANTED:
+        vendor.copy(package, out / "vendor" / package)
+    written = []
+    for number, some in made.items():
+        file = out / f"lecture-{number}.html"
+        file.write_text(page(number, some), encoding="utf-8")
+        written.append(file)
+    (out / "plan.md").write_text(plan(made), encoding="utf-8")
+    return written
+
+
+def print_pdf(file: Path, browser: Any) -> Path:
+    """Print a lecture as a PDF, a slide to a page of 1280 x 720."""
+    view = browser.new_page(viewport={"width": 1280, "height": 720})
+    view.goto(f"{file.as_uri()}?print-pdf")
+    view.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
+    view.evaluate("window.ready")
+    target = file.with_suffix(".pdf")
+    view.pdf(path=target, width="1280px", height="720px", print_background=True, prefer_css_page_size=True)
+    view.close()
+    return target
+
+
+TOO_SMALL = """() => [...document.querySelectorAll('.slides > section')].flatMap((slide, n) => {
+  const found = [];
+  const walk = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const box = walk.currentNode.parentElement;
+    if (walk.currentNode.data.trim() && !box.closest('aside, mjx-container, svg') && parseFloat(getComputedStyle(box).fontSize) < 18)
+      found.push(`slide ${n + 1}: "${walk.currentNode.data.trim().slice(0, 40)}" has less than 18 px`);
+  }
+  return found;
+})"""
+
+
+def looked_at(file: Path, browser: Any, pictures: Path | None = None) -> list[str]:
+    """Go through a lecture's slides at 1280 x 720; return what does not fit, is too small, fails, or comes from elsewhere."""
+    found: list[str] = []
+    view = browser.new_page(viewport={"width": 1280, "height": 720})
+    view.on("pageerror", lambda error: found.append(f"error: {error}"))
+    view.on("console", lambda said: found.append(f"error: {said.text}") if said.type == "error" else None)
+    view.on("request", lambda asked: found.append(asked.url) if pages.is_remote(asked.url) else None)
+    view.goto(file.as_uri())
+    view.evaluate("window.ready")
+    found += view.evaluate(TOO_SMALL)
+    for n in range(view.evaluate("document.querySelectorAll('.slides > section').length")):
+        view.evaluate(f"Reveal.slide({n})")
+        tall = view.evaluate(
+            f"(() => {{ const s = document.querySelectorAll('.slides .page')[{n}], inside = [...s.querySelectorAll('*')];"
+            " const top = s.getBoundingClientRect().top;"
+            " return Math.max(...inside.map((e) => (e.getBoundingClientRect().bottom - top) / Reveal.getScale())) })()"
+        )
+        if tall > 721:
+            found.append(f"slide {n + 1} is {tall:.0f} px tall; expected at most 720")
+        if pictures is not None:
+            pictures.mkdir(parents=True, exist_ok=True)
+            view.screenshot(path=pictures / f"{file.stem}-{n + 1:02}.png")
+    view.close()
+    return [f"{file.stem}: {line}" for line in found]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the lectures and their PDFs, and look at every slide."""
+    from playwright.sync_api import sync_playwright
+
+    from tools.slides import FLAGS
+
+    parser = argparse.ArgumentParser(prog="tools.lectures", description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=Path, help="a folder for a picture of every slide")
+    options = parser.parse_args(arguments)
+    written = build()
+    problems = pages.problems(OUT)
+    with sync_playwright() as browsers:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = browsers.chromium.launch(executable_path=path, args=FLAGS, headless=True)
+        for file in written:
+            problems += looked_at(file, browser, options.pictures)
+            print_pdf(file, browser)
+        browser.close()
+    print("\n".join(problems) or f"two lectures, as HTML and PDF, and their plan: {OUT.relative_to(vendor.ROOT)}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
