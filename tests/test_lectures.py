@@ -13,12 +13,17 @@ from tools import lectures, pages
 from tools.run_notebooks import NOTE
 
 PIXEL = "iVBORw0KGgo="
+PREDICTION = (
+    "<p><em>Commit.</em></p>\n<p>Which <em>place</em>?</p>\n<p>A) the &lt;legs&gt;<br>\nB) the coat</p>\n"
+    "<details><summary>Answer</summary>B: the coat. Because.</details>"
+)
 
 
 def _notebook(**tag: Any) -> Any:
     """A notebook whose one tagged cell predicts, prints, and shows a figure and a table."""
     source = 'predict("a.b", "Which *place*?", ["the <legs>", "the coat"], "the coat", explanation="Because.")'
     outputs = [
+        new_output("display_data", data={"text/html": PREDICTION}),
         new_output("display_data", data={"image/png": PIXEL}, metadata={"image/png": {"alt": "a map"}}),
         new_output("stream", name="stdout", text="0.95 < 1\n"),
         new_output("execute_result", data={"text/html": "<style>td {}</style><table><tr><td>7</td></tr></table>"}),

@@ -142,6 +142,8 @@ def _notebook() -> nbformat.NotebookNode:
 
     figure = new_output("display_data", data={"image/png": "AAAA"}, metadata={"image/png": {"alt": 'a "map" of <b>'}})
     cards = new_output("display_data", data={"text/html": '<section class="cards"><p>1</p></section>'})
+    page = "<p><em>Commit.</em></p>\n<p>asked</p>\n<p>A) x<br>\nB) y</p>\n<details>x: the legs</details>"
+    asked = new_output("display_data", data={"text/html": page})
     notebook = new_notebook(
         cells=[
             typed(new_markdown_cell("# What is this?\n\n$x^2$"), "slide"),
@@ -149,9 +151,7 @@ def _notebook() -> nbformat.NotebookNode:
             typed(new_markdown_cell("Ask the room."), "notes"),
             typed(new_markdown_cell("left out"), "skip"),
             typed(new_markdown_cell("[next](05_gradients.ipynb)"), "fragment"),
-            typed(
-                new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[new_output("stream", text="asked")]), "slide"
-            ),
+            typed(new_code_cell('predict("a.b", "?", ["x"], "x")', outputs=[asked]), "slide"),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
     )
@@ -222,17 +222,20 @@ def test_binder_is_offered_where_the_repository_is_known() -> None:
 # ---- handout ----
 
 
-def test_a_handout_has_no_solutions_no_notes_and_no_outputs() -> None:
+def test_a_handout_has_no_solutions_no_notes_and_no_answers_and_keeps_what_was_put_out() -> None:
     folded = "<details>\n<summary>{}</summary>\n\nIt is 42.\n\n</details>"
     more = folded.format("On a cluster")
     solutions = ["Solution", "Solution of the other exercise", "How to solve it"]
     notebook = _notebook()
     notebook.cells += [new_markdown_cell(folded.format(words)) for words in solutions]
     notebook.cells += [new_markdown_cell(f"{more}\n\n{folded.format('Solution')}"), new_markdown_cell(more)]
+    notebook.cells.append(new_markdown_cell("Try. The solution is folded below.\n\nGo on."))
+    before = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
     given = handout.for_students(notebook)
     texts = [cell.source for cell in given.cells if cell.cell_type == "markdown"]
-    assert texts[1:] == ["left out", "[next](05_gradients.ipynb)", more]
-    assert [cell.outputs for cell in given.cells if cell.cell_type == "code"] == [[], []]
+    question = '**Predict.**\n\n<p>asked</p>\n<ol type="A">\n<li>x</li>\n<li>y</li>\n</ol>\n\nYour answer, and why:'
+    assert texts[1:] == ["left out", "[next](05_gradients.ipynb)", question, more, "Try.\n\nGo on."]
+    assert [cell.outputs for cell in given.cells if cell.cell_type == "code"] == before[:1]
 
 
 def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_path: Path) -> None:
@@ -244,9 +247,10 @@ def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_
     for path in written:
         cells = nbformat.read(run_notebooks.FOLDER / path.name, as_version=4).cells
         solutions = "\n".join(cell.source for cell in cells if handout.is_solution(cell))
-        assert bool(solutions) == (path.stem != "00_start_here")
+        assert solutions or path.stem == "00_start_here"
         assert folds.sub("", solutions).strip() == ""
         assert all(words.startswith(("Solution", "How to solve it")) for words in folds.findall(solutions))
+        assert not [cell for cell in nbformat.read(path, as_version=4).cells if run_notebooks.prediction(cell)]
         kept += "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
     assert re.findall("<summary.*", kept) == ["<summary>From a laptop to a cluster</summary>"]
     assert (tmp_path / "handout" / "map" / "08.svg").exists()

@@ -1,27 +1,42 @@
-"""Notebooks to hand out: ``make handout`` [ONLY=04_occlusion] writes copies without solutions, speaker notes and outputs.
+"""Notebooks to hand out: ``make handout`` [ONLY=04_occlusion] writes copies without solutions, answers and speaker notes.
+
+A prediction becomes its question, with a line for the answer; what the other cells have put out stays.
 
 The copies lie in ``build/handout``, numbered like the originals; put them in the place of ``notebooks/`` for a class whose
 exercises are graded.
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_markdown_cell
 
-from tools.run_notebooks import FOLDER, is_note
+from tools.run_notebooks import FOLDER, is_note, prediction
 
 OUT = FOLDER.parent / "build" / "handout"
 
 
 def for_students(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the notebook without solutions, notes and outputs, ready to be worked through."""
-    from nbconvert.preprocessors import ClearOutputPreprocessor
+    """Return the notebook without solutions, predictions' answers and notes, ready to be worked through."""
+    notebook.cells = [_asked(cell) for cell in notebook.cells if not is_note(cell) and not is_solution(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"[^.\n]*\bfolded (?:below|underneath)[^.\n]*\.", "", cell.source)
+    return notebook
 
-    notebook.cells = [cell for cell in notebook.cells if not is_note(cell) and not is_solution(cell)]
-    return ClearOutputPreprocessor().preprocess(notebook, {})[0]
+
+def _asked(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the question of a prediction as text; any other cell as it is."""
+    if (found := prediction(cell)) is None:
+        return cell
+    question, options = found
+    rows = "\n".join(f"<li>{option}</li>" for option in options)
+    text = f'**Predict.**\n\n{question}\n<ol type="A">\n{rows}\n</ol>\n\nYour answer, and why:'
+    return new_markdown_cell(text, id=cell.id, metadata={"slideshow": cell.metadata.get("slideshow", {})})
 
 
 def is_solution(cell: nbformat.NotebookNode) -> bool:

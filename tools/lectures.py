@@ -12,7 +12,6 @@ an HTML (press S for the notes) and a PDF, and the plan: slide, minute, fact, no
 """
 
 import argparse
-import ast
 import html
 import os
 import re
@@ -27,7 +26,7 @@ import nbformat
 from markdown_it import MarkdownIt
 
 from tools import pages, vendor
-from tools.run_notebooks import NOTE, is_note
+from tools.run_notebooks import NOTE, is_note, prediction
 
 NOTEBOOKS = vendor.ROOT / "notebooks"
 TEMPLATE = Path(__file__).resolve().parent / "templates" / "lectures"
@@ -124,15 +123,11 @@ def _code(cell: nbformat.NotebookNode) -> str:
 
 def _question(cell: nbformat.NotebookNode) -> str:
     """A prediction's question and options, each with a place for its hands; never the answer."""
-    for call in (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)):
-        if getattr(call.func, "id", "") == "predict":
-            _, question, options = map(ast.literal_eval, call.args[:3])
-            asked = _MARKDOWN.render(question)
-            rows = "".join(
-                f'<li>{_MARKDOWN.renderInline(str(o))} <span class="hands">hands</span></li>' for o in options
-            )
-            return f'<div class="ask">{asked}<ol type="A">{rows}</ol></div>'
-    return ""
+    if (asked := prediction(cell)) is None:
+        return ""
+    question, options = asked
+    rows = "".join(f'<li>{option} <span class="hands">hands</span></li>' for option in options)
+    return f'<div class="ask">{question}<ol type="A">{rows}</ol></div>'
 
 
 def _notes(cells: Sequence[nbformat.NotebookNode], number: int) -> str:

@@ -69,6 +69,22 @@ def tells_too_early(cell: nbformat.NotebookNode) -> bool:
     return is_note(cell) or (cell.cell_type == "code" and re.search(r"\bpredict\(\s*\S", cell.source) is not None)
 
 
+def prediction(cell: nbformat.NotebookNode) -> tuple[str, list[str]] | None:
+    """Return the question and the options of a prediction as HTML, from the page that it has put out; None for other cells.
+
+    Raises:
+        ValueError: for a prediction without its page.
+    """
+    if cell.cell_type != "code" or not tells_too_early(cell):
+        return None
+    page = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
+    asked = re.search(r"</em></p>\n(.*?)<p>(A\).*?)</p>\n<details", page, flags=re.DOTALL)
+    if asked is None:
+        raise ValueError(f"a prediction has put out no question; execute the notebook: {cell.source[:60]!r}")
+    options = [re.sub(r"^[A-Z]\) ", "", line) for line in re.split(r"<br>\n", asked[2])]
+    return asked[1].strip(), options
+
+
 def is_claim(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell judges what was shown, and prints the numbers."""
     return CLAIM in cell.metadata.get("tags", [])

@@ -1,7 +1,7 @@
 """Slides of the notebooks from their stored outputs: ``make slides`` [ONLY=04_occlusion]. They need no network.
 
 Each notebook becomes ``build/slides/NAME.html``, in reveal.js; press S for the speaker notes. Whatever a page loads lies
-beside it in ``build/slides/vendor``. ``python -m tools.slides --measure`` opens every slide in Chromium at 1280 x 720 and
+beside it in ``build/slides/vendor``. Code is hidden until C is pressed. ``python -m tools.slides --measure`` opens every slide in Chromium at 1280 x 720 and
 lists those that do not fit on one screen.
 """
 
@@ -58,14 +58,15 @@ def rendered(notebook: nbformat.NotebookNode, title: str) -> str:
 
 
 def for_slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy that links to slides and has no <section>, reveal.js's word for a slide."""
+    """Return a copy that links to slides, asks nobody to run a cell, and has no <section>, reveal.js's word for a slide."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", cell.source)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "text/html" in output.get("data", {}):
-            output.data["text/html"] = re.sub(r"(</?)section\b", r"\1div", "".join(output.data["text/html"]))
+            page = re.sub(r"(</?)section\b", r"\1div", "".join(output.data["text/html"]))
+            output.data["text/html"] = re.sub(r"(?i)(?:a still[^<>:]*: )?run this cell[^<>]*", "", page)
     return notebook
 
 
@@ -90,7 +91,7 @@ def build(names: Sequence[str], out: Path = OUT) -> list[Path]:
         written.append(page)
     (out / "index.html").write_text(
         '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Slides</title><h1>Interpreting Vision Models: slides</h1>'
-        f"<p>Press S on a slide for the speaker notes, O for an overview.</p><ul>{''.join(entries)}</ul></html>\n",
+        f"<p>Press C on a slide for the code, S for the speaker notes, O for an overview.</p><ul>{''.join(entries)}</ul></html>\n",
         encoding="utf-8",
     )
     return written

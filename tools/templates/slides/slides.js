@@ -81,11 +81,16 @@ window.ready = (async () => {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
   const leaves = () => [...document.querySelectorAll('.slides section')].filter((slide) => !slide.querySelector('section'));
   const reveal = document.querySelector('.reveal');
-  reveal.classList.add('measured');
+  reveal.classList.add('no-code', 'measured'); // C shows the code
   leaves().forEach(lift);
   leaves().forEach(split);
   reveal.classList.remove('measured');
   leaves().forEach(wrap);
+  const now = () => fit(Reveal.getCurrentSlide());
+  function showCode() {
+    reveal.classList.toggle('no-code');
+    now();
+  }
   await Reveal.initialize({
     width: 1280,
     height: HEIGHT,
@@ -94,9 +99,9 @@ window.ready = (async () => {
     hash: true,
     slideNumber: 'c/t',
     transition: 'none',
+    keyboard: { 67: showCode },
     plugins: [RevealNotes],
   });
-  const now = () => fit(Reveal.getCurrentSlide());
   Reveal.on('slidechanged', now);
   document.addEventListener('toggle', now, true); // what unfolds has another height
   now();
