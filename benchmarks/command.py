@@ -56,6 +56,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if not options.trying and options.name in (None, "readme"):
-        text = readme.README.read_text(encoding="utf-8")
-        readme.README.write_text(readme.written(text, known), encoding="utf-8")
+        readme.rewrite(known)
     return 0

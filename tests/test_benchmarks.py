@@ -46,15 +46,31 @@ def measured(benchmark: Benchmark, folder: Path, *names: str) -> list[str]:
 # ---- the README ----
 
 
-def test_the_readme_states_what_the_tables_of_the_present_code_say() -> None:
-    text = readme.README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
+def test_a_page_states_what_the_tables_of_the_present_code_say(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     again = "run: python -m benchmarks readme (make bench, on an idle machine, measures what has become stale)"
-    assert readme.written(text, BENCHMARKS) == text, again
-    assert text.count("<!-- benchmark: ") >= 2
+    assert readme.written(text, BENCHMARKS, up=readme.above(page)) == text, again
+    assert text.count("<!-- end -->") >= 1
 
 
-def test_the_readme_states_no_speed_outside_of_its_blocks() -> None:
-    assert readme.outside(readme.README.read_text(encoding="utf-8")) == []
+def test_the_headline_is_the_range_of_the_tables_that_are_not_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured(FAKE, tmp_path)
+    monkeypatch.setattr(table, "processor", lambda: "Slide rule (LOG)")
+    monkeypatch.setitem(SPEED, 0, 7.0)
+    measured(FAKE, tmp_path)
+    said = readme.written("<!-- headline: fake -->\n<!-- end -->", {"fake": FAKE}, tmp_path, up="../")
+    assert "**3 to 7**" in said
+    assert "Abacus 9 (BEADS)" in said
+    assert "(../benchmarks/tables/fake/slide-rule-log.md)" in said
+    assert "has not been measured" in readme.written(said, {"fake": CHANGED}, tmp_path)
+
+
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
+def test_a_page_states_no_speed_outside_of_its_blocks(page: Path) -> None:
+    assert readme.outside(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(

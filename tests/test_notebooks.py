@@ -43,8 +43,16 @@ def test_the_readme_says_of_each_notebook_what_it_says_itself() -> None:
         opening = read(path).cells[0].source
         question, minutes = opening.splitlines()[0].lstrip("# "), re.search(r"\*\*Time:\*\* (\d+) minutes", opening)
         assert minutes is not None
-        assert f"[{path.stem}](notebooks/{path.name}) | {question} | {minutes[1]}" in row
+        assert f"[{question}](notebooks/{path.name}) | {minutes[1]} |" in row
         assert (ROOT / f"docs/thumbnails/{path.stem[:2]}.png").exists()
+
+
+def test_the_readme_is_one_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert len(text.split()) <= 900
+    hours = sum(int(m) for m in re.findall(r"^\|.*\| (\d+) \|$", text, flags=re.M)) / 60
+    assert f"about {hours:.0f} hours" in text
 
 
 def _stale(notebook: nbformat.NotebookNode, name: str) -> list[str]:

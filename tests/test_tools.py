@@ -208,15 +208,29 @@ def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> 
     assert notebook.cells[1].metadata["mystnb"] == {"image": {"alt": 'a "map" of <b>'}}
 
 
-def test_the_first_page_lists_every_notebook_by_its_question() -> None:
-    page = site.index({"04_occlusion": "What if?", "05_gradients": "What would?"})
-    for line in ("- [04](notebooks/04_occlusion.ipynb): What if?", "What would? <notebooks/05_gradients>"):
-        assert line in page.splitlines()
+FRONT = (
+    "# A course\n\n![A patch](docs/moving.gif)\n\n## Start\n\nmake\n\n## The notebooks\n\n| [What if?](notebooks/04.ipynb) |\n\n"
+    "## What is different\n\n- Audited.<!-- claims: a.b -->\n\n<!-- headline: x -->\n\nFast.\n\n<!-- end -->\n\n## More\n\nrest\n"
+)
+
+
+def test_the_first_page_is_what_the_readme_says_of_the_course_and_a_list_of_all_pages() -> None:
+    page = site.index(FRONT, ["04_occlusion"], {"learners": "For learners"})
+    for part in (
+        "![A patch](docs/moving.gif)",
+        "[What if?](notebooks/04.ipynb)",
+        "- Audited.\n",
+        "Fast.",
+        "(docs/learners.md)",
+    ):
+        assert part in page
+    assert not any(part in page for part in ("make", "rest", "<!--"))
+    assert page.endswith("notebooks/04_occlusion\ndocs/learners\nclaims\n```\n")
 
 
 def test_binder_is_offered_where_the_repository_is_known() -> None:
-    assert "mybinder" not in site.index({"04_occlusion": "What if?"})
-    assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index({"04_occlusion": "What if?"}, "a/b")
+    assert "mybinder" not in site.index(FRONT, [], {})
+    assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index(FRONT, [], {}, "a/b")
 
 
 # ---- handout ----

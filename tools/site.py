@@ -4,6 +4,7 @@ Nothing is executed, and nothing is loaded from another machine: it can be read 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import nbformat
 from experiments.audit import counted, weakest_first
 from tools import pages, vendor
 from tools.run_notebooks import is_note
-from tools.slides import NOTEBOOKS, title_of
+from tools.slides import NOTEBOOKS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,23 +46,30 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def index(titles: dict[str, str], repository: str = "") -> str:
-    """Return the first page: what this is, and the notebooks by their questions.
+def index(readme: str, names: Sequence[str], guides: dict[str, str], repository: str = "") -> str:
+    """Return the first page: what the README says of the course and its notebooks, and the other pages.
 
     Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
+
+    Args:
+        readme: the README; its links lead to the same places here.
+        names: of the notebooks.
+        guides: the pages of docs/ by their names, each with its title.
+        repository: "owner/name".
     """
-    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items()) + "\nclaims"
-    rows = "\n".join(f"- [{name[:2]}](notebooks/{name}.ipynb): {title}" for name, title in titles.items())
+    parts = re.split(r"^(?=## )", re.sub(r"<!--.*?-->\n?", "", readme), flags=re.MULTILINE)
+    told = [part for part in parts if part.startswith(("# ", "## The notebooks", "## What is different"))]
     badge = (
         "[![Run it on Binder](_static/binder.svg)]"
         f"(https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/00_start_here.ipynb)\n\n"
         if repository
         else ""
     )
+    more = "".join(f"- [{title}](docs/{name}.md)\n" for name, title in guides.items())
+    entries = [*(f"notebooks/{name}" for name in names), *(f"docs/{name}" for name in guides), "claims"]
     return (
-        "# Interpreting Vision Models\n\nA course on asking a network *why*, to be read here and run on your machine. "
-        "Each notebook asks one question; the outputs are those of a real run. Where a question to you appears, commit to an "
-        f"answer before you open it.\n\n{badge}{rows}\n- [{CLAIMS}](claims.md)\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+        f"{''.join(told)}{badge}## More\n\n{more}- [{CLAIMS}](claims.md)\n\n"
+        f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{chr(10).join(entries)}\n```\n"
     )
 
 
@@ -92,20 +100,31 @@ def claims(table: "DataFrame") -> str:
 
 
 def prepare(source: Path = SOURCE) -> None:
-    """Write what Sphinx reads."""
+    """Write what Sphinx reads, in the folders that it has in the repository, so that every link leads to the same place."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(NOTEBOOKS / "map", source / "notebooks" / "map")  # the pictures that the notebooks link to
+    shutil.copytree(vendor.ROOT / "docs", source / "docs")
+    for page in (vendor.ROOT / "benchmarks" / "tables").glob("*/*.md"):
+        (source / page.relative_to(vendor.ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        text = page.read_text(encoding="utf-8")
+        (source / page.relative_to(vendor.ROOT)).write_text(f"---\norphan: true\n---\n\n{text}", encoding="utf-8")
     shutil.copy(TEMPLATES / "conf.py", source)
     vendor.copy("mathjax", source / "_static" / "mathjax")
     for name in ("course.css", "binder.svg"):
         shutil.copy(TEMPLATES / name, source / "_static")
-    titles = {}
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        notebook = readable(nbformat.read(path, as_version=4))
-        titles[path.stem] = title_of(notebook)
-        nbformat.write(notebook, source / "notebooks" / path.name)
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in paths:
+        nbformat.write(readable(nbformat.read(path, as_version=4)), source / "notebooks" / path.name)
+    guides = {file.stem: _title(file) for file in sorted((source / "docs").glob("*.md"))}
     (source / "claims.md").write_text(claims(counted()), encoding="utf-8")
-    (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
+    readme = (vendor.ROOT / "README.md").read_text(encoding="utf-8")
+    repository = os.environ.get("GITHUB_REPOSITORY", "")
+    page = index(readme, [path.stem for path in paths], guides, repository)
+    (source / "index.md").write_text(page, encoding="utf-8")
+
+
+def _title(file: Path) -> str:
+    return file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
 """Slides of the notebooks from their stored outputs: ``make slides`` [ONLY=04_occlusion]. They need no network.
 
-Each notebook becomes ``build/slides/NAME.html``, in reveal.js; press S for the speaker notes. Whatever a page loads lies
-beside it in ``build/slides/vendor``. Code is hidden until C is pressed. ``python -m tools.slides --measure`` opens every slide in Chromium at 1280 x 720 and
-lists those that do not fit on one screen.
+Each notebook becomes ``build/slides/NAME.html``, in reveal.js; press C for the code, S for the speaker notes. Whatever a page
+loads lies beside it in ``build/slides/vendor``. ``python -m tools.slides --measure`` opens every slide in Chromium at
+1280 x 720 and lists those that do not fit on one screen.
 """
 
 import argparse
