@@ -14,6 +14,8 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 html_theme = "sphinx_book_theme"
 html_theme_options = {
     "show_toc_level": 2,
+    "navbar_start": [],
+    "navbar_persistent": [],  # the search of the sidebar is enough
     "use_download_button": False,
     "use_fullscreen_button": False,
 }
