@@ -1,4 +1,4 @@
-"""``python -m vislib doctor`` and ``python -m vislib fetch``: see :mod:`vislib.course.doctor`."""
+"""``python -m vislib doctor``, ``fetch`` and ``lab``: see :mod:`vislib.course.doctor`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``python -m vislib doctor`` checks this machine; ``fetch resnet18`` gets a network's weights."""
+"""``python -m vislib doctor`` checks this machine, ``fetch resnet18`` gets weights, ``lab`` opens the notebooks in a folder."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 PACKAGES = ("torch", "torchvision", "timm", "jupyterlab", "ipywidgets", "scikit-image", "matplotlib")
 
@@ -124,9 +125,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check this machine")
     fetch = commands.add_parser("fetch", help="download the weights of torchvision networks")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="such as resnet18")
-    options = parser.parse_args(arguments)
+    lab = commands.add_parser("lab", help="copy the notebooks into a folder and open them in JupyterLab")
+    lab.add_argument("folder", nargs="?", type=Path, default=Path("interpreting-vision"))
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "lab":  # JupyterLab has options of its own
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     run: dict[str, Callable[[], int]] = {
         "doctor": doctor,
         "fetch": lambda: _fetch(options.names),
+        "lab": lambda: _lab(options.folder, rest),
     }
     return 1 if run[options.command]() else 0
+
+
+def _lab(folder: Path, arguments: Sequence[str]) -> int:
+    from vislib.course.lab import lab
+
+    try:
+        return lab(folder, arguments)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
