@@ -3,6 +3,7 @@
 Nothing is executed, and nothing is loaded from another machine: it can be read from a disk.
 """
 
+import html
 import os
 import re
 import shutil
@@ -58,6 +59,9 @@ def index(readme: str, names: Sequence[str], guides: dict[str, str], repository:
         repository: "owner/name".
     """
     parts = re.split(r"^(?=## )", re.sub(r"<!--.*?-->\n?", "", readme), flags=re.MULTILINE)
+    parts[0] = re.sub(
+        r"^!\[([^]]*)\]\(docs/moving\.gif\)$", lambda found: patch(found[1]), parts[0], flags=re.MULTILINE
+    )
     told = [part for part in parts if part.startswith(("# ", "## The notebooks", "## What is different"))]
     badge = (
         "[![Run it on Binder](_static/binder.svg)]"
@@ -70,6 +74,17 @@ def index(readme: str, names: Sequence[str], guides: dict[str, str], repository:
     return (
         f"{''.join(told)}{badge}## More\n\n{more}- [{CLAIMS}](claims.md)\n\n"
         f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{chr(10).join(entries)}\n```\n"
+    )
+
+
+def patch(alt: str) -> str:
+    """Return the patch that can be dragged over the tripod, and the moving picture where no script runs."""
+    table = (vendor.ROOT / "docs" / "patch" / "answers.json").read_text(encoding="utf-8").strip()
+    return (
+        (TEMPLATES / "patch.html")
+        .read_text(encoding="utf-8")
+        .replace("{{alt}}", html.escape(alt))
+        .replace("{{table}}", table)
     )
 
 
@@ -110,8 +125,9 @@ def prepare(source: Path = SOURCE) -> None:
         (source / page.relative_to(vendor.ROOT)).write_text(f"---\norphan: true\n---\n\n{text}", encoding="utf-8")
     shutil.copy(TEMPLATES / "conf.py", source)
     vendor.copy("mathjax", source / "_static" / "mathjax")
-    for name in ("course.css", "binder.svg"):
-        shutil.copy(TEMPLATES / name, source / "_static")
+    for file in (*(TEMPLATES / n for n in ("course.css", "binder.svg", "patch.js")), source / "docs" / "moving.gif"):
+        shutil.copy(file, source / "_static")
+    shutil.copy(source / "docs" / "patch" / "photograph.jpg", source / "_static")
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
         nbformat.write(readable(nbformat.read(path, as_version=4)), source / "notebooks" / path.name)

@@ -21,6 +21,7 @@ html_theme_options = {
 }
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
+html_js_files = [("patch.js", {"defer": "defer"})]
 mathjax_path = "mathjax/es5/tex-svg.js"
 html_context = {"default_mode": "auto"}
 myst_mathjax_classes = "tex2jax_process|mathjax_process|math|output_area|text_html"  # the last one: the cards
