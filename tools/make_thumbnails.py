@@ -1,8 +1,10 @@
-"""The small pictures in the README's table, cut from the notebooks' stored figures: ``python -m tools.make_thumbnails``."""
+"""The small pictures in the README's table, cut from the notebooks' stored figures: ``python -m tools.make_thumbnails``.
+
+A cell whose figure is taken says so in its metadata: ``"thumbnail": [left, top, right, bottom]``, as shares of the figure.
+"""
 
 import base64
 import io
-from collections.abc import Iterator
 
 import nbformat
 from PIL import Image
@@ -11,35 +13,23 @@ from tools.run_notebooks import FOLDER
 
 OUT = FOLDER.parent / "docs" / "thumbnails"
 SIZE = (240, 150)
-# A word of the figure's alt text, and which part of the figure: left, top, right, bottom as shares.
-PICTURES = {
-    "00_start_here": ("Two heatmaps on one scale", (0.0, 0.0, 0.6, 1.0)),
-    "01_explanation_taxonomy": ("with another die", (0.0, 0.0, 0.42, 1.0)),
-    "02_weight_pca": ("A map of 1,000 classes", (0.0, 0.0, 1.0, 1.0)),
-    "03_activation_tsne": ("Eight t-SNE maps", (0.5, 0.06, 1.0, 0.52)),
-    "04_occlusion": ("Five handwritten digits", (0.0, 0.0, 0.88, 0.67)),
-    "05_gradients": ("Four gradient maps", (0.0, 0.0, 0.455, 1.0)),
-    "06_input_reconstruction": ("Ten numbered pictures", (0.0, 0.0, 1.0, 0.66)),
-    "07_sanity_checks": ("two heatmaps, A and B", (0.0, 0.0, 0.49, 0.98)),
-    "08_roar": ("Six digits, and below each", (0.12, 0.0, 0.7, 0.76)),
-    "09_review": ("A table of nine methods", (0.18, 0.0, 1.0, 1.0)),
-}
 
 
-def figures(name: str) -> Iterator[tuple[str, Image.Image]]:
-    """Return alt text and picture of every stored figure of a notebook."""
-    for cell in nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells:
-        for output in cell.get("outputs", []):
-            for kind, content in output.get("data", {}).items():
-                if kind.startswith("image/"):
-                    yield output.metadata[kind]["alt"], Image.open(io.BytesIO(base64.b64decode(content)))
+def thumbnail(notebook: nbformat.NotebookNode, name: str) -> Image.Image:
+    """Return the part of a figure that its cell names, on white, as large as `SIZE` allows.
 
-
-def thumbnail(name: str) -> Image.Image:
-    """Return a figure's part on white, as large as `SIZE` allows."""
-    word, part = PICTURES[name]
-    picture = next(picture for alt, picture in figures(name) if word in alt).convert("RGB")
-    box = tuple(round(share * side) for share, side in zip(part, picture.size * 2, strict=True))
+    Raises:
+        ValueError: if no cell, or more than one, is marked, or it has no figure.
+    """
+    marked = [cell for cell in notebook.cells if "thumbnail" in cell.metadata]
+    if len(marked) != 1:
+        raise ValueError(f"{name} has {len(marked)} cells with a thumbnail; expected one.")
+    [cell] = marked
+    pictures = [v for o in cell.outputs for k, v in o.get("data", {}).items() if k.startswith("image/")]
+    if not pictures:
+        raise ValueError(f"the cell of {name} with a thumbnail has no figure.")
+    picture = Image.open(io.BytesIO(base64.b64decode(pictures[-1]))).convert("RGB")
+    box = tuple(round(share * side) for share, side in zip(cell.metadata["thumbnail"], picture.size * 2, strict=True))
     picture = picture.crop(box)  # type: ignore[arg-type]
     picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
     card = Image.new("RGB", SIZE, "white")
@@ -50,8 +40,9 @@ def thumbnail(name: str) -> Image.Image:
 def main() -> None:
     """Write all thumbnails."""
     OUT.mkdir(parents=True, exist_ok=True)
-    for name in PICTURES:
-        thumbnail(name).quantize(64).save(OUT / f"{name[:2]}.png", optimize=True)
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        card = thumbnail(nbformat.read(path, as_version=4), path.stem)
+        card.quantize(64).save(OUT / f"{path.stem[:2]}.png", optimize=True)
 
 
 if __name__ == "__main__":
