@@ -699,6 +699,22 @@ class Rectified(nn.Module):
         return self.head(self.rectify(self.two(self.one(x).relu())).mean((2, 3)))
 
 
+class Does(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.work = work
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.work(x)
+
+
+def _cut_off(x: Tensor) -> Tensor:
+    x[x < 0] = 0
+    return x
+
+
 @pytest.mark.parametrize(
     "rectify",
     [
@@ -708,13 +724,47 @@ class Rectified(nn.Module):
         lambda x: torch.clamp_min(x, 0),
         lambda x: torch.clamp(x, torch.tensor(0.0)),
         lambda x: torch.maximum(x, torch.zeros(())),
+        lambda x: F.threshold(x, 0, 0),
+        lambda x: torch.where(x > 0, x, 0),
+        lambda x: x.clamp(torch.zeros_like(x)),
+        lambda x: torch.fmax(torch.zeros_like(x), x),
+        lambda x: x * (x > 0),
+        lambda x: x - x.clamp(max=0),
+        lambda x: x.masked_fill(x < 0, 0),
+        lambda x: F.prelu(input=x, weight=torch.zeros(1)),
+        lambda x: F.hardtanh(x, 0, 100),
+        _cut_off,
     ],
 )
-def test_a_clamp_from_0_is_a_relu(rectify: Callable[[Tensor], Tensor], images: Tensor) -> None:
+def test_what_is_a_relu_under_another_name(rectify: Callable[[Tensor], Tensor], images: Tensor) -> None:
     expected = guided_backprop(Rectified(torch.relu).eval(), images, 1)
     torch.testing.assert_close(guided_backprop(Rectified(rectify).eval(), images, 1), expected)
-    unlike = guided_backprop(Rectified(lambda x: x.clamp(-1, 5)).eval(), images, 1)
-    assert not torch.allclose(unlike, expected)
+    assert not torch.allclose(gradient(Rectified(rectify).eval(), images, 1), expected)
+
+
+@pytest.mark.parametrize("unlike", [lambda x: x.clamp(-1, 5), F.silu, torch.abs, lambda x: F.threshold(x, 0.1, 0)])
+def test_what_is_no_relu_is_not_guided(unlike: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    network = Rectified(unlike).eval()
+    x = images.clone().requires_grad_()
+    first = network.one(x).relu()
+    first.register_hook(lambda grad: grad.clamp(min=0))
+    (by_hand,) = torch.autograd.grad(network.head(unlike(network.two(first)).mean((2, 3)))[:, 1].sum(), x)
+    torch.testing.assert_close(guided_backprop(network, images, 1), by_hand.abs().sum(1))
+
+
+@pytest.mark.parametrize("relu", [torch.relu, lambda x: x.clamp(min=0), lambda x: F.hardtanh(x, 0, 50)])
+def test_a_relu_of_what_is_positive_already_is_one(relu: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    """The mean of what was guided comes back negative to the second; what changes nothing is no ReLU."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), Does(torch.exp), Does(relu), nn.Flatten(), nn.Linear(784, 5)).eval()
+    with torch.no_grad():
+        network[0].weight *= 0.1
+    x = images.clone().requires_grad_()
+    seen = network[1](network[0](x))
+    seen.register_hook(lambda grad: grad.clamp(min=0))
+    (by_hand,) = torch.autograd.grad(network[3:](seen)[:, 1].sum(), x)
+    torch.testing.assert_close(guided_backprop(network, images, 1), by_hand.abs().sum(1))
+    with pytest.raises(ValueError, match="no ReLU"):
+        guided_backprop(nn.Sequential(*network[:2], Does(torch.clone), *network[3:]).eval(), images, 1)
 
 
 def test_a_part_that_is_torchscript_cannot_be_guided(images: Tensor) -> None:
