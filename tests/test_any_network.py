@@ -146,6 +146,32 @@ def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> 
     assert network.asked == len(images) + 1
 
 
+def _resized(logits: Tensor, size: int) -> Tensor:
+    return F.interpolate(logits[:, None, None], (1, size), mode="bilinear", antialias=True)[:, 0, 0]
+
+
+@pytest.mark.parametrize("size", [5, 7])  # to 5 of 5 numbers there is a way, and none back
+@pytest.mark.parametrize("method", [gradient, guided_backprop, grad_cam], ids=lambda m: m.__name__)
+def test_what_pytorch_cannot_compute_in_half_precision_is_one_sentence(method: Any, size: int, images: Tensor) -> None:
+    for autocast, end in ((False, lambda m, y: _resized(y.half(), size)), (True, lambda m, y: _resized(y, size))):
+        with (
+            torch.autocast("cpu", torch.float16, autocast),
+            pytest.raises(TypeError, match=r"no code for a step of the model in its type \(.*'Half'\)") as caught,
+        ):
+            method(Ends(end).eval(), images, 0)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_answer_that_pytorch_cannot_compute(images: Tensor) -> None:
+    with pytest.raises(TypeError, match=r"'Half'\); expected another one, such as float32"):
+        occlusion(Ends(lambda m, y: _resized(y.half(), 7)).eval(), images, 0, patch=8, stride=8)
+
+
+def test_a_network_without_code_is_no_question_of_types(images: Tensor) -> None:
+    with pytest.raises(NotImplementedError, match="forward"):
+        gradient(nn.Module().eval(), images, 0)
+
+
 BY_CHANCE: dict[str, Callable[[Any, Tensor], Any]] = {
     "PyTorch's generator": lambda m, y: F.dropout(y + 1, 0.5, True),
     "seldom": lambda m, y: F.dropout(y + 1, 0.1, True),

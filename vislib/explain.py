@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import add_up, ask, ask_ahead, check_no_shares, shown
+from vislib.look import add_up, ask, ask_ahead, check_no_shares, computable, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
@@ -65,6 +65,7 @@ _LOOKED_AT: WeakSet[Callable[[Tensor], Any]] = WeakSet()
 """Models that `answers` has asked twice since they were last handed to a public routine, see `check_eval`."""
 
 
+@computable()
 def answers(
     model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None, *, twice: bool = True
 ) -> Tensor:
@@ -85,6 +86,7 @@ def answers(
     Raises:
         ValueError: if the answer is anything else, such as probabilities or NaN, has fewer classes, masks the target,
             or comes by chance or by what else is in the batch.
+        TypeError: if it takes a step for which PyTorch has no code in this floating-point type.
     """
     plain = inspect.unwrap(model)
     # The other questions come first, so that whoever watches the layers sees the answer at last.

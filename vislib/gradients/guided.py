@@ -47,10 +47,9 @@ def _made(result: Any, args: Any) -> Any:
 
 def _rectifies(x: Tensor, made: Tensor, again: Callable[[Tensor], Tensor]) -> bool:
     """Tell whether what was made of x is its positive part, perhaps up to a bound; other numbers decide where x says nothing."""
-    if (x.shape, x.dtype) != (made.shape, made.dtype) or not made.numel() or made.amin() < 0:
+    if (x.shape, x.dtype) != (made.shape, made.dtype) or not (made.is_floating_point() and made.numel()):
         return False
-    top = float(made.amax())
-    if not torch.equal(made, x.clamp(0, top)):
+    if made.amin() < 0 or not torch.equal(made, x.clamp(0, top := float(made.amax()))):
         return False
     if x.amin() < 0 < top:
         return True
