@@ -258,6 +258,15 @@ def test_a_number_that_masks_a_class_hides_no_company(mask: float, images: Tenso
         gradient(Ends(end).eval(), images, 0)
 
 
+def test_rounding_is_no_company_where_most_logits_are_0(images: Tensor) -> None:
+    """As of a network that ends in ReLU."""
+
+    def end(m: nn.Module, y: Tensor) -> Tensor:
+        return (y - y.median(1, keepdim=True).values).relu() * (1 + 1e-5 * (len(y) > 1))
+
+    assert gradient(Ends(end).eval(), images, 0).shape == (3, 16, 16)
+
+
 @pytest.mark.parametrize("share", [1e-2, 5e-2])
 def test_a_small_share_of_company_is_no_rounding(share: float, images: Tensor) -> None:
     with pytest.raises(ValueError, match="other images"):

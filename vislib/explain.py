@@ -140,20 +140,6 @@ def closest(name: str, known: Iterable[str]) -> str:
 # ---- what is refused ----
 
 
-def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a routine with a check of its arguments; no result changes by it, so that a recipe's hash passes over it."""
-
-    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(routine)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            check(*args, **kwargs)
-            return routine(*args, **kwargs)
-
-        return checked
-
-    return decorate
-
-
 def check_model(model: object) -> None:
     """Raise unless this is a module."""
     if not isinstance(model, nn.Module):
@@ -265,12 +251,8 @@ def check_batch_size(batch_size: int | None) -> None:
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     """Return (height, width) from an int or a pair, both at least 1."""
-    both = (value, value) if isinstance(value, int | np.integer) else value
-    if (
-        not isinstance(both, tuple | list)
-        or len(both) != 2
-        or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
-    ):
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, int | np.integer) for v in both):
         raise TypeError(f"{name} is {value!r}; expected an int or a pair of ints (height, width).")
     if min(both) < 1:
         raise ValueError(f"{name} is {value!r}; expected at least 1 pixel.")

@@ -46,6 +46,17 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
         )
 
 
+def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of the explainer") -> None:
+    """Raise unless this is a heatmap (B, H, W) of images (B, C, H, W), on their device, without NaN."""
+    expected = (len(images), *images.shape[-2:])
+    if not isinstance(heatmap, Tensor) or heatmap.shape != expected:
+        raise ValueError(f"{what} came as {shown(heatmap)}; expected shape {expected}.")
+    if heatmap.device != images.device:
+        raise ValueError(f"{what} are on {heatmap.device} and images on {images.device}; expected one device.")
+    if heatmap.isnan().any():
+        raise ValueError(f"{what} contain NaN; expected a number for every pixel.")
+
+
 def shown(value: Any) -> str:
     """Return what a value is, for a sentence: its shape, or its type."""
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
@@ -151,7 +162,7 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
     one, other = one.flatten(), other.flatten()
     if torch.equal(one, other):
         return True
-    sizes = other.abs()[other.isfinite()]
+    sizes = other.abs()[other.isfinite() & (other != 0)]  # a last ReLU may leave but few
     sizes = sizes[sizes <= _MASKED * sizes.median()]
     close = tolerance * float(sizes.max()) if len(sizes) else 0.0
     return bool(torch.isclose(one, other, rtol=16 * tolerance**2, atol=close, equal_nan=True).all())
