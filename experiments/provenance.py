@@ -261,7 +261,7 @@ def _bound(scope: ast.AST) -> set[str]:
 
 
 def _counts_for_nothing(node: Any) -> bool:
-    """Whether a statement or decorator changes no result: a docstring, an assertion, an import, or what only refuses."""
+    """Whether a statement changes no result: a docstring, an assertion, an import, or what only refuses."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.AnnAssign(value=None) | ast.Expr(ast.Constant()):
             nothing = True
@@ -270,7 +270,7 @@ def _counts_for_nothing(node: Any) -> bool:
         case ast.Expr(ast.Call(called)):
             nothing = ast.unparse(called).rpartition(".")[2].lstrip("_").startswith("check_")
         case _:
-            nothing = isinstance(node, ast.Call) and ast.unparse(node.func) in ("refuses", "explain.refuses")
+            nothing = False
     return nothing and not any(isinstance(n, ast.NamedExpr) for n in ast.walk(node))
 
 

@@ -28,7 +28,6 @@ NOT_ROUTINES = {
     "explain.closest": "words for an error",
     "explain.pair": "a check, which every routine goes through",
     "explain.scores": "checks what a score returns, for the routines that take one",
-    "explain.refuses": "decorates a routine",
     "explain.takes": "decorates a routine",
     "look.*": "looks at what comes back, for explain.answers, which is entered",
     "faithfulness.Removing.*": "the options of deletion and insertion",

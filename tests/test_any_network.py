@@ -146,6 +146,32 @@ def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> 
     assert network.asked == len(images) + 1
 
 
+def _resized(logits: Tensor, size: int) -> Tensor:
+    return F.interpolate(logits[:, None, None], (1, size), mode="bilinear", antialias=True)[:, 0, 0]
+
+
+@pytest.mark.parametrize("size", [5, 7])  # to 5 of 5 numbers there is a way, and none back
+@pytest.mark.parametrize("method", [gradient, guided_backprop, grad_cam], ids=lambda m: m.__name__)
+def test_what_pytorch_cannot_compute_in_half_precision_is_one_sentence(method: Any, size: int, images: Tensor) -> None:
+    for autocast, end in ((False, lambda m, y: _resized(y.half(), size)), (True, lambda m, y: _resized(y, size))):
+        with (
+            torch.autocast("cpu", torch.float16, autocast),
+            pytest.raises(TypeError, match=r"no code for a step of the model in its type \(.*'Half'\)") as caught,
+        ):
+            method(Ends(end).eval(), images, 0)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_answer_that_pytorch_cannot_compute(images: Tensor) -> None:
+    with pytest.raises(TypeError, match=r"'Half'\); expected another one, such as float32"):
+        occlusion(Ends(lambda m, y: _resized(y.half(), 7)).eval(), images, 0, patch=8, stride=8)
+
+
+def test_a_network_without_code_is_no_question_of_types(images: Tensor) -> None:
+    with pytest.raises(NotImplementedError, match="forward"):
+        gradient(nn.Module().eval(), images, 0)
+
+
 BY_CHANCE: dict[str, Callable[[Any, Tensor], Any]] = {
     "PyTorch's generator": lambda m, y: F.dropout(y + 1, 0.5, True),
     "seldom": lambda m, y: F.dropout(y + 1, 0.1, True),
@@ -230,6 +256,15 @@ def test_a_number_that_masks_a_class_hides_no_company(mask: float, images: Tenso
 
     with pytest.raises(ValueError, match="other images"):
         gradient(Ends(end).eval(), images, 0)
+
+
+def test_rounding_is_no_company_where_most_logits_are_0(images: Tensor) -> None:
+    """As of a network that ends in ReLU."""
+
+    def end(m: nn.Module, y: Tensor) -> Tensor:
+        return (y - y.median(1, keepdim=True).values).relu() * (1 + 1e-5 * (len(y) > 1))
+
+    assert gradient(Ends(end).eval(), images, 0).shape == (3, 16, 16)
 
 
 @pytest.mark.parametrize("share", [1e-2, 5e-2])
@@ -699,6 +734,22 @@ class Rectified(nn.Module):
         return self.head(self.rectify(self.two(self.one(x).relu())).mean((2, 3)))
 
 
+class Does(nn.Module):
+    """A function as a layer."""
+
+    def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.work = work
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.work(x)
+
+
+def _cut_off(x: Tensor) -> Tensor:
+    x[x < 0] = 0
+    return x
+
+
 @pytest.mark.parametrize(
     "rectify",
     [
@@ -708,13 +759,47 @@ class Rectified(nn.Module):
         lambda x: torch.clamp_min(x, 0),
         lambda x: torch.clamp(x, torch.tensor(0.0)),
         lambda x: torch.maximum(x, torch.zeros(())),
+        lambda x: F.threshold(x, 0, 0),
+        lambda x: torch.where(x > 0, x, 0),
+        lambda x: x.clamp(torch.zeros_like(x)),
+        lambda x: torch.fmax(torch.zeros_like(x), x),
+        lambda x: x * (x > 0),
+        lambda x: x - x.clamp(max=0),
+        lambda x: x.masked_fill(x < 0, 0),
+        lambda x: F.prelu(input=x, weight=torch.zeros(1)),
+        lambda x: F.hardtanh(x, 0, 100),
+        _cut_off,
     ],
 )
-def test_a_clamp_from_0_is_a_relu(rectify: Callable[[Tensor], Tensor], images: Tensor) -> None:
+def test_what_is_a_relu_under_another_name(rectify: Callable[[Tensor], Tensor], images: Tensor) -> None:
     expected = guided_backprop(Rectified(torch.relu).eval(), images, 1)
     torch.testing.assert_close(guided_backprop(Rectified(rectify).eval(), images, 1), expected)
-    unlike = guided_backprop(Rectified(lambda x: x.clamp(-1, 5)).eval(), images, 1)
-    assert not torch.allclose(unlike, expected)
+    assert not torch.allclose(gradient(Rectified(rectify).eval(), images, 1), expected)
+
+
+@pytest.mark.parametrize("unlike", [lambda x: x.clamp(-1, 5), F.silu, torch.abs, lambda x: F.threshold(x, 0.1, 0)])
+def test_what_is_no_relu_is_not_guided(unlike: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    network = Rectified(unlike).eval()
+    x = images.clone().requires_grad_()
+    first = network.one(x).relu()
+    first.register_hook(lambda grad: grad.clamp(min=0))
+    (by_hand,) = torch.autograd.grad(network.head(unlike(network.two(first)).mean((2, 3)))[:, 1].sum(), x)
+    torch.testing.assert_close(guided_backprop(network, images, 1), by_hand.abs().sum(1))
+
+
+@pytest.mark.parametrize("relu", [torch.relu, lambda x: x.clamp(min=0), lambda x: F.hardtanh(x, 0, 50)])
+def test_a_relu_of_what_is_positive_already_is_one(relu: Callable[[Tensor], Tensor], images: Tensor) -> None:
+    """The mean of what was guided comes back negative to the second; what changes nothing is no ReLU."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), Does(torch.exp), Does(relu), nn.Flatten(), nn.Linear(784, 5)).eval()
+    with torch.no_grad():
+        network[0].weight *= 0.1
+    x = images.clone().requires_grad_()
+    seen = network[1](network[0](x))
+    seen.register_hook(lambda grad: grad.clamp(min=0))
+    (by_hand,) = torch.autograd.grad(network[3:](seen)[:, 1].sum(), x)
+    torch.testing.assert_close(guided_backprop(network, images, 1), by_hand.abs().sum(1))
+    with pytest.raises(ValueError, match="no ReLU"):
+        guided_backprop(nn.Sequential(*network[:2], Does(torch.clone), *network[3:]).eval(), images, 1)
 
 
 def test_a_part_that_is_torchscript_cannot_be_guided(images: Tensor) -> None:

@@ -112,9 +112,9 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"fill": "blak"}, ValueError, "did you mean 'black'"),
     ({"target": 5}, ValueError, "target contains 5, and the model has 5 classes"),
     ({"target": -1}, ValueError, "target contains -1"),
-    ({"explainer": lambda *_: GOOD[:2]}, ValueError, r"the explainer returned shape \(2, 16, 16\)"),
-    ({"explainer": lambda *_: None}, ValueError, "the explainer returned a NoneType"),
-    ({"explainer": lambda *_: GOOD * torch.nan}, ValueError, "the explainer returned NaN"),
+    ({"explainer": lambda *_: GOOD[:2]}, ValueError, r"the heatmaps of the explainer came as shape \(2, 16, 16\)"),
+    ({"explainer": lambda *_: None}, ValueError, "the heatmaps of the explainer came as a NoneType"),
+    ({"explainer": lambda *_: GOOD * torch.nan}, ValueError, "the heatmaps of the explainer contain NaN"),
 ]
 
 

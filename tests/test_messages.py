@@ -84,13 +84,13 @@ def test_maps_of_two_shapes() -> None:
 
 @pytest.mark.parametrize("seeds", [2.0, "3", None, True])
 def test_seeds_that_are_no_number(seeds: Any, cnn: nn.Module, images: Tensor) -> None:
-    with pytest.raises(TypeError, match=r"seeds is .*; expected an int of at least 2\."):
+    with pytest.raises(TypeError, match=r"seeds is .*; expected an int of at least 2, since"):
         sanity.cascade(cnn, images, 0, gradients.gradient, seeds=seeds)
 
 
 @pytest.mark.parametrize("answer", [torch.rand(3, 16), torch.rand(3, 3, 16, 16), None, [1.0]])
 def test_an_explainer_without_a_heatmap(answer: Any, cnn: nn.Module, images: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"the explainer returned .*; expected a heatmap of shape \(3, 16, 16\)"):
+    with pytest.raises(ValueError, match=r"the heatmaps of the explainer came as .*; expected shape \(3, 16, 16\)"):
         faithfulness.deletion(cnn, images, 0, lambda *asked: answer)
 
 

@@ -374,12 +374,11 @@ def test_the_name_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = pretrained._Embedded("no_such_package", "ModelFile", "tf_efficientnet_lite0", 224)
-    monkeypatch.setitem(models.EMBEDDED, "efficientnet_lite0", entry)
+    monkeypatch.setitem(models.EMBEDDED, "no_such", 224)
     with pytest.raises(
-        RuntimeError, match="efficientnet_lite0 are not installed; run once: python -m pip install no-such-package"
+        RuntimeError, match="no_such are not installed; run once: python -m pip install no-such-pytorch-model"
     ):
-        models.load()
+        models.load("no_such")
 
 
 def test_all_names() -> None:

@@ -363,10 +363,6 @@ NOT_SEEN: dict[str, tuple[Modules, Modules]] = {
         "def check_n(n): pass\ndef f(n): return n",
         "def check_n(n): pass\ndef f(n):\n    check_n(n)\n    if n < 0:\n        raise ValueError(f'n is {n}')\n    assert n\n    return n",
     ),
-    "a check in front": (
-        "def f(n): return n",
-        "def refuses(check): return lambda g: g\ndef _check(n): pass\n@refuses(_check)\ndef f(n): return n",
-    ),
     "an import that nobody uses": ("def f(): return 1", "import math\ndef f(): return 1"),
 }  # fmt: skip
 

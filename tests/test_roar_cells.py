@@ -290,7 +290,9 @@ def test_heatmaps_of_many_images_are_asked_for_in_parts_and_come_back_whole() ->
 def test_a_pair_of_heatmaps_is_of_the_training_and_of_the_test_images() -> None:
     given = (torch.rand(2, 2, 2), torch.rand(4, 2, 2))
     assert heatmaps({"mine": given}, Corner(), TRAIN, TEST)["mine"] == given
-    with pytest.raises(ValueError, match=r"the heatmaps of 'mine' have shape \(4, 2, 2\); expected \(2, 2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"the heatmaps of 'mine' came as shape \(4, 2, 2\); expected shape \(2, 2, 2\)"
+    ):
         heatmaps({"mine": given[::-1]}, Corner(), TRAIN, TEST)
 
 
@@ -311,7 +313,7 @@ def test_a_blurred_twin_follows_each_explainer_and_no_control() -> None:
 @pytest.mark.parametrize(
     ("heat", "message"),
     [
-        (torch.zeros(2, 3, 2), r"the heatmaps of 'mine' have shape \(2, 3, 2\); expected \(2, 2, 2\)"),
+        (torch.zeros(2, 3, 2), r"the heatmaps of 'mine' came as shape \(2, 3, 2\); expected shape \(2, 2, 2\)"),
         (
             torch.zeros(2, 2, 2, device="meta"),
             "the heatmaps of 'mine' are on meta and images on cpu; expected one device",

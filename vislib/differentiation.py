@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from vislib.look import computable
+
 Result = TypeVar("Result")
 _STEPS = ("Round", "Floor", "Ceil", "Trunc", "Sign", "Sgn", "FakeQuant")  # whose derivative is 0 everywhere
 
 
+@computable()
 def differentiating(
     work: Callable[[torch.memory_format], Result],
     layouts: Sequence[torch.memory_format] = (torch.channels_last, torch.contiguous_format),
@@ -18,6 +21,7 @@ def differentiating(
 
     Raises:
         ValueError: if a checkpoint in the network has no way back to the pixels.
+        TypeError: if PyTorch has no code for a step, or for its way back, in the network's type.
     """
     layout, *others = layouts
     cudnn = torch.backends.cudnn.enabled

@@ -67,22 +67,13 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     )
     precise = x if x.device.type == "mps" else x.double()  # Apple's devices have no double precision
     mean = precise.mean(0)
-    directions, values = _right_singular(precise - mean)
+    _, values, directions = torch.linalg.svd(precise - mean, full_matrices=False)
     directions, variances = directions[:n_components], values**2
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     components = directions * largest.sign()
     explained = variances[:n_components] / variances.sum().clamp(min=torch.finfo(precise.dtype).tiny)
     points = (precise - mean) @ components.T
     return Projection(points.to(x), components.to(x), explained.to(x), mean.to(x))
-
-
-def _right_singular(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the right singular vectors as rows, and the singular values; a wide matrix is faster on its side."""
-    if x.shape[1] > x.shape[0]:
-        left, values, _ = torch.linalg.svd(x.T, full_matrices=False)
-        return left.T, values
-    _, values, right = torch.linalg.svd(x, full_matrices=False)
-    return right, values
 
 
 def tsne(
@@ -118,7 +109,9 @@ def tsne(
     check_number(seed, "seed", "an int from 0 to 2**32 - 1", 0, 2**32 - 1, whole=True)
     if bool((x == x[:1]).all()):
         return x.new_zeros(len(x), 2)
-    few = F.pad(x, (0, 1)) if x.shape[1] == 1 else _few_dimensions(x)
+    few = F.pad(x, (0, 1)) if x.shape[1] == 1 else x
+    if min(few.shape) > 50:  # which keeps the neighbours and makes the search for them fast
+        few = pca(few, 50).points
     size = float(few.abs().max())
     few = few if 1e-9 < size < 1e9 or size == 0 else few / size  # squares of other numbers are 0 or infinite
     if (x.device.type != "cpu" and len(x) <= 20_000) if exact is None else exact:
@@ -161,11 +154,6 @@ def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
         speed = (0.5 if early else 0.8) * speed - max(n / 48, 50) * gains * slope
         points = points + speed
     return points - points.mean(0)
-
-
-def _few_dimensions(x: Tensor, keep: int = 50) -> Tensor:
-    """Return the data on its first principal components, which keep the neighbours and make the search for them fast."""
-    return pca(x, keep).points if min(x.shape) > keep else x
 
 
 def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:

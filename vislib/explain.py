@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import add_up, ask, ask_ahead, check_no_shares, shown
+from vislib.look import add_up, ask, ask_ahead, check_no_shares, computable, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
@@ -65,6 +65,7 @@ _LOOKED_AT: WeakSet[Callable[[Tensor], Any]] = WeakSet()
 """Models that `answers` has asked twice since they were last handed to a public routine, see `check_eval`."""
 
 
+@computable()
 def answers(
     model: Callable[[Tensor], Any], images: Tensor, target: Tensor | None = None, *, twice: bool = True
 ) -> Tensor:
@@ -85,6 +86,7 @@ def answers(
     Raises:
         ValueError: if the answer is anything else, such as probabilities or NaN, has fewer classes, masks the target,
             or comes by chance or by what else is in the batch.
+        TypeError: if it takes a step for which PyTorch has no code in this floating-point type.
     """
     plain = inspect.unwrap(model)
     # The other questions come first, so that whoever watches the layers sees the answer at last.
@@ -136,20 +138,6 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 
 # ---- what is refused ----
-
-
-def refuses(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a routine with a check of its arguments; no result changes by it, so that a recipe's hash passes over it."""
-
-    def decorate(routine: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(routine)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            check(*args, **kwargs)
-            return routine(*args, **kwargs)
-
-        return checked
-
-    return decorate
 
 
 def check_model(model: object) -> None:
@@ -263,12 +251,8 @@ def check_batch_size(batch_size: int | None) -> None:
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     """Return (height, width) from an int or a pair, both at least 1."""
-    both = (value, value) if isinstance(value, int | np.integer) else value
-    if (
-        not isinstance(both, tuple | list)
-        or len(both) != 2
-        or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in both)
-    ):
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, int | np.integer) for v in both):
         raise TypeError(f"{name} is {value!r}; expected an int or a pair of ints (height, width).")
     if min(both) < 1:
         raise ValueError(f"{name} is {value!r}; expected at least 1 pixel.")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vislib import HERE
 from vislib.explain import Explainer, Score, answers, check_batch_size, check_count, check_inputs, probability, takes
 from vislib.fills import Fill, canvas
+from vislib.look import check_heatmap
 from vislib.memory import pixels_in_flight
 
 LABELS = {
@@ -164,9 +165,5 @@ def _explained(model: nn.Module, images: Tensor, target: int | Tensor, explainer
             came = f"{mask.dtype} {tuple(mask.shape)}" if isinstance(mask, Tensor) else f"a {type(mask).__name__}"
             raise ValueError(f"masks is {came}; expected torch.bool {expected}.")
     heatmap = explainer(model, images, target)
-    if not isinstance(heatmap, Tensor) or heatmap.shape != expected:
-        came = f"shape {tuple(heatmap.shape)}" if isinstance(heatmap, Tensor) else f"a {type(heatmap).__name__}"
-        raise ValueError(f"the explainer returned {came}; expected a heatmap of shape {expected}.")
-    if bool(heatmap.isnan().any()):
-        raise ValueError("the explainer returned NaN; expected a number for every pixel.")
+    check_heatmap(heatmap, images)
     return heatmap.detach()

@@ -46,6 +46,17 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
         )
 
 
+def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of the explainer") -> None:
+    """Raise unless this is a heatmap (B, H, W) of images (B, C, H, W), on their device, without NaN."""
+    expected = (len(images), *images.shape[-2:])
+    if not isinstance(heatmap, Tensor) or heatmap.shape != expected:
+        raise ValueError(f"{what} came as {shown(heatmap)}; expected shape {expected}.")
+    if heatmap.device != images.device:
+        raise ValueError(f"{what} are on {heatmap.device} and images on {images.device}; expected one device.")
+    if heatmap.isnan().any():
+        raise ValueError(f"{what} contain NaN; expected a number for every pixel.")
+
+
 def shown(value: Any) -> str:
     """Return what a value is, for a sentence: its shape, or its type."""
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
@@ -73,23 +84,30 @@ class _Watch(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.eps, self.pools, self.draws = 0.0, False, False
+        self.dtypes, self.pools, self.draws = set[torch.dtype](), False, False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.draws |= (kwargs or {}).get("generator") is not None
-        if isinstance(result, Tensor) and result.is_floating_point() and isinstance(next(iter(args), None), Tensor):
-            self.eps = max(self.eps, torch.finfo(result.dtype).eps)
-            self.pools |= result.ndim == 0 < args[0].ndim
-        self.pools |= isinstance(result, float | list | np.ndarray)
+        self.draws |= bool(kwargs) and kwargs.get("generator") is not None
+        if isinstance(result, float | list | np.ndarray):
+            self.pools = True
+        elif isinstance(result, Tensor) and args and isinstance(args[0], Tensor):
+            self.dtypes.add(result.dtype)
+            self.pools |= result.is_floating_point() and result.ndim == 0 < args[0].ndim
         return result
+
+    @property
+    def eps(self) -> float:
+        return max((torch.finfo(dtype).eps for dtype in self.dtypes if dtype.is_floating_point), default=0.0)
 
 
 def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tensor], None]:
     """Ask about one image alone, in evaluation mode; return a check of the logits of all of them, (B, K).
 
     About another one too, if the network makes one number of all images: whose number it is, such as the largest,
-    is one of two. And about the first again until the answer differs, if it draws random numbers.
+    is one of two. And about the first again until the answer differs, if it draws random numbers. That is seen of PyTorch's
+    generators, and of those that Python and NumPy keep for everybody. A network that draws from a NumPy generator or a
+    ``random.Random`` of its own is found if its second answer differs: always with continuous noise, else by luck.
     """
     last, before = len(images) - 1, _generators(images.device)
     with _Watch() as watch:
@@ -142,7 +160,9 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
     if not isinstance(one, Tensor) or not isinstance(other, Tensor) or one.numel() != other.numel():
         return False
     one, other = one.flatten(), other.flatten()
-    sizes = other.abs()[other.isfinite()]
+    if torch.equal(one, other):
+        return True
+    sizes = other.abs()[other.isfinite() & (other != 0)]  # a last ReLU may leave but few
     sizes = sizes[sizes <= _MASKED * sizes.median()]
     close = tolerance * float(sizes.max()) if len(sizes) else 0.0
     return bool(torch.isclose(one, other, rtol=16 * tolerance**2, atol=close, equal_nan=True).all())
@@ -162,7 +182,7 @@ def _generators(device: torch.device) -> list[tuple[Any, Callable[[Any], object]
 
 def _differ(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor | np.ndarray):
-        return not np.array_equal(one, other)
+        return bool((one != other).any())
     return any(map(_differ, one, other)) if isinstance(one, tuple) and len(one) < 9 else bool(one != other)
 
 
@@ -178,6 +198,20 @@ def evaluating(model: Callable[[Tensor], Any]) -> Iterator[list[nn.Module]]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def computable() -> Iterator[None]:
+    """Say it in one sentence if PyTorch has no code for a type, as for float16 in some steps on a CPU, and back through more."""
+    try:
+        yield
+    except NotImplementedError as error:
+        if "not implemented for" not in str(error):  # a network may have no code of its own
+            raise
+        raise TypeError(
+            f"PyTorch has no code for a step of the model in its type ({error}); expected another one, such as float32: "
+            "mind torch.autocast."
+        ) from error
 
 
 def as_written() -> AbstractContextManager[Any]:

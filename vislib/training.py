@@ -3,8 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Real
-from typing import Any
+from sys import float_info
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.explain import answers, check_count, check_eval, check_images, check_target, evaluating, refuses
+from vislib.explain import answers, check_count, check_eval, check_images, check_number, check_target, evaluating
 from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -24,38 +23,15 @@ def _seen(data: ImageSet) -> Tensor:
     return data.images if isinstance(data.images, Tensor) else data.images[:8]
 
 
-def _check_fit(
-    model: nn.Module,
-    data: ImageSet,
-    *,
-    epochs: int = 1,
-    learning_rate: float = 4e-3,
-    weight_decay: float = 0.01,
-    batch_size: int = 1,
-    loss: Loss = F.cross_entropy,
-    **options: Any,
-) -> None:
-    seen = _seen(data)
-    check_images(model, seen)
-    check_count(epochs, "epochs")
-    check_count(batch_size, "batch_size")
-    _check_rate(learning_rate, "learning_rate", above=True)
-    _check_rate(weight_decay, "weight_decay")
-    if loss is F.cross_entropy:  # another loss may compare other things
-        labels = check_target(seen, data.labels[: len(seen)])
+def _check_labels(model: nn.Module, data: ImageSet, loss: Loss) -> None:
+    """Raise unless the model answers with a class for every label; another loss may compare other things."""
+    if loss is F.cross_entropy:
+        images = _seen(data)
+        labels = check_target(images, data.labels[: len(images)])
         with torch.no_grad(), evaluating(model):
-            answers(model, seen[:8], labels[:8])
+            answers(model, images[:8], labels[:8])
 
 
-def _check_rate(value: Any, name: str, above: bool = False) -> None:
-    expected = f"a finite number {'above 0' if above else 'of 0 or more'}"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}; expected {expected}.")
-    if not 0 <= float(value) < math.inf or (above and value == 0):
-        raise ValueError(f"{name} is {value!r}; expected {expected}.")
-
-
-@refuses(_check_fit)
 def fit(
     model: nn.Module,
     data: ImageSet,
@@ -94,6 +70,12 @@ def fit(
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
     """
+    check_images(model, _seen(data))
+    check_count(epochs, "epochs")
+    check_count(batch_size, "batch_size")
+    check_number(learning_rate, "learning_rate", "a finite number above 0", float_info.min, float_info.max)
+    check_number(weight_decay, "weight_decay", "a finite number of 0 or more", 0, float_info.max)
+    _check_labels(model, data, loss)
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
@@ -150,15 +132,11 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
                 parameter.grad = None
 
 
-def _check_accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 1) -> None:
-    check_images(model, _seen(data))
-    check_eval(model)
-    check_count(batch_size, "batch_size")
-
-
-@refuses(_check_accuracy)
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
+    check_images(model, _seen(data))
+    check_eval(model)
+    check_count(batch_size, "batch_size")
     parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
     return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)

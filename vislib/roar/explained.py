@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vislib import controls as _controls
 from vislib import fills
 from vislib.explain import Explainer, answers, check_inputs
+from vislib.look import check_heatmap
 from vislib.roar.removal import FILLS
 
 Maps = tuple[Tensor, Tensor]
@@ -43,15 +44,7 @@ def _heatmap(name: str, explainer: Explainer | Tensor, model: nn.Module, images:
     else:
         parts = zip(images.split(_BATCH), target.split(_BATCH), strict=True)
         found = torch.cat([explainer(model, some, classes).detach() for some, classes in parts])
-    expected = (len(images), *images.shape[-2:])
-    if found.shape != expected:
-        raise ValueError(f"the heatmaps of {name!r} have shape {tuple(found.shape)}; expected {expected}.")
-    if found.device != images.device:
-        raise ValueError(
-            f"the heatmaps of {name!r} are on {found.device} and images on {images.device}; expected one device."
-        )
-    if bool(found.isnan().any()):
-        raise ValueError(f"the heatmaps of {name!r} contain NaN; expected a number for every pixel.")
+    check_heatmap(found, images, f"the heatmaps of {name!r}")
     return found
 
 
