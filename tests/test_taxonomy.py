@@ -315,7 +315,8 @@ def test_figures_show_what_they_are_given() -> None:
 
 def test_of_a_tile_a_small_patch_sees_the_same_in_the_mirror_and_a_large_one_does_not() -> None:
     pairs = data.tiles(60, seed=8, device="cpu")
-    images, places, lines = explanation_taxonomy.patches_at_a_tile(pairs.images, (13, 29))
+    images, rows = explanation_taxonomy.patches_at_a_tile(pairs.images, (13, 29))
+    [(places, lines)] = rows.values()
     assert lines == [f"{side} pixels, on the {way}" for side in (13, 29) for way in ("left", "right")]
     assert places.sum((1, 2)).tolist() == [169, 169, 841, 841]
 

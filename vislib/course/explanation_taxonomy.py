@@ -122,12 +122,12 @@ def covered_elsewhere(image: Tensor, place: Tensor, *, tries: int = 40, seed: in
     return torch.where(covered & ~place, canvas("mean", image), image)
 
 
-def patches_at_a_tile(images: Tensor, sides: Sequence[int]) -> tuple[Tensor, Tensor, list[str]]:
+def patches_at_a_tile(images: Tensor, sides: Sequence[int]) -> tuple[Tensor, dict[str, tuple[Tensor, list[str]]]]:
     """Return the image (of N, C, H, W) with a white tile furthest left, its mirror image, and patches round that tile.
 
     Returns:
-        Both images once per side of a patch (2 * len(sides), C, H, W), the patches as bool (2 * len(sides), H, W), and a
-        line for each.
+        What `told` draws: both images once per side of a patch, (2 * len(sides), C, H, W), and one row, with the patches as
+        bool (2 * len(sides), H, W) and a line for each.
     """
     white = (images.amin(1) == 1).any(1)  # (N, W)
     image = images[white.int().argmax(1).where(white.any(1), white.shape[1]).argmin()]
@@ -141,7 +141,7 @@ def patches_at_a_tile(images: Tensor, sides: Sequence[int]) -> tuple[Tensor, Ten
             shown.append(picture)
             places.append(place)
             lines.append(f"{side} pixels, on the {way}")
-    return torch.stack(shown), torch.stack(places), lines
+    return torch.stack(shown), {"": (torch.stack(places), lines)}
 
 
 class _Sheet(NamedTuple):
