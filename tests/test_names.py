@@ -82,6 +82,8 @@ FIGURES: dict[str, Callable[[Names], Figure]] = {
     "bars": lambda n: figures.bars({name: [1, 2, 3] for name in n}, n, ylabel=n[0][:20], floor=1, floor_name=n[1]),
     "panels": lambda n: maps.panels(dict.fromkeys(n, POINTS), [GROUPS], [n], rows=n[:1]),
     "scatter": lambda n: weight_pca.scatter(POINTS, GROUPS, n, words=dict(enumerate(n)), xlabel=n[0][:20]),
+    "one_by_one": lambda n: weight_pca.one_by_one(POINTS, GROUPS, n, n),
+    "spread": lambda n: weight_pca.spread(dict.fromkeys(n, POINTS[:, 0]), xlabel=n[0][:20]),
     "gallery": lambda n: activation_tsne.gallery(POINTS, IMAGES, [0, 1], groups=GROUPS, names=n),
     "told": lambda n: explanation_taxonomy.told(IMAGES, {n[0]: (HEATS, n)}, titles=n),
     "intervals": lambda n: explanation_taxonomy.intervals({n[0]: {name: [1, 2, 3] for name in n}}),

@@ -1,6 +1,7 @@
 """Notebook 02 runs unchanged with a network of torchvision: here with random weights where its checkpoint would be."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -26,4 +27,6 @@ def test_notebook_02_runs_with_the_network_that_its_text_names(tmp_path: Path, m
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     text = "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
     assert f"{name} (1000, 512)" in text
-    assert "the same up to the sign: True" in text
+    [difference] = re.findall(r"largest difference from the library: (\S+)", text)
+    assert float(difference) < 1e-5
+    assert "on this machine" not in text  # its map is drawn, since its weights are here

@@ -313,6 +313,41 @@ def test_figures_show_what_they_are_given() -> None:
     plt.close("all")
 
 
+def test_of_a_tile_a_small_patch_sees_the_same_in_the_mirror_and_a_large_one_does_not() -> None:
+    pairs = data.tiles(60, seed=8, device="cpu")
+    images, rows = explanation_taxonomy.patches_at_a_tile(pairs.images, (13, 29))
+    [(places, lines)] = rows.values()
+    assert lines == [f"{side} pixels, on the {way}" for side in (13, 29) for way in ("left", "right")]
+    assert places.sum((1, 2)).tolist() == [169, 169, 841, 841]
+
+    def white(k: int) -> Tensor:
+        return (images[k].amin(0)[places[k]] == 1).view(2 * [13 if k < 2 else 29]).any(0).nonzero()[:, 0]
+
+    assert abs(int(white(0)[0]) - int(white(1)[0])) <= 1
+    assert int(white(3)[0]) - int(white(2)[0]) > 3
+
+
+def test_an_explainer_is_counted_against_chance(
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[Classifier, Tensor]
+) -> None:
+    model, _ = asked
+    monkeypatch.setattr(data, "PHOTOS", ("cat", "coffee"))
+    count = explanation_taxonomy.against_chance
+    assert count(lambda *_: None, model).state == "not attempted"
+    assert "expected a tensor (1, 64, 64)" in count(lambda model, images, target: images, model).message
+    assert "IndexError" in count(lambda model, images, target: images[0, 7], model).message
+
+    def slope(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        pixels = images.clone().requires_grad_()
+        logit = model(pixels)[:, target].sum()  # a linear network: what counts is known exactly
+        [gradient] = torch.autograd.grad(logit, pixels)
+        mean = images.mean((2, 3), keepdim=True)
+        return (gradient * (images - mean)).sum(1)
+
+    assert count(slope, model).message.startswith("On 2 of 2")
+    assert count(lambda *given: -slope(*given), model).message.startswith("On 0 of 2")
+
+
 @pytest.fixture
 def asked() -> tuple[Classifier, Tensor]:
     with torch.random.fork_rng(devices=[]):

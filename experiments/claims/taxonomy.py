@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
-from experiments.taxonomy import EPOCHS, classifier, corner, images, look
-from vislib import controls, data, faithfulness, models
+from experiments.taxonomy import EPOCHS, classifier, corner, images, look, routes
+from vislib import controls, data, faithfulness, models, training
 from vislib.activations import record
 from vislib.course import networks
 from vislib.course.results import stored
@@ -258,6 +258,33 @@ def cost(seed: int) -> Found:
     return found(0 < lost < 0.01, 0 < rival < 0.01, gated=lost, learned=rival)
 
 
+def _trained(route: str, task: str, pictures: int, epochs: int, seed: int) -> float:
+    """The accuracy of a route on 540 new pictures, after so many pictures and epochs."""
+    how, test = routes()[route], images(task, test=True)[:540]
+    model = classifier(how.network(classes=len(test.classes), seed=seed), test)
+    how.fit(model, images(task)[:pictures], epochs=epochs, seed=seed)
+    return training.accuracy(model.requires_grad_(False).eval(), test)
+
+
+def _toll(task: str, pictures: int, epochs: int, seed: int) -> dict[str, float]:
+    names = {"alone": "post-hoc", "learned": "learned", "gated": "learned, gated"}
+    return {name: _trained(route, task, pictures, epochs, seed) for name, route in names.items()}
+
+
+def shared(seed: int) -> Found:
+    """Learning mask and word beside the class, from few pictures, costs more than one picture in a hundred."""
+    right = _toll("colour", 216, 20, seed)
+    own, rival = (right["alone"] - right[name] > 0.01 for name in ("learned", "gated"))
+    return found(own, rival, **right)
+
+
+def toll(seed: int) -> Found:
+    """Where the ground is asked for, the gate round the object costs more than a quarter of all pictures."""
+    right = _toll("texture", 1080, 6, seed)
+    own, rival = (right["alone"] - right[name] > 0.25 for name in ("gated", "learned"))
+    return found(own, rival, **right)
+
+
 CLAIMS = [
     Claim(
         "taxonomy.order",
@@ -398,5 +425,25 @@ CLAIMS = [
         cost,
         rival="the learned route without a gate",
         files=[files.table("price")],
+    ),
+    Claim(
+        "taxonomy.shared",
+        "With 216 pictures, learning mask and word beside the class costs more than one picture in a hundred.",
+        [WHERE, "card:taxonomy.learned"],
+        {"seed": [0, 1, 2, 3, 4, 5]},
+        shared,
+        rival="the gated network, whose class has features of its own",
+        files=files.SHAPES,
+        tolerance=0.1,
+    ),
+    Claim(
+        "taxonomy.toll",
+        "Where the texture of the ground is asked for, the gate round the object costs more than a quarter of all pictures.",
+        [WHERE],
+        {"seed": [0, 1, 2, 3]},
+        toll,
+        rival="the learned route without a gate",
+        files=files.SHAPES,
+        tolerance=0.1,
     ),
 ]

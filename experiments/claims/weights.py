@@ -8,7 +8,7 @@ from torch import Tensor
 from experiments.claims.claim import Claim, Found, found
 from experiments.files import pretrained
 from vislib import models
-from vislib.course.weight_pca import GROUPS, groups
+from vislib.course.weight_pca import GROUPS, cosines, even_draw, groups, kinds
 from vislib.embedding import class_weights, nearest, pca
 
 WHERE = "02_weight_pca"
@@ -47,11 +47,6 @@ def _permuted(rows: Tensor) -> Tensor:
     return torch.stack([column[torch.randperm(len(rows), generator=generator)] for column in rows.T], 1)
 
 
-def _kinds() -> Tensor:
-    """0 dogs, 1 other animals, 2 food and things."""
-    return (groups() >= 1).long() + (groups() >= GROUPS.index("food")).long()
-
-
 def _named(points: Tensor, labels: Tensor, k: int) -> Tensor:
     """Whose label the most frequent one among the k nearest is; of equals, that of the nearest vote."""
     votes = labels[nearest(points, k=k)]
@@ -70,9 +65,9 @@ def _mean_of_groups(points: Tensor, k: int) -> float:
 
 def three(network: str, k: int) -> Found:
     """The map keeps dogs, other animals and things apart."""
-    rows, kinds = _rows(network), _kinds()
+    rows, kind = _rows(network), kinds()
     maps = {"map": _map(network), "random": pca(_random(rows, 0)).points, "permuted": pca(_permuted(rows)).points}
-    shares = {name: float(_named(points, kinds, k).float().mean()) for name, points in maps.items()}
+    shares = {name: float(_named(points, kind, k).float().mean()) for name, points in maps.items()}
     return found(shares["map"] > 0.9, max(shares["random"], shares["permuted"]) > 0.9, **shares)
 
 
@@ -84,9 +79,7 @@ def thirteen(network: str, k: int) -> Found:
 
 def count(network: str, seed: int) -> Found:
     """With as many classes of each group, the dogs are named less often than the instruments."""
-    generator, group = torch.Generator().manual_seed(seed), groups()
-    members = [(group == g).nonzero()[:, 0] for g in range(len(GROUPS))]
-    few = torch.cat([of[torch.randperm(len(of), generator=generator)[:16]] for of in members])
+    few, group = even_draw(16, seed=seed), groups()
     even = dict(zip(GROUPS, _by_group(_named(pca(_rows(network)[few]).points, group[few], 5), group[few]), strict=True))
     all_ = dict(zip(GROUPS, _by_group(_named(_map(network), group, 5), group), strict=True))
     numbers = {"dogs": even["dogs"], "instruments": even["instruments"], "all_dogs": all_["dogs"]}
@@ -154,7 +147,44 @@ def kennel(network: str, dog: int) -> Found:
     return found(own >= 4, rival >= 4, dogs=own, random=rival)
 
 
+def scree(network: str, count: int) -> Found:
+    """The first components of trained rows hold half as much again as those of random rows."""
+    rows = _rows(network)
+    shares = {
+        name: float(pca(some, count).explained.sum())
+        for name, some in {"trained": rows, "random": _random(rows, 0), "permuted": _permuted(rows)}.items()
+    }
+    held, rival = (shares[name] > 1.5 * shares["random"] for name in ("trained", "permuted"))
+    return found(held, rival, **shares)
+
+
+def cosine(network: str, group: str) -> Found:
+    """Two rows of a group are not quite at a right angle."""
+    rows, inside = _rows(network), groups() == GROUPS.index(group)
+    any_ = torch.randperm(1000, generator=torch.Generator().manual_seed(0))[: int(inside.sum())]
+    own, rival = (float(cosines(some).mean()) for some in (rows[inside], rows[any_]))
+    return found(0.02 < own < 0.15, 0.02 < rival < 0.15, own=own, any=rival)
+
+
 CLAIMS = [
+    Claim(
+        "weights.scree",
+        "The first 1 to 20 components of trained rows hold more than one and a half times as much as those of random rows.",
+        [WHERE],
+        {"network": NETWORKS, "count": [1, 2, 5, 10, 20]},
+        scree,
+        rival="rows with each column shuffled",
+        files=FILES,
+    ),
+    Claim(
+        "weights.cosine",
+        "The mean cosine between two rows of a group lies between 0.02 and 0.15.",
+        [WHERE, "card:weights.dogs"],
+        {"network": NETWORKS, "group": list(GROUPS)},
+        cosine,
+        rival="as many classes of any group",
+        files=FILES,
+    ),
     Claim(
         "weights.three",
         "Neighbours on the map tell dogs, other animals and things apart in more than nine of ten classes.",

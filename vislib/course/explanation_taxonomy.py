@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from vislib import controls, data, faithfulness
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, draw_image, figure
 from vislib.course.names import beside, on_page
-from vislib.course.verdict import Verdict, attempt, number
+from vislib.course.networks import learned_words
+from vislib.course.verdict import NOT_YET, Verdict, attempt, number
+from vislib.data import TEXTURES
+from vislib.explain import Explainer
 from vislib.fills import canvas
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid
@@ -22,6 +27,11 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
+FACTS = {
+    "trained on": "ImageNet, 1.28 million photographs of 1000 classes",
+    "limit": "it must choose one of its classes, also when none fits",
+}
+"""What the default network's auditor reads besides the checks."""
 WHO = ("an end user", "the engineer who debugs", "an auditor")
 
 
@@ -79,6 +89,59 @@ def intervals(
         )
         axis.grid(axis="x", alpha=0.25)
     return made
+
+
+def sentences(model: Classifier, images: Tensor) -> list[str]:
+    """Return what a model around a `SelfExplainingNet` says of each image (B, C, H, W): its class, and its word."""
+    grounds = learned_words(model, images)[:, 0].tolist()
+    return [
+        f"{model.classes[k]}, on {TEXTURES[t]}" for k, t in zip(model(images).argmax(1).tolist(), grounds, strict=True)
+    ]
+
+
+def until_it_changes(model: Classifier, image: Tensor, heat: Tensor) -> tuple[Tensor, Tensor, str]:
+    """Cover more and more of the highest part of a map (H, W) with the mean colour, until the first answer changes.
+
+    Returns:
+        What was covered, bool (H, W), at most a half; the image (1, C, H, W) so covered; and the answer to it.
+    """
+    before = after = model.top(image, k=1)[0][0][0]
+    place, covered = torch.zeros_like(heat, dtype=torch.bool), image
+    for share in (0.1, 0.2, 0.3, 0.4, 0.5):
+        if after == before:
+            place = heat >= heat.quantile(1 - share)
+            covered = torch.where(place, canvas("mean", image), image)
+            after = model.top(covered, k=1)[0][0][0]
+    return place, covered, after
+
+
+def covered_elsewhere(image: Tensor, place: Tensor, *, tries: int = 40, seed: int = 0) -> Tensor:
+    """Return copies of an image (1, C, H, W) of which three tenths, in a grid of 7 x 7, have the mean colour, but not a place (H, W)."""
+    blocks = torch.rand(tries, 1, 7, 7, generator=torch.Generator().manual_seed(seed)) < 0.3
+    covered = F.interpolate(blocks.float(), image.shape[2:]).bool().to(place.device)
+    return torch.where(covered & ~place, canvas("mean", image), image)
+
+
+def patches_at_a_tile(images: Tensor, sides: Sequence[int]) -> tuple[Tensor, dict[str, tuple[Tensor, list[str]]]]:
+    """Return the image (of N, C, H, W) with a white tile furthest left, its mirror image, and patches round that tile.
+
+    Returns:
+        What `told` draws: both images once per side of a patch, (2 * len(sides), C, H, W), and one row, with the patches as
+        bool (2 * len(sides), H, W) and a line for each.
+    """
+    white = (images.amin(1) == 1).any(1)  # (N, W)
+    image = images[white.int().argmax(1).where(white.any(1), white.shape[1]).argmin()]
+    shown, places, lines = [], [], []
+    for side in sides:
+        for way, picture in (("left", image), ("right", image.flip(2))):
+            middles = [(at.min() + at.max() + 1 - side) // 2 for at in (picture.amin(0) == 1).nonzero().T]
+            top, left = (int(at.clamp(0, end - side)) for at, end in zip(middles, picture.shape[1:], strict=True))
+            place = torch.zeros_like(picture[0], dtype=torch.bool)
+            place[top : top + side, left : left + side] = True
+            shown.append(picture)
+            places.append(place)
+            lines.append(f"{side} pixels, on the {way}")
+    return torch.stack(shown), {"": (torch.stack(places), lines)}
 
 
 class _Sheet(NamedTuple):
@@ -148,7 +211,8 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
     )
     engineer = (
         f"<table><tr><th>class</th><th>logit</th></tr>{rows}</table><p>Red: covering this place makes <b>{name}</b> less "
-        f"likely; it has {sure:.2f} now. Cover the frame of the end user, and the first answer is "
+        f"likely, by {float(drops.max()):.2f} where it is reddest; it has {sure:.2f} now. "
+        f"Cover the frame of the end user, and the first answer is "
         f"<b>{on_page(then)}</b> with {chance:.2f}.</p>"
     )
     checks = {"mirrored": image.flip(3), "in grey": image.mean(1, keepdim=True).expand_as(image), "darker": image * 0.6}
@@ -158,7 +222,8 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
         f"<li>{check}: {'same answer' if k == target else f'<b>changes</b> to {on_page(model.classes[k])}'}</li>"
         for check, k in answers.items()
     )
-    auditor = f"<ul>{known}<li>probability of {name} here: {sure:.2f}</li>{passed}</ul>"
+    seen = f"<p>Asked four times: as it is, {', '.join(checks)}.</p>"
+    auditor = f"{seen}<ul>{known}<li>probability of {name} here: {sure:.2f}</li>{passed}</ul>"
     heat = occlusion(model, image, target, patch=patch, stride=patch // 2)[0].clamp(min=0)
     return (
         _Sheet(_framed(image[0], top, left, patch), user),
@@ -227,3 +292,34 @@ def check_followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -
     if abs(answer - float((changed & agrees).float().mean())) < 1e-5:
         return Verdict("wrong", "You divide by all images; divide by those that changed.")
     return Verdict("wrong", f"For the answers of the checker expected 0.75, and yours is {answer:.3g}.")
+
+
+def against_chance(explainer: Callable[..., Tensor | None], model: Classifier, *, steps: int = 8) -> Verdict:
+    """Count on how many of the ten photographs an explainer makes the answer fall sooner than a random map does.
+
+    Deletion, filled with the mean colour; eight of ten are called right.
+    """
+
+    def area(image: Tensor, target: Tensor, how: Explainer) -> float:
+        return float(faithfulness.deletion(model, image, target, how, steps=steps, fill="mean").areas)
+
+    wins = 0
+    for name in data.PHOTOS:
+        image = model.preprocess(data.photo(name))
+        target = model(image).argmax(1)
+        heat = attempt(explainer, model, image, target)
+        if heat is None or isinstance(heat, Verdict):
+            return NOT_YET if heat is None else heat
+        if not isinstance(heat, Tensor) or heat.shape != image[:, 0].shape:
+            came = tuple(heat.shape) if isinstance(heat, Tensor) else type(heat).__name__
+            return Verdict("wrong", f"Your map of {name} is {came}; expected a tensor {tuple(image[:, 0].shape)}.")
+        wins += area(image, target, _constant(heat)) < area(image, target, controls.chance)
+    verdict = f"On {wins} of {len(data.PHOTOS)} photographs the answer falls sooner by your map than by a random one."
+    return Verdict("right" if wins >= 8 else "wrong", verdict)
+
+
+def _constant(heat: Tensor) -> Explainer:
+    def explain(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
+        return heat
+
+    return explain

@@ -24,28 +24,33 @@ _CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
 
 def panels(
     maps: Mapping[str, Tensor],
-    groups: Sequence[Tensor],
+    groups: Sequence[Tensor | Sequence[Tensor]],
     names: Sequence[Sequence[str]],
     *,
     rows: Sequence[str] = (),
     notes: Mapping[str, Sequence[str]] | None = None,
     width: float = 9.0,
+    height: float | None = None,
+    pale: str | None = None,
 ) -> "Figure":
     """Draw several maps (N, 2) side by side, one row per colouring; axes without units carry no numbers.
 
     Args:
         maps: title -> points (N, 2).
-        groups: one colouring (N,) per row, or (maps, N) where each map has its own.
+        groups: one colouring (N,) per row, or one per map.
         names: the names of each row's groups, for its legend.
         rows: what each row is coloured by.
         notes: title -> a line under each panel, one per row.
         width: of the figure, in inches.
+        height: of a panel, in inches; None means a third of the width, or less where there are more than three maps.
+        pale: a group to draw in pale grey, below the others.
     """
-    cell = width / max(len(maps), 3)
+    cell = width / max(len(maps), 3) if height is None else height
     made, axes = figure(len(groups), len(maps), (width, len(groups) * (cell + 0.75)))
     for r, (colouring, legend) in enumerate(zip(groups, names, strict=True)):
         for c, (axis, (title, points)) in enumerate(zip(axes[r], maps.items(), strict=True)):
-            dots(axis, points, colouring[c] if colouring.ndim == 2 else colouring, legend, pale=None, size=9)
+            own = colouring if isinstance(colouring, Tensor) and colouring.ndim == 1 else colouring[c]
+            dots(axis, points, own, legend, pale=pale, size=9 if height is None else 14)
             axis.set(xticks=[], yticks=[], xlabel=notes[title][r] if notes else "")
             if r == 0:
                 axis.set_title(beside(title))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vislib.course.figures import figure
+from vislib import models
+from vislib.course.figures import BLUE, GREY, ORANGE, figure, legends
 from vislib.course.maps import colour, dots, label, rings, spread_labels
-from vislib.course.names import on_page
+from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
-from vislib.embedding import nearest
+from vislib.embedding import class_weights, nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,11 +26,11 @@ _NATURE: dict[str, list[tuple[int, int]]] = {  # first and last index, both incl
     "dogs": [(151, 268)],
     "other mammals": [(101, 106), (147, 150), (269, 299), (330, 388)],
     "birds": [(7, 24), (80, 100), (127, 146)],
-    "reptiles": [(25, 68)],  # and amphibians
-    "insects": [(70, 79), (300, 326)],  # and spiders
+    "reptiles, amphibians": [(25, 68)],
+    "insects, spiders": [(70, 79), (300, 326)],
     "shells, crabs": [(69, 69), (107, 126), (327, 329)],  # and what else has no backbone
     "fish": [(0, 6), (389, 397)],
-    "food": [(924, 957), (959, 967), (969, 969), (984, 998)],  # and the plants that it comes from
+    "food, plants": [(924, 957), (959, 967), (969, 969), (984, 998)],
 }
 
 _THINGS: dict[str, str] = {
@@ -59,11 +60,47 @@ _THINGS: dict[str, str] = {
 _TWICE = {"maillot": (638, 639)}  # two classes have this name
 OTHER = "other things"
 GROUPS = (*_NATURE, *_THINGS, OTHER)
+_ORDER = ("first", "second")
+KINDS = ("dogs", "other animals", "food and things")
 
 
 def groups() -> Tensor:
     """Return the group of each of the 1,000 classes, (1000,), an index into `GROUPS`."""
     return torch.tensor(_by_class())
+
+
+def kinds() -> Tensor:
+    """Return the coarse kind of each of the 1,000 classes, (1000,), an index into `KINDS`."""
+    of = groups()
+    return (of >= 1).long() + (of >= GROUPS.index("food, plants")).long()
+
+
+def even_draw(count: int, *, seed: int = 0) -> Tensor:
+    """Return the indices of `count` classes of each group, drawn at random, (13 * count,)."""
+    generator, of = torch.Generator().manual_seed(seed), groups()
+    members = [(of == k).nonzero()[:, 0] for k in range(len(GROUPS))]
+    return torch.cat([some[torch.randperm(len(some), generator=generator)[:count]] for some in members])
+
+
+def cosines(rows: Tensor) -> Tensor:
+    """Return the cosine of each pair of different rows (N, D), (N (N - 1) / 2,)."""
+    normal: Tensor = rows / rows.norm(dim=1, keepdim=True)
+    above = torch.triu_indices(len(rows), len(rows), 1)
+    return (normal @ normal.T)[above[0], above[1]]
+
+
+def heads(*names: str) -> dict[str, Tensor]:
+    """Return the last layer's rows (K, D) of each network whose weights are on this machine, and print how to get others."""
+    found = {}
+    for name in names:
+        if models.weights_file(name).exists():
+            found[name] = class_weights(models.load(name, device="cpu"))
+        else:
+            print(
+                f"The weights of {name} are not on this machine; while you are online, run "
+                f"`python -m vislib fetch {name}`, and then this cell again."
+            )
+    return found
 
 
 @cache
@@ -110,6 +147,8 @@ def scatter(
     axis = axes[0, 0]
     dots(axis, points, groups, names, pale=pale, size=22)
     axis.set(xlabel=xlabel, ylabel=ylabel)
+    look: Any = {"loc": "outside lower center", "frameon": False, "handletextpad": 0.2, "columnspacing": 1.1}
+    made.legend(ncols=5, markerscale=1.4, **look)
     labels = []
     for k, name in enumerate(names):
         inside = points[groups == k].cpu()
@@ -120,6 +159,63 @@ def scatter(
     ringed = rings(axis, points, list(words))
     labels += [label(axis, at, word, "black", bold=False) for at, word in zip(ringed, words.values(), strict=True)]
     spread_labels(made, axis, labels, ringed)
+    return made
+
+
+def one_by_one(
+    points: Tensor, groups: Tensor, names: Sequence[str], notes: Sequence[str], *, columns: int = 5
+) -> "Figure":
+    """Draw the same map (N, 2) once per group, with this group in colour, all others in grey, and a note in the title."""
+    rows = -(-len(names) // columns)
+    made, axes = figure(rows, columns, (9.0, 2.05 * rows))
+    for axis in axes.flat:
+        axis.axis("off")
+    for k, (axis, name, note) in enumerate(zip(axes.flat, names, notes, strict=False)):
+        dots(axis, points, (groups == k).long(), ["others", name], pale="others", size=7)
+        axis.set_title(beside(f"{name}\n{note}"), fontsize=10)
+    return made
+
+
+def turned(cloud: Tensor, axes_of: Tensor) -> "Figure":
+    """Draw a cloud (N, 2) with its principal axes (2, 2), one a row; the cloud turned onto them; and its shadow on the first."""
+    onto = (cloud - cloud.mean(0)) @ axes_of.T
+    straight = torch.eye(2)
+    views = {
+        "the cloud": (cloud - cloud.mean(0), axes_of),
+        "turned onto its components": (onto, straight),
+        "the first component alone": (onto * straight[0], straight[:1]),
+    }
+    made, axes = figure(1, 3, (9.0, 3.1))
+    for axis, (title, (points, ways)) in zip(axes[0], views.items(), strict=True):
+        axis.scatter(*points.T, s=9, color=GREY, linewidths=0, label="points")
+        for way, reach, tint, name in zip(ways, 2 * onto.std(0), (BLUE, ORANGE), _ORDER, strict=False):
+            ends = torch.stack([-reach * way, reach * way])
+            axis.plot(*ends.T, color=tint, linewidth=2.5, label=f"{name} component")
+        axis.set(title=title, aspect="equal", xlim=(-5.5, 5.5), ylim=(-4.8, 4.8), xticks=[], yticks=[])
+    legends(made, [axes[0, 0]])
+    return made
+
+
+def spread(values: Mapping[str, Tensor], *, xlabel: str) -> "Figure":
+    """Draw one row per name: where the middle 98 % and the middle half of its values lie, and their median as a dot."""
+    made, axes = figure(1, 1, (8.0, 0.42 * len(values) + 0.9))
+    axis = axes[0, 0]
+    for row, some in enumerate(values.values()):
+        ends = some.double().quantile(torch.tensor([0.01, 0.25, 0.5, 0.75, 0.99], dtype=torch.float64)).tolist()
+        axis.plot([ends[0], ends[4]], [row, row], color=BLUE, linewidth=1.5)
+        axis.plot([ends[1], ends[3]], [row, row], color=BLUE, linewidth=6, alpha=0.5)
+        axis.plot(ends[2:3], [row], "o", color=BLUE, markersize=7)
+        axis.annotate(
+            f"{abs(ends[2]) if abs(ends[2]) < 0.005 else ends[2]:.2f}",
+            (ends[2], row),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+    axis.set(xlabel=xlabel, ylim=(len(values) - 0.5, -0.7))
+    axis.set_yticks(range(len(values)), [beside(name) for name in values])
+    axis.grid(axis="x", alpha=0.25)
     return made
 
 
@@ -251,3 +347,34 @@ def check_typical(function: Callable[[Tensor, Tensor], int | None]) -> Verdict:
     if answer == int(members[int((inside - weights.mean(0)).norm(dim=1).argmin())]):
         return Verdict("wrong", "You compare with the mean of all classes; take the mean of the members.")
     return Verdict("wrong", f"Expected class {int(members[place])}, and yours is {answer}.")
+
+
+_FARTHEST, _TENTH = 10, 100  # what a notebook prints of an end, and how far the ends reach from which classes are drawn
+
+
+def unsorted(classes: Sequence[str], along: Tensor, *, count: int = 12, seed: int = 0) -> list[str]:
+    """Return classes from both ends of a component (K,) in alphabetical order: half of them low, half high.
+
+    The ten farthest at each end are left out, since a notebook prints them.
+    """
+    order = along.argsort().tolist()
+    ends = (order[_FARTHEST:_TENTH], order[-_TENTH:-_FARTHEST])
+    generator = torch.Generator().manual_seed(seed)
+    chosen = [end[i] for end in ends for i in torch.randperm(len(end), generator=generator)[: count // 2].tolist()]
+    return sorted(classes[k] for k in chosen)
+
+
+def sorted_by_name(high: Sequence[str] | None, drawn: Sequence[str], classes: Sequence[str], along: Tensor) -> Verdict:
+    """Judge which of the drawn classes a reader took for high, by the name of a component (K,) alone."""
+    if high is None:
+        return Verdict("not attempted", "Not attempted yet: replace None by the names that you take for high.")
+    half = len(drawn) // 2
+    if len(set(high)) != half or not set(high) <= set(drawn):
+        return Verdict("wrong", f"Choose {half} different names of these {len(drawn)}: {', '.join(drawn)}.")
+    top = {classes[k] for k in along.argsort()[-_TENTH:].tolist()}
+    right = len(top & set(high))
+    if right >= half - 1:
+        return Verdict("right", f"Right: {right} of {half}; by guessing one gets so many in 4 of 100 tries.")
+    return Verdict(
+        "wrong", f"{right} of {half} are high, and guessing gives {half / 2:g}: the name does not carry over."
+    )
