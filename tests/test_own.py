@@ -1,9 +1,11 @@
 """The reader's own picture: as a viewer shows it, small, refused in one sentence, kept in one place and nowhere else."""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +52,7 @@ def test_twelve_megapixels_become_few(tmp_path: Path) -> None:
     file = tmp_path / "phone.jpg"
     file.write_bytes(encoded(PICTURE.resize((4032, 3024)), "JPEG", 6))
     assert data.photo(str(file)).size == (512, 682)
-    assert data.photo(file).getpixel((500, 10)) == pytest.approx(PICTURE.getpixel((5, 5)), abs=6)  # type: ignore[comparison-overlap]
+    assert data.photo(file).getpixel((500, 10)) == pytest.approx(PICTURE.getpixel((5, 5)), abs=6)
 
 
 def test_transparency_lies_on_white() -> None:
@@ -129,6 +131,19 @@ def test_where_nothing_can_be_kept_it_says_so(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("VISLIB_PHOTO", str(tmp_path / "wall" / "mine.png"))
     with pytest.raises(ValueError, match=r"your picture cannot be kept \(.*\); set VISLIB_PHOTO to a file that can"):
         own.keep(io.BytesIO(encoded(PICTURE)), "good.png")
+
+
+def test_the_five_lines_of_the_page_run() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "your_own_network.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    lines = first.partition("\n\n")[2].strip().splitlines()
+    assert len(lines) == 5
+    own.keep(io.BytesIO(encoded(PICTURE)), "mine.png")
+    names: dict[str, Any] = {}
+    exec(first, names)
+    assert {map_.shape for map_ in names["maps"].values()} == {(1, 96, 96)}
+    assert all(float(map_.abs().max()) > 0 for map_ in names["maps"].values())
+    exec(second, names)
 
 
 def test_the_button_shows_a_map_or_a_sentence() -> None:

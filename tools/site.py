@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CLAIMS = "What we claim, and how often it holds"
 TEMPLATES = Path(__file__).resolve().parent / "templates" / "site"
+DOCS = {"your_own_network": "Your own network in five lines", "lectures": "The course in two lectures, and alone"}
 SOURCE, OUT = vendor.BUILD / "site" / "source", vendor.BUILD / "site" / "html"
 
 
@@ -50,7 +51,9 @@ def index(titles: dict[str, str], repository: str = "") -> str:
 
     Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
     """
-    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items()) + "\nclaims"
+    entries = "\n".join(f"{title} <notebooks/{name}>" for name, title in titles.items())
+    entries += "\nclaims\n" + "\n".join(f"docs/{name}" for name in DOCS)
+    more = "".join(f"- [{title}](docs/{name}.md)\n" for name, title in DOCS.items())
     rows = "\n".join(f"- [{name[:2]}](notebooks/{name}.ipynb): {title}" for name, title in titles.items())
     badge = (
         "[![Run it on Binder](_static/binder.svg)]"
@@ -61,7 +64,7 @@ def index(titles: dict[str, str], repository: str = "") -> str:
     return (
         "# Interpreting Vision Models\n\nA course on asking a network *why*, to be read here and run on your machine. "
         "Each notebook asks one question; the outputs are those of a real run. Where a question to you appears, commit to an "
-        f"answer before you open it.\n\n{badge}{rows}\n- [{CLAIMS}](claims.md)\n\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+        f"answer before you open it.\n\n{badge}{rows}\n- [{CLAIMS}](claims.md)\n{more}\n```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
     )
 
 
@@ -104,6 +107,9 @@ def prepare(source: Path = SOURCE) -> None:
         notebook = readable(nbformat.read(path, as_version=4))
         titles[path.stem] = title_of(notebook)
         nbformat.write(notebook, source / "notebooks" / path.name)
+    (source / "docs").mkdir()
+    for name in DOCS:
+        shutil.copy(vendor.ROOT / "docs" / f"{name}.md", source / "docs")
     (source / "claims.md").write_text(claims(counted()), encoding="utf-8")
     (source / "index.md").write_text(index(titles, os.environ.get("GITHUB_REPOSITORY", "")), encoding="utf-8")
 

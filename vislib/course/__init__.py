@@ -1,8 +1,8 @@
 """What belongs to the ten notebooks alone. The library does not import it, and it imports no experiments.
 
 - One file for each notebook that has things of its own, named as the notebook is: its figures, its `explorer`, and the
-  checkers of its exercises, `check_...`. `explanation_taxonomy`, `weight_pca`, `activation_tsne`, `occlusion`,
-  `gradients`, `input_reconstruction`, `sanity_checks`, `roar`, `review`. Notebook 00 borrows the explorer of `occlusion`.
+  checkers of its exercises, `check_...`. `start_here`, `explanation_taxonomy`, `weight_pca`, `activation_tsne`, `occlusion`,
+  `gradients`, `input_reconstruction`, `sanity_checks`, `roar`, `review`.
 - `figures`: what several notebooks draw with; `maps`: points in a plane, for two of them; `encoding`: figures and images
   as small files.
 - `own`: the reader's own picture, for 00, 04, 05 and 09.

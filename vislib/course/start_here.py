@@ -1,11 +1,13 @@
 """What belongs to notebook 00: the maps of all fills in one row, and checkers. The explorer is that of notebook 04."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from vislib import data, models
 from vislib.course.figures import figure, overlay
 from vislib.course.names import beside
 from vislib.course.occlusion import explorer
@@ -40,7 +42,9 @@ def check_cover(function: Callable[[Tensor, int, int, int, int], Tensor | None])
     if bad := tensor_verdict(answer, tuple(image.shape)):
         return bad
     if not torch.equal(image, before):
-        return Verdict("wrong", "Your function changes the image itself, and the next question is asked of a broken one.")
+        return Verdict(
+            "wrong", "Your function changes the image itself, and the next question is asked of a broken one."
+        )
     if torch.equal(answer, expected):
         return Verdict("right", "Right: black where you asked for it, and the image itself is as it was.")
     if torch.equal(answer, before):
@@ -57,13 +61,8 @@ def check_cover(function: Callable[[Tensor, int, int, int, int], Tensor | None])
     return Verdict("wrong", f"The pixel in row {off[0]}, column {off[1]} is not as expected.")
 
 
-def check_smallest(function: Callable[[], Any], model: Classifier, image: Tensor, target: int) -> Verdict:
-    """Check `smallest()`: (top, left, height, width) of a black rectangle that makes the model say another class.
-
-    Args:
-        function: the reader's.
-        model, image, target: what is asked, an image (1, C, H, W), and the class that must not be the answer.
-    """
+def check_smallest(function: Callable[[], Any]) -> Verdict:
+    """Check `smallest()`: (top, left, height, width) of a black rectangle that hides the tripod from the network."""
     answer = attempt(function)
     if answer is None or isinstance(answer, Verdict):
         return NOT_YET if answer is None else answer
@@ -71,6 +70,7 @@ def check_smallest(function: Callable[[], Any], model: Classifier, image: Tensor
     if not whole:
         return Verdict("wrong", f"Your function returns {answer!r:.60}; expected four ints: top, left, height, width.")
     top, left, height, width = answer
+    model, image, target = _tripod()
     rows, columns = image.shape[-2:]
     if not (0 <= top < top + height <= rows and 0 <= left < left + width <= columns):
         return Verdict("wrong", f"Your rectangle leaves the picture, which has {rows} rows and {columns} columns.")
@@ -79,11 +79,16 @@ def check_smallest(function: Callable[[], Any], model: Classifier, image: Tensor
     with torch.no_grad():
         logits = model(copy)
     share, says = height * width / (rows * columns), int(logits.argmax())
-    named = model.classes[says] if model.classes else str(says)
-    found = f"Your rectangle hides {share:.1%} of the picture, and the network says {named}"
+    found = f"Your rectangle hides {share:.1%} of the picture, and the network says {model.classes[says]}"
     if says == target:
         left_over = float(logits.softmax(1)[0, target])
         return Verdict("wrong", f"{found} still ({left_over:.2f}); find a place that it needs more.")
     if share > SMALL:
         return Verdict("wrong", f"{found}. Good, but can you do it with less than {SMALL:.0%}?")
     return Verdict("right", f"{found}. Can a neighbour do it with less?")
+
+
+@cache
+def _tripod() -> tuple[Classifier, Tensor, int]:
+    model = models.load()
+    return model, model.preprocess(data.photo("cameraman")), model.index("tripod")
