@@ -13,7 +13,7 @@ OUT = FOLDER.parent / "docs" / "thumbnails"
 SIZE = (240, 150)
 # A word of the figure's alt text, and which part of the figure: left, top, right, bottom as shares.
 PICTURES = {
-    "00_start_here": ("Two heatmaps on one scale", (0.0, 0.0, 0.6, 1.0)),
+    "00_start_here": ("black square: largest", (0.0, 0.0, 0.85, 1.0)),
     "01_explanation_taxonomy": ("with another die", (0.0, 0.0, 0.42, 1.0)),
     "02_weight_pca": ("A map of 1,000 classes", (0.0, 0.0, 1.0, 1.0)),
     "03_activation_tsne": ("Eight t-SNE maps", (0.5, 0.06, 1.0, 0.52)),
@@ -22,7 +22,7 @@ PICTURES = {
     "06_input_reconstruction": ("Ten numbered pictures", (0.0, 0.0, 1.0, 0.66)),
     "07_sanity_checks": ("two heatmaps, A and B", (0.0, 0.0, 0.49, 0.98)),
     "08_roar": ("Six digits, and below each", (0.12, 0.0, 0.7, 0.76)),
-    "09_review": ("A table of nine methods", (0.18, 0.0, 1.0, 1.0)),
+    "09_review": ("integrated gradients: random weights", (0.18, 0.0, 1.0, 1.0)),
 }
 
 

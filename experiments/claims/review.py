@@ -3,7 +3,6 @@
 from functools import cache
 
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from experiments import files
@@ -85,7 +84,7 @@ def best_control(test: str, method: str, scenes: int) -> Found:
 def colour_alone(method: str, scenes: int) -> Found:
     """The colourful pixels hit the object as often as a method does; a disc does not."""
     hits, disc, wanted = (_score("pointing game", who, scenes) for who in ("colourful", "disc", method))
-    return found(hits > wanted - 0.05, disc > wanted - 0.05, colourful=hits, method=wanted)
+    return found(hits > wanted - 0.05, disc > wanted - 0.05, colourful=hits, needed=wanted)
 
 
 def little_to_gain(scenes: int) -> Found:
