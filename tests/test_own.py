@@ -98,9 +98,11 @@ def test_a_bad_file_gets_one_sentence_and_changes_nothing(name: str, tmp_path: P
 
 
 def test_a_path_without_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"there is no file .*me\.jpg; expected the path of a picture"):
+    with pytest.raises(
+        ValueError, match=r"there is no picture .*me\.jpg; upload one in notebook 00, or give another path"
+    ):
         data.photo(tmp_path / "me.jpg")
-    with pytest.raises(ValueError, match="there is no photo of yours yet"):
+    with pytest.raises(ValueError, match=r"there is no picture .*mine\.png; upload one in notebook 00"):
         data.photo("mine")
 
 

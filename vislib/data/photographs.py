@@ -58,17 +58,20 @@ def photo(name: str | Path) -> Image.Image:
     Raises:
         ValueError: for an unknown name, with the names that exist, and for a file that is no picture.
     """
-    if name in PHOTOS:
-        with Image.open(PHOTOS[str(name)].file()) as image:
-            return image.convert("RGB")
     file = mine() if name == "mine" else Path(name).expanduser()
-    if file.is_file():
+    if name not in PHOTOS and file.is_file():
         return picture(file, file.name)
-    if name == "mine":
-        raise ValueError("there is no photo of yours yet; upload one in notebook 00, or give the path of a file.")
-    if file.suffix:
-        raise ValueError(f"there is no file {file}; expected the path of a picture.")
-    raise ValueError(f"there is no photo {str(name)!r}; {closest(str(name), PHOTOS)}")
+    if name == "mine" or file.suffix:
+        raise ValueError(f"there is no picture {file}; upload one in notebook 00, or give another path.")
+    return packaged(str(name))  # which says which names there are
+
+
+def packaged(name: str) -> Image.Image:
+    """Return a photograph of `PHOTOS`, and never the reader's own: for what must come out the same everywhere."""
+    if name not in PHOTOS:
+        raise ValueError(f"there is no photo {name!r}; {closest(name, PHOTOS)}")
+    with Image.open(PHOTOS[name].file()) as image:
+        return image.convert("RGB")
 
 
 def picture(file: Path | BinaryIO, name: str) -> Image.Image:
