@@ -12,6 +12,7 @@ from experiments import files
 from experiments.recipe import Recipe
 from vislib import controls, data, gradients, models, nets, training
 from vislib.data import ImageSet
+from vislib.data.photographs import packaged
 from vislib.explain import Explainer, logit
 from vislib.incremental.lean import lean
 from vislib.models import Classifier
@@ -55,7 +56,7 @@ Explainers = Mapping[str, Explainer]
 def asked() -> tuple[Classifier, Tensor, Tensor]:
     """Return the network, the photographs, and the network's own word for each."""
     model = models.load("efficientnet_lite0", device="cpu")
-    photos = torch.cat([model.preprocess(data.photo(name)) for name in PHOTOS])
+    photos = torch.cat([model.preprocess(packaged(name)) for name in PHOTOS])
     with torch.no_grad():
         return model, photos, model(photos).argmax(1)
 

@@ -20,12 +20,14 @@ from vislib.course import (
     gradients,
     input_reconstruction,
     occlusion,
+    review,
     roar,
     sanity_checks,
+    start_here,
     weight_pca,
 )
 from vislib.course.verdict import NOT_YET, Verdict
-from vislib.fills import FILLS
+from vislib.fills import FILLS, gaussian
 
 
 def _spread(drops: Tensor, size: int, patch: int, stride: int) -> Tensor:
@@ -283,6 +285,49 @@ ROAR: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
 
 @pytest.mark.parametrize(("checker", "attempt", "state", "message"), ROAR)
 def test_checkers_of_roar(checker: Any, attempt: Any, state: str, message: str) -> None:
+    verdict = checker(attempt)
+    assert verdict.state == state, verdict
+    assert message in verdict.message
+
+
+def _cover(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    copy = image.clone()
+    copy[:, :, top : top + height, left : left + width] = 0
+    return copy
+
+
+def _cover_in_place(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    image[:, :, top : top + height, left : left + width] = 0
+    return image
+
+
+def _colourful(images: Tensor) -> Tensor:
+    return gaussian((images.amax(1) - images.amin(1))[:, None], 3.0)[:, 0]
+
+
+START: list[tuple[Callable[[Any], Verdict], Callable[..., Any], str, str]] = [
+    (start_here.check_cover, _cover, "right", "black where you asked for it"),
+    (start_here.check_cover, _cover_in_place, "wrong", "changes the image itself"),
+    (start_here.check_cover, lambda x, *_: x.clone(), "wrong", "nothing is covered"),
+    (start_here.check_cover, lambda x, t, c, h, w: _cover(x, c, t, w, h), "wrong", "turned"),
+    (start_here.check_cover, lambda x, t, c, h, w: _cover(x, t, c, h - t, w - c), "wrong", "ends at `height`"),
+    (start_here.check_cover, lambda x, t, c, h, w: _cover(x, t, c, h, w + 1), "wrong", "row 2, column 7 is not"),
+    (start_here.check_cover, lambda x, *_: x[0], "wrong", "expected (1, 3, 8, 9)"),
+    (start_here.check_smallest, lambda: (154, 112, 50, 70), "right", "hides 7.0% of the picture"),
+    (start_here.check_smallest, lambda: [140, 90, 84, 100], "wrong", "16.7% of the picture"),
+    (start_here.check_smallest, lambda: (20, 10, 50, 70), "wrong", "says tripod still (0."),
+    (start_here.check_smallest, lambda: (200, 112, 50, 70), "wrong", "224 rows and 224 columns"),
+    (start_here.check_smallest, lambda: (10, 10, 0, 5), "wrong", "leaves the picture"),
+    (start_here.check_smallest, lambda: (1.5, 2, 3, 4), "wrong", "expected four ints"),
+    (review.check_rival, _colourful, "right", "hits the object in 0.9"),
+    (review.check_rival, lambda x: x.mean(1), "wrong", "What do all objects have"),
+    (review.check_rival, lambda x: _colourful(x) * torch.nan, "wrong", "What do all objects have"),
+    (review.check_rival, lambda x: _colourful(x)[0], "wrong", "expected (216, 64, 64)"),
+]
+
+
+@pytest.mark.parametrize(("checker", "attempt", "state", "message"), START)
+def test_checkers_of_the_first_and_the_last_notebook(checker: Any, attempt: Any, state: str, message: str) -> None:
     verdict = checker(attempt)
     assert verdict.state == state, verdict
     assert message in verdict.message

@@ -43,7 +43,7 @@ def news() -> ImageSet:
 def test_every_fault_is_shipped_once_and_drawn_by_some_seed() -> None:
     assert {checkpoints.facts(name)["fault"] for name in SHIPPED.values()} == set(SUSPECTS)
     assert mystery.drawn(3) == mystery.drawn(3)
-    assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # so say notebook 00 and the README
+    assert {mystery.truth(seed) for seed in (0, 1, 3, 4, 5)} == set(SUSPECTS)  # so say docs/lectures.md and the README
 
 
 def test_the_model_does_not_say_which_it_is() -> None:

@@ -11,6 +11,7 @@ from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from vislib import data, faithfulness, gradients, models, nets
 from vislib.controls import chance, sobel
+from vislib.data.photographs import packaged
 from vislib.explain import Explainer
 from vislib.models import Classifier
 
@@ -37,7 +38,7 @@ def _model() -> Classifier:
 @cache
 def _asked(photo: str) -> tuple[Tensor, Tensor]:
     """A photograph as a batch of one, and the class that the network gives it."""
-    image = _model().preprocess(data.photo(photo))
+    image = _model().preprocess(packaged(photo))
     with torch.no_grad():
         return image, _model()(image).argmax(1)
 

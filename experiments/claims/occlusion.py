@@ -9,6 +9,7 @@ from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from vislib import data, fills, models, nets
 from vislib.controls import sobel
+from vislib.data.photographs import packaged
 from vislib.explain import Score, logit, probability
 from vislib.fills import Fill
 from vislib.models import Classifier
@@ -30,7 +31,7 @@ def _model() -> Classifier:
 @cache
 def _asked(photo: str) -> tuple[Tensor, int]:
     """A photograph as a batch of one, and the class that the network gives it."""
-    image = _model().preprocess(data.photo(photo))
+    image = _model().preprocess(packaged(photo))
     with torch.no_grad():
         return image, int(_model()(image).argmax())
 

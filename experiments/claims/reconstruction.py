@@ -17,6 +17,7 @@ from experiments.reconstruction import GALLERY, STILL, shown
 from vislib import data, models
 from vislib.course.input_reconstruction import spectrum
 from vislib.course.results import FOLDER, pictures
+from vislib.data.photographs import packaged
 from vislib.embedding import class_weights
 from vislib.explain import Score, logit, probability
 from vislib.models import Classifier
@@ -51,7 +52,7 @@ def _picture(target: str, way: str = "fourier_moved") -> Tensor:
 @cache
 def _photo(name: str) -> tuple[Tensor, int]:
     """A photograph, and the class that the network gives it."""
-    image = _network().preprocess(data.photo(name))
+    image = _network().preprocess(packaged(name))
     return image, int(_network()(image).argmax(1))
 
 

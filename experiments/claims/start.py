@@ -8,7 +8,8 @@ from torch import Tensor
 
 from experiments.claims.claim import Claim, Found, found
 from experiments.files import PHOTOGRAPHS, pretrained
-from vislib import data, fills, models
+from vislib import fills, models
+from vislib.data.photographs import packaged
 from vislib.models import Classifier
 from vislib.occlusion import occlusion
 
@@ -22,7 +23,7 @@ PLAIN = ["start.explainer", "start.pixels", "start.plausible", "start.predict", 
 @cache
 def _photograph() -> tuple[Classifier, Tensor, int]:
     model = models.load(device="cpu")
-    return model, model.preprocess(data.photo("cameraman")), model.index("tripod")
+    return model, model.preprocess(packaged("cameraman")), model.index("tripod")
 
 
 def _fill(name: str) -> str | Callable[[Tensor], Tensor]:

@@ -13,6 +13,7 @@ from vislib.activations import record
 from vislib.course import networks
 from vislib.course.results import stored
 from vislib.data import ImageSet
+from vislib.data.photographs import packaged
 from vislib.explain import Explainer
 from vislib.models import Classifier
 from vislib.occlusion import occlusion
@@ -36,7 +37,7 @@ def _model() -> Classifier:
 @cache
 def _photograph(photo: str) -> tuple[Tensor, int]:
     """A photograph, and what the network calls it."""
-    image = _model().preprocess(data.photo(photo))
+    image = _model().preprocess(packaged(photo))
     with torch.no_grad():
         return image, int(_model()(image).argmax())
 

@@ -1,14 +1,20 @@
-"""What belongs to notebook 09: the scoreboard as a figure and as an explorer, and who the culprit is."""
+"""What belongs to notebook 09: the scoreboard as a figure and as an explorer, a rival of the reader's, and the culprit."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor, nn
+
+from vislib import controls, data
 from vislib.course import mystery
 from vislib.course.figures import figure, shown
 from vislib.course.names import beside, on_page
-from vislib.course.verdict import NOT_YET, Verdict, attempt
+from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+from vislib.data import ImageSet
+from vislib.faithfulness import mass_inside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,6 +119,45 @@ def _page(table: "DataFrame", test: str, meaning: str) -> str:
             "<tr>" + "".join(f'<td style="padding:2px 8px;text-align:left">{cell}</td>' for cell in cells) + "</tr>"
         )
     return f"<p><b>{on_page(test)}</b>: {on_page(meaning)}</p><table>{''.join(rows)}</table>"
+
+
+def spotless(table: "DataFrame", rivals: Sequence[str] = ("sobel", "disc")) -> int:
+    """Return how many methods have no verdict but "better" in a table as for `board`, where there is an interval."""
+    methods = table[~table.explainer.isin(rivals) & (table.verdict != "no interval")]
+    return int(methods.groupby("explainer").verdict.agg(lambda said: set(said) == {"better"}).sum())
+
+
+def edgiest(model: nn.Module, scenes: ImageSet) -> int:
+    """Return which scene that the model answers rightly has edges that gather most on the object, for its size."""
+    assert scenes.masks is not None
+    inside = mass_inside(model, scenes.images, scenes.labels, controls.sobel, scenes.masks)
+    with torch.no_grad():
+        right = model(scenes.images).argmax(1) == scenes.labels
+    return int((right * inside / scenes.masks.float().mean((1, 2))).argmax())
+
+
+def check_rival(function: Callable[[Tensor], Tensor | None]) -> Verdict:
+    """Check `rival(images)`: maps (N, H, W) of images (N, 3, H, W) alone that hit the objects of the board's pictures.
+
+    It has to hit more often than a disc in the middle, by a tenth and more.
+    """
+    scenes = data.shapes(216, seed=9, device="cpu")
+    images, masks = scenes.images, scenes.masks
+    assert masks is not None
+    answer = attempt(function, images.clone())
+    if bad := tensor_verdict(answer, (len(images), *images.shape[2:])):
+        return bad
+    hits, disc = (_hits(heat, masks) for heat in (answer, controls.disc(nn.Identity(), images, scenes.labels)))
+    found = f"Your map hits the object in {hits:.2f} of the pictures, the disc in {disc:.2f}"
+    if not hits > disc + 0.1:
+        return Verdict("wrong", f"{found}; expected a tenth more. What do all objects have, and their ground has not?")
+    return Verdict("right", f"{found}. It never asked the network: compare it with the column *pointing game*.")
+
+
+def _hits(heat: Tensor, masks: Tensor) -> float:
+    """Return how often the highest pixel of maps (N, H, W) lies inside masks (N, H, W)."""
+    highest = heat.float().flatten(1).argmax(1, keepdim=True)
+    return float(masks.flatten(1).gather(1, highest).float().mean())
 
 
 def accuse(function: Callable[[], str | None], seed: int | None = None) -> Verdict:

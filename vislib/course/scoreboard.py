@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 TESTS = {
-    "random weights": "similarity to the trained network's map with 10 of 19 blocks random, above half way from a "
-    "stranger's map to the same one (lower is better)",
+    "random weights": "similarity to the trained network's map with 10 of 19 blocks random, above the middle between "
+    "an independent random network's map and the same map (lower is better)",
     "ROAR": "accuracy lost by removing and retraining, more than with random pixels (higher is better)",
     "ROAD": "accuracy lost by removing without retraining, more than with random pixels (higher is better)",
     "deletion": "area of the deletion curve, below that of a random map (higher is better)",
