@@ -57,6 +57,8 @@ class StudySession:
     ) -> None:
         self.cards = tuple(cards)
         self.log = log
+        self.revealed = False
+        self.picked: int | None = None
         self.steps: list[Step] = []
         self._clock = clock
         self._show(tuple(queue))
@@ -148,8 +150,7 @@ class StudySession:
         )
 
     def _show(self, queue: tuple[Card, ...]) -> None:
-        self._queue, self.revealed = queue, False
-        self.picked: int | None = None
+        self._queue, self.revealed, self.picked = queue, False, None
         self._card = queue[0].shuffled(random()) if queue else None
 
     def _present(self) -> Card:

@@ -249,8 +249,9 @@ def _identity(entry: _Entry, problem: Report) -> tuple[str | None, dict[str, str
     if match is None:
         problem(entry.line, "the card has no id; expected '{#topic.name}' at the end of its heading")
         return None, {}, entry.source
-    identity, *rest = match[1].split(" ") if re.fullmatch(r"\S+( \w+=\w*)*", match[1]) else [match[1]]
-    marks = dict(item.split("=") for item in rest)
+    marked = re.fullmatch(r"(\S+)((?: \w+=\w*)+)", match[1])
+    identity = marked[1] if marked else match[1]
+    marks = dict(item.split("=") for item in marked[2].split()) if marked else {}
     if wrong := wrong_id(identity):
         problem(entry.line, wrong)
     for key in sorted(marks.keys() - {"fact", "level"}):
@@ -259,8 +260,8 @@ def _identity(entry: _Entry, problem: Report) -> tuple[str | None, dict[str, str
         problem(entry.line, f"the fact is {marks['fact']!r}; expected a number or a word of a-z and _")
     if marks.get("level", LEVELS[0]) not in LEVELS:
         problem(entry.line, f"the level is {marks['level']!r}; expected one of {', '.join(LEVELS)}")
-    known = {key: marks[key] for key in ("fact", "level") if key in marks}
-    return None if wrong else identity, known, entry.source[: match.start()]
+    marks = {key: value for key, value in marks.items() if key in ("fact", "level")}
+    return None if wrong else identity, marks, entry.source[: match.start()]
 
 
 def _split(entry: _Entry) -> tuple[list[Token], list[Token], list[Token]]:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flashcards.model import Criterion, Exam, ExamQuestion, Problem, Report
 from flashcards.parsing import checks, markdown
@@ -52,10 +51,11 @@ def read_exam(path: Path) -> tuple[Exam, list[Problem]]:
 
 def _answers(key: Path, problems: list[Problem]) -> dict[str, Answered]:
     """What a key says of each question; its mistakes go to `problems`, also those that are found later."""
+    name = f"{key.parent.name}/{key.name}"  # which often has the name of its exam
     _, answered, found = read_answers(key, "key")
-    problems += found
+    problems += [replace(problem, file=name) for problem in found]
     for answer in answered:
-        answer.file.problem = lambda line, message: problems.append(Problem(key.name, line, message))
+        answer.file.problem = lambda line, message: problems.append(Problem(name, line, message))
         if answer.card.images:
             answer.file.problem(answer.card.line, "a picture in a key; expected it in the question")
     return {answer.card.id: answer for answer in answered}

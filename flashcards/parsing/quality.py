@@ -36,7 +36,9 @@ def check_exam(cards: Sequence[Card], problem: Report) -> None:
     given_away = [card for card in asked if _longest_is_right(card)]
     if 2 * len(given_away) > len(asked):
         names = ", ".join(card.id for card in given_away)
-        message = f"the longest option is right in {len(given_away)} of {len(asked)} cards ({names}); expected at most half"
+        message = (
+            f"the longest option is right in {len(given_away)} of {len(asked)} cards ({names}); expected at most half"
+        )
         problem(given_away[0].line, message)
 
 
@@ -57,5 +59,5 @@ def _spelled(text: str) -> Iterable[list[str]]:
 
 
 def _longest_is_right(card: Card) -> bool:
-    right = max(len(option.text) for option in card.options if option.right)
+    right = max((len(option.text) for option in card.options if option.right), default=0)  # none without a key
     return all(option.right or len(option.text) < right for option in card.options)

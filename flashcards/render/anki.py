@@ -108,7 +108,9 @@ def front(card: Card) -> str:
 
 def back(card: Card) -> str:
     """The question with its answer as Anki shows them."""
-    section = f'<p class="section">Notebook {as_text(card.notebook)}: {as_text(card.section)}</p>' if card.section else ""
+    section = (
+        f'<p class="section">Notebook {as_text(card.notebook)}: {as_text(card.section)}</p>' if card.section else ""
+    )
     return f'{card.solved}{_options(card, solved=True)}<hr id="answer">{card.answer}{section}'
 
 

@@ -1,7 +1,7 @@
 """Cards on a page without a kernel: HTML that opens and closes by itself, with no script at all.
 
-The same for every reader on every day: no progress, no dates, and options in an order that does not change. It is what a notebook holds when it is
-read on a web page, and what strict comparisons of outputs see.
+The same for every reader on every day: no progress, no dates, and options in an order that does not change. It is what a
+notebook holds when it is read on a web page, and what strict comparisons of outputs see.
 """
 
 from __future__ import annotations

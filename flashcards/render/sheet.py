@@ -64,7 +64,10 @@ def write_pdf(page: str, path: Path) -> None:
         source.write_text(page, encoding="utf-8")
         command = [browser, *_FLAGS, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
         done = subprocess.run(
-            [*command, f"--print-to-pdf={path.resolve()}", source.as_uri()], capture_output=True, check=False, timeout=120
+            [*command, f"--print-to-pdf={path.resolve()}", source.as_uri()],
+            capture_output=True,
+            check=False,
+            timeout=120,
         )
     if done.returncode or not path.is_file():
         raise OSError(f"{browser} made no PDF of {path}: {done.stderr.decode(errors='replace').strip()[-300:]}")

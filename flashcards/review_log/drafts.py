@@ -45,7 +45,9 @@ class Draft:
             os.replace(fresh, self.path)
             self.notice = ""
         except OSError as error:
-            self.notice = f"Not saved ({error.filename}: {error.strerror}). Your answers are kept until the kernel stops."
+            self.notice = (
+                f"Not saved ({error.filename}: {error.strerror}). Your answers are kept until the kernel stops."
+            )
 
     def forget(self) -> None:
         """Delete the file."""
