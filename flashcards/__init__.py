@@ -79,16 +79,17 @@ def predict(
     return PredictionDisplay(PredictionPrompt(id, question, options, answer, explanation, record))
 
 
-def exam(name: str | Path = "course") -> Display:
-    """An exam: write first, hand in, then mark the answers by their mark scheme. Nothing of it is kept.
+def exam(name: str | Path = "course", seed: int = 0) -> Display:
+    """An exam: write first, hand in, then mark the answers by their mark scheme.
 
     Questions with options are marked by the machine. A written answer is marked by whoever wrote it: each criterion of
     its scheme has a box to tick, worth what stands beside it. Without a kernel the questions can be read and printed,
-    and the mark schemes unfold.
+    and the mark schemes unfold. Your answers are kept in a small file on your machine until you begin anew.
 
     Args:
         name: of an exam, like "course", or the path of a Markdown file in the format of the decks, in which the answer
             to a question without options is a list of criteria, each with its points: "- (2) says that …".
+        seed: which paper is drawn from a bank such as that of the course, and in which order options stand.
 
     Raises:
         ValueError: if there is no such exam.
@@ -96,7 +97,7 @@ def exam(name: str | Path = "course") -> Display:
     """
     from flashcards.display import ExamDisplay
 
-    return ExamDisplay(name)
+    return ExamDisplay(name, seed)
 
 
 def calibration() -> Chart:

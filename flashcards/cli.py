@@ -1,4 +1,4 @@
-"""The command line: `python -m flashcards check | due | stats | anki | export | forget | paper`."""
+"""The command line: `python -m flashcards check | due | stats | anki | export | forget | paper | bank`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import sys
 from pathlib import Path
 
 from flashcards import collection, stats
-from flashcards.model import DeckError
+from flashcards.exam_paper import draw
+from flashcards.model import DeckError, Exam
+from flashcards.render.gift import gift
+from flashcards.render.moodle import xml
 from flashcards.render.print import paper
+from flashcards.render.sheet import sheet, write_pdf
+from flashcards.render.text import length
+from flashcards.review_log.drafts import drafts
 from flashcards.review_log.store import DamagedFileError, ForeignFileError, NewerFileError, Store, default_path
 from flashcards.scheduler import days_until, in_words, utc_now
 
@@ -25,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (DeckError, NewerFileError, ForeignFileError, DamagedFileError, OSError, sqlite3.Error) as error:
+    except (
+        DeckError, _RefusedError, NewerFileError, ForeignFileError, DamagedFileError, OSError, sqlite3.Error
+    ) as error:  # fmt: skip
         print(error, file=sys.stderr)
         return 1
 
@@ -48,12 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("forget", help="delete your progress for ever")
     forget.add_argument("--yes", action="store_true", help="do not ask")
     forget.set_defaults(run=_forget)
-    sheet = commands.add_parser("paper", help="print an exam as Markdown, without its answers")
-    sheet.add_argument(
-        "exam", nargs="?", default="course", help="the path of an exam; the course's own if none is given"
-    )
+    sheet = commands.add_parser("paper", help="draw a paper from an exam and write it, without its answers")
+    sheet.add_argument("--seed", type=int, default=0, help="which paper is drawn")
     sheet.add_argument("--key", action="store_true", help="with the right options and the mark schemes")
+    sheet.add_argument("--to", type=Path, metavar="FILE", help="FILE.md, .html or .pdf; Markdown on the screen if none")
     sheet.set_defaults(run=_paper)
+    bank = commands.add_parser("bank", help="write all questions of an exam with their answers for a learning platform")
+    bank.add_argument("--to", type=Path, metavar="FILE", required=True, help="FILE.xml for Moodle, FILE.gift for GIFT")
+    bank.set_defaults(run=_bank)
+    for command in (sheet, bank):
+        command.add_argument("exam", nargs="?", default="course", help="the path of an exam; the course's own if none")
     return parser
 
 
@@ -69,14 +81,15 @@ def _check(options: argparse.Namespace) -> int:
         print(f"{path}: {what}; expected a Markdown file", file=sys.stderr)
     if missing:
         return 1
-    problems = [] if options.exam else collection.lint(options.decks or None)
+    paths = options.decks or None
+    problems = [] if options.exam else collection.lint(paths) + collection.giveaways(paths)
     if options.exam or not options.decks:
-        problems += collection.lint_exams(options.decks or None)
+        problems += collection.lint_exams(paths) + collection.exam_giveaways(paths)
     for problem in problems:
         print(problem, file=sys.stderr)
     if options.exam and not problems:
-        exams = [collection.load_exam(path)[1] for path in options.decks or collection.find_exams()]
-        print(f"{len(exams)} exams, {sum(map(len, exams))} questions, no mistakes")
+        exams = [collection.load_exam(path) for path in options.decks or collection.find_exams()]
+        print(f"{len(exams)} exams, {sum(len(exam.questions) for exam in exams)} questions, no mistakes")
     elif not problems:
         decks = [collection.load(path) for path in options.decks or collection.find()]
         print(f"{len(decks)} decks, {sum(len(d.cards) for d in decks)} cards, no mistakes")
@@ -153,27 +166,64 @@ def _export(options: argparse.Namespace) -> int:
 
 def _forget(options: argparse.Namespace) -> int:
     store = _store()
-    if store is None or not store.path.exists():
+    if store is None or not (store.path.exists() or drafts()):
         print("there is no progress to forget")
         return 0
     if not options.yes:
         try:
-            answer = input(f"Delete all progress in {store.path}? Type yes: ")
+            answer = input(f"Delete all progress in {store.path}, and the answers to exams beside it? Type yes: ")
         except EOFError:
             answer = ""
         if answer.strip().lower() != "yes":
             print("nothing was deleted")
             return 1
-    for path in store.forget():
+    for path in [*store.forget(), *drafts()]:
+        path.unlink(missing_ok=True)
         print(f"deleted {path}")
     return 0
 
 
 def _paper(options: argparse.Namespace) -> int:
-    try:
-        title, questions = collection.load_exam(options.exam)
-    except ValueError as error:  # an unknown name, or a file with mistakes
-        print(error, file=sys.stderr)
-        return 1
-    print(paper(title, questions, key=options.key), end="")
+    exam = draw(_exam(options.exam, keyed=options.key), options.seed)
+    kind = options.to.suffix.lower() if options.to else ".md"
+    if kind == ".md":
+        text = paper(exam, key=options.key)
+    elif kind in (".html", ".pdf"):
+        text = sheet(exam, key=options.key)
+    else:
+        raise _RefusedError(f"the file is {options.to}; expected one that ends with .md, .html or .pdf")
+    if options.to is None:
+        print(text, end="")
+        return 0
+    if kind == ".pdf":
+        write_pdf(text, options.to)
+    else:
+        options.to.write_text(text, encoding="utf-8")
+    print(f"{length(exam)}, written to {options.to}")
     return 0
+
+
+def _bank(options: argparse.Namespace) -> int:
+    formats = {".xml": xml, ".gift": gift}
+    if options.to.suffix.lower() not in formats:
+        raise _RefusedError(f"the file is {options.to}; expected one that ends with .xml or .gift")
+    exam = _exam(options.exam, keyed=True)
+    options.to.write_text(formats[options.to.suffix.lower()](exam), encoding="utf-8")
+    print(f"{length(exam)}, written to {options.to}")
+    return 0
+
+
+class _RefusedError(ValueError):
+    """What cannot be carried out, in one sentence."""
+
+
+def _exam(name: str, *, keyed: bool) -> Exam:
+    try:
+        exam = collection.load_exam(name)
+    except DeckError:
+        raise
+    except ValueError as error:  # an unknown name
+        raise _RefusedError(str(error)) from None
+    if keyed and not exam.keyed:
+        raise _RefusedError(f"the key of {exam.name} is not in this copy; expected the file that its 'key' names")
+    return exam

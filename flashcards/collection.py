@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from flashcards.model import Deck, DeckError, ExamQuestion, Problem
+from flashcards.course import sections_of
+from flashcards.model import Deck, DeckError, Exam, Problem, Report
 from flashcards.parsing.cards import read_deck
 from flashcards.parsing.exams import read_exam
+from flashcards.parsing.quality import check_deck, check_exam
 
 DECKS = Path(__file__).parent / "decks"
 EXAMS = Path(__file__).parent / "exams"
@@ -36,10 +38,12 @@ def load_all() -> list[Deck]:
     return [load(path) for path in find()]
 
 
-def load_exam(exam: str | Path) -> tuple[str, tuple[ExamQuestion, ...]]:
-    """Title and questions of an exam by name or by path; `ValueError` for an unknown name, `DeckError` for mistakes."""
-    path = _path(exam, "exam", EXAMS, find_exams)
-    return _exam(path, path.stat().st_mtime_ns)
+def load_exam(exam: str | Path) -> Exam:
+    """An exam by name or by path; `ValueError` for an unknown name, `DeckError` for mistakes."""
+    found, problems = read_exam(_path(exam, "exam", EXAMS, find_exams))
+    if problems:
+        raise DeckError(problems)
+    return found
 
 
 def topics() -> dict[str, str]:
@@ -81,9 +85,9 @@ def lint_exams(paths: Iterable[Path] | None = None) -> list[Problem]:
     taken = {card.id: path.name for path in find() for card in read_deck(path)[0].cards}
     problems: list[Problem] = []
     for path in find_exams() if paths is None else paths:
-        _, questions, found = read_exam(path)
+        exam, found = read_exam(path)
         problems += found
-        for question in questions:
+        for question in exam.questions:
             card = question.card
             if taken.get(card.id, path.name) != path.name:
                 problems.append(
@@ -91,6 +95,28 @@ def lint_exams(paths: Iterable[Path] | None = None) -> list[Problem]:
                 )
             taken.setdefault(card.id, path.name)
     return problems
+
+
+def giveaways(paths: Iterable[Path] | None = None) -> list[Problem]:
+    """Every card of all decks that can be answered from its wording, or that leads to no section of its notebook."""
+    problems: list[Problem] = []
+    for path in find() if paths is None else paths:
+        deck, _ = read_deck(path)
+        check_deck(deck.cards, sections_of(deck.notebook), _teller(path, problems))
+    return sorted(problems)
+
+
+def exam_giveaways(paths: Iterable[Path] | None = None) -> list[Problem]:
+    """Every question of all exams that can be answered from its wording."""
+    problems: list[Problem] = []
+    for path in find_exams() if paths is None else paths:
+        exam, _ = read_exam(path)
+        check_exam([question.card for question in exam.questions], _teller(path, problems))
+    return sorted(problems)
+
+
+def _teller(path: Path, problems: list[Problem]) -> Report:
+    return lambda line, message: problems.append(Problem(path.name, line, message))
 
 
 def _path(given: str | Path, what: str, folder: Path, known: Callable[[], list[Path]]) -> Path:
@@ -108,11 +134,3 @@ def _deck(path: Path, modified: int) -> Deck:
     if problems:
         raise DeckError(problems)
     return deck
-
-
-@lru_cache(maxsize=16)
-def _exam(path: Path, modified: int) -> tuple[str, tuple[ExamQuestion, ...]]:
-    title, questions, problems = read_exam(path)
-    if problems:
-        raise DeckError(problems)
-    return title, questions

@@ -10,9 +10,11 @@ from typing import Any
 from flashcards import collection
 from flashcards.course import notebooks_before
 from flashcards.exam_attempt import Attempt
+from flashcards.exam_paper import draw
 from flashcards.prediction_prompt import PredictionPrompt
 from flashcards.render import html, text
 from flashcards.review_log import buffer
+from flashcards.review_log.drafts import draft_of
 from flashcards.study import LectureWalk, StudySession
 
 
@@ -122,16 +124,16 @@ class PredictionDisplay(Display):
 class ExamDisplay(Display):
     """An exam: an attempt at it where there is a kernel, a paper where there is none."""
 
-    def __init__(self, name: str | Path) -> None:
-        self.title, self.questions = collection.load_exam(name)
+    def __init__(self, name: str | Path, seed: int) -> None:
+        self.exam = draw(collection.load_exam(name), seed)
 
     def text(self) -> str:
-        return text.exam(self.title, self.questions)
+        return text.exam(self.exam)
 
     def html(self) -> str:
-        return html.exam(self.title, self.questions)
+        return html.exam(self.exam)
 
     def widget(self) -> Any:
         from flashcards.widgets.exam import ExamCard
 
-        return ExamCard(self.title, Attempt(self.questions)).box
+        return ExamCard(Attempt(self.exam), draft_of(self.exam.name)).box

@@ -1,11 +1,12 @@
-"""One attempt at an exam: first all answers, then all marks. Nothing of it is kept, and it knows nothing of widgets."""
+"""One attempt at an exam: first all answers, then all marks. It can be put down and taken up, and knows no widgets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from flashcards.model import ExamQuestion
+from flashcards.model import Exam, ExamQuestion
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,13 @@ class Mark:
 class Attempt:
     """What was answered and how it was marked; no mark before the paper is handed in, no answer after."""
 
-    def __init__(self, questions: Sequence[ExamQuestion]) -> None:
-        self.questions = tuple(questions)
+    def __init__(self, exam: Exam) -> None:
+        self.exam = exam
+        self.questions = exam.questions
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, with an empty paper."""
         self.at = 0
         self.handed_in = False
         self.picked: list[int | None] = [None] * len(self.questions)
@@ -47,7 +53,7 @@ class Attempt:
         at, question = self._asked(number)
         if self.handed_in:
             raise RuntimeError("the paper is handed in; an answer can no longer change")
-        if isinstance(given, str) and not question.scheme:
+        if isinstance(given, str) and question.card.options:
             raise ValueError(f"the answer is {given!r}; expected the index of an option")
         if isinstance(given, int) and not 0 <= given < len(question.card.options):
             raise ValueError(f"the answer is option {given} of {len(question.card.options)}; expected one that exists")
@@ -76,10 +82,10 @@ class Attempt:
     def mark(self, number: int) -> Mark:
         """What a question came to."""
         question = self.questions[number]
-        if question.scheme:
-            return Mark(sum(question.scheme[i].points for i in self.ticked[number]), question.points)
         picked = self.picked[number]
-        return Mark(int(picked is not None and question.card.options[picked].right), question.points)
+        if picked is not None and question.card.options[picked].right:
+            return Mark(question.points, question.points)
+        return Mark(sum(question.scheme[i].points for i in self.ticked[number]), question.points)
 
     def total(self) -> Mark:
         """What the whole exam came to."""
@@ -92,6 +98,31 @@ class Attempt:
             name: _sum(self.mark(i) for i, question in enumerate(self.questions) if question.card.topic == name)
             for name in names
         }
+
+    def state(self) -> dict[str, Any]:
+        """All that was said, by the ids of the questions and the texts of options and criteria: fit for JSON."""
+        said = {}
+        for i, question in enumerate(self.questions):
+            picked = self.picked[i]
+            said[question.card.id] = {
+                "written": self.written[i],
+                "picked": None if picked is None else question.card.options[picked].text,
+                "ticked": [question.scheme[j].text for j in sorted(self.ticked[i])],
+            }
+        return {"at": self.at, "handed_in": self.handed_in, "said": said}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave; what no longer stands in the exam is left out."""
+        self.clear()
+        for i, question in enumerate(self.questions):
+            said = state["said"].get(question.card.id, {})
+            options = [option.text for option in question.card.options]
+            criteria = [criterion.text for criterion in question.scheme]
+            self.written[i] = "" if options else str(said.get("written", ""))
+            self.picked[i] = options.index(said["picked"]) if said.get("picked") in options else None
+            self.ticked[i] = {criteria.index(text) for text in said.get("ticked", []) if text in criteria}
+        self.handed_in = bool(state["handed_in"])
+        self.at = min(max(int(state["at"]), 0), len(self.questions))
 
     def _asked(self, number: int | None) -> tuple[int, ExamQuestion]:
         at = self.at if number is None else number

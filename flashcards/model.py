@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Literal
+from urllib.parse import quote
 
 Kind = Literal["basic", "cloze", "choice"]
 #: Takes a mistake: its line and what is wrong.
 Report = Callable[[int, str], None]
 #: The options of a card have these names; each has a key, 1 to 9.
 LETTERS = "ABCDEFGHI"
+#: How deep a question of an exam goes.
+LEVELS = ("recall", "understand", "apply")
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,27 @@ class Card:
     line: int
     lead_text: str = ""  # what stands between the heading and the options or the answer
     source: str = field(default="", compare=False, repr=False)  # the question, as Markdown that may lie in any folder
+    terms: tuple[str, ...] = ()  # the words that count in an answer: in bold, in a cloze, or the right option
+    fact: str = ""  # the fact of the lectures that it asks for: its number, or a name for what goes beyond them
+    level: str = ""  # one of LEVELS, or nothing
+    notebook: str = ""
+    section: str = ""  # the heading of the notebook that it comes from
 
     @property
     def topic(self) -> str:
         """What it is about: the first word of its id."""
         return self.id.split(".")[0]
+
+    @property
+    def address(self) -> str:
+        """The address of its section, for a page in the folder of the notebooks."""
+        return f"{self.notebook}.ipynb#{quote(self.section.replace(' ', '-'))}"
+
+    def shuffled(self, seed: object = "") -> Card:
+        """The same card with its options in an order that its id and `seed` decide."""
+        if not self.options:
+            return self
+        return replace(self, options=tuple(Random(f"{self.id} {seed}").sample(self.options, len(self.options))))
 
 
 @dataclass(frozen=True)
@@ -74,15 +94,33 @@ class Criterion:
 
 @dataclass(frozen=True)
 class ExamQuestion:
-    """A question with its mark scheme; with options the scheme is empty and the right option is worth a point."""
+    """A question with its mark scheme, which is empty for one with options and where the key is missing."""
 
     card: Card
     scheme: tuple[Criterion, ...]
+    worth: int = 1  # the points of the right option, and those that the scheme of a bank's question must come to
 
     @property
     def points(self) -> int:
         """What a complete answer is worth."""
-        return sum(criterion.points for criterion in self.scheme) if self.scheme else 1
+        return sum(criterion.points for criterion in self.scheme) if self.scheme else self.worth
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A file of questions: a paper as it stands, or with weights a bank from which papers are drawn."""
+
+    name: str
+    title: str
+    questions: tuple[ExamQuestion, ...]
+    keyed: bool = True  # whether the answers are here
+    weights: Mapping[str, int] = field(default_factory=dict)  # fact -> the points of a question about it
+    length: int = 0  # of a drawn paper, in questions
+
+    @property
+    def points(self) -> int:
+        """What a complete paper is worth."""
+        return sum(question.points for question in self.questions)
 
 
 @dataclass(frozen=True, order=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from random import random
 
 from flashcards.model import Card
 from flashcards.review_log.buffer import Entry, ReviewLog
@@ -46,7 +47,10 @@ class Summary:
 
 
 class StudySession:
-    """Cards in a queue. A card graded *Again* goes to its end, so the queue empties when all were remembered."""
+    """Cards in a queue. A card graded *Again* goes to its end, so the queue empties when all were remembered.
+
+    The options of a card stand in a new order whenever it comes up, and in that order until it is graded.
+    """
 
     def __init__(
         self, cards: Sequence[Card], queue: Sequence[Card], log: ReviewLog, clock: Callable[[], datetime] = utc_now
@@ -56,8 +60,8 @@ class StudySession:
         self.revealed = False
         self.picked: int | None = None
         self.steps: list[Step] = []
-        self._queue = tuple(queue)
         self._clock = clock
+        self._show(tuple(queue))
 
     @classmethod
     def of_deck(cls, cards: Sequence[Card], log: ReviewLog, clock: Callable[[], datetime] = utc_now) -> StudySession:
@@ -86,7 +90,7 @@ class StudySession:
     @property
     def card(self) -> Card | None:
         """The card that shows; None at the end."""
-        return self._queue[0] if self._queue else None
+        return self._card
 
     @property
     def done(self) -> int:
@@ -147,6 +151,7 @@ class StudySession:
 
     def _show(self, queue: tuple[Card, ...]) -> None:
         self._queue, self.revealed, self.picked = queue, False, None
+        self._card = queue[0].shuffled(random()) if queue else None
 
     def _present(self) -> Card:
         if self.card is None:
@@ -159,10 +164,13 @@ class StudySession:
 
 
 class LectureWalk:
-    """A deck in its order, forwards and back, for a lecture: nothing is graded, read or written."""
+    """A deck in its order, forwards and back, for a lecture: nothing is graded, read or written.
+
+    Options stand in the order of the page without a kernel, so that a room and its handout see the same letters.
+    """
 
     def __init__(self, cards: Sequence[Card]) -> None:
-        self.cards = tuple(cards)
+        self.cards = tuple(card.shuffled() for card in cards)
         self.at = 0
         self.revealed = False
         self.picked: int | None = None

@@ -19,7 +19,9 @@ NOTEBOOKS = {path.stem for path in PATHS}
 TOPICS = [importlib.import_module(f"experiments.claims.{m.name}") for m in pkgutil.iter_modules(claims.__path__)]
 PLAIN = [card for topic in TOPICS for card in getattr(topic, "PLAIN", [])]  # cards that state no finding
 CARDS = {card.id for deck in collection.load_all() for card in deck.cards}
-QUESTIONS = {f"exam:{name}" for path in collection.find_exams() for name in re.findall(r"\{#(\S+)\}", path.read_text())}
+QUESTIONS = {
+    f"exam:{name}" for path in collection.find_exams() for name in re.findall(r"\{#([^\s}]+)", path.read_text())
+}
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,7 @@ CLAIMS = [
     Claim(
         "activations.own",
         "The neighbours in a network's penultimate layer know what it was trained for, and are near chance for the rest.",
-        [WHERE, "card:activations.twonets"],
+        [WHERE, "card:activations.twonets", "exam:activations.exam_mixed"],
         {"task": ["object", "texture"], "seed": SEEDS},
         own,
         rival="an untrained network",
@@ -240,7 +240,7 @@ CLAIMS = [
     Claim(
         "activations.probe",
         "In the last block a linear probe reads texture and colour, which the neighbours do not show.",
-        [WHERE],
+        [WHERE, "card:activations.probe", "exam:activations.exam_probe"],
         {"seed": SEEDS, "label": ["texture", "colour"]},
         probe,
         rival="the penultimate layer",
@@ -294,4 +294,12 @@ CLAIMS = [
         tolerance=1,
     ),
 ]
-PLAIN = ["activations.choose", "activations.number"]
+PLAIN = [
+    "activations.choose",
+    "activations.number",
+    "activations.what_tsne",
+    "exam:activations.exam_steps",
+    "exam:activations.exam_other",
+    "exam:activations.exam_tsne",
+    "exam:activations.exam_new",
+]

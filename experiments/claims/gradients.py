@@ -360,7 +360,7 @@ CLAIMS = [
     Claim(
         "gradients.direction",
         "0.49/255 against the gradient costs each of ten photographs more than two logits; 2/255 at random does not.",
-        [WHERE, "card:gradients.adversarial"],
+        [WHERE, "card:gradients.adversarial", "exam:gradients.exam_step"],
         {"photo": PHOTOS, "seed": SEEDS},
         direction,
         rival="random signs, four times as far",
@@ -379,7 +379,7 @@ CLAIMS = [
     Claim(
         "gradients.stored",
         "Stored as whole 255ths, a photograph that was moved by 0.49/255 is the photograph itself.",
-        [WHERE],
+        [WHERE, "card:gradients.fgsm"],
         {"photo": PHOTOS},
         stored,
         rival="a step of 0.51/255",
@@ -492,7 +492,7 @@ CLAIMS = [
     Claim(
         "gradients.blob",
         "Grad-CAM's map changes with the class: a correlation below 0.7 with that of an absurd one.",
-        [WHERE],
+        [WHERE, "card:gradients.gradcam"],
         {"photo": PHOTOS, "off": OFF},
         blob,
         rival="guided backprop",
@@ -539,4 +539,14 @@ CLAIMS = [
         tolerance=0.07,
     ),
 ]
-PLAIN = ["gradients.norm", "gradients.read", "gradients.saturated", "gradients.disagree", "exam:gradients.exam_zero"]
+PLAIN = [
+    "gradients.norm",
+    "gradients.read",
+    "gradients.saturated",
+    "gradients.disagree",
+    "exam:gradients.exam_zero",
+    "exam:gradients.exam_method",
+    "exam:gradients.exam_draw",
+    "exam:gradients.exam_absolute",
+    "exam:gradients.exam_gradcam",
+]

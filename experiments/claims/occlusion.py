@@ -325,7 +325,7 @@ CLAIMS = [
     _claim(
         "occlusion.standin",
         "On the tripod the five squares together cost more than twice the sum of each alone.",
-        [WHERE],
+        [WHERE, "card:start.rest"],
         {"fill": ["gray", "mean", "blur", "noise"]},
         standin,
         rival="five squares at random",
@@ -333,7 +333,7 @@ CLAIMS = [
     Claim(
         "occlusion.black",
         "Black over black costs exactly nothing, for any network.",
-        [WHERE, "card:occlusion.black"],
+        [WHERE, "card:occlusion.black", "exam:occlusion.exam_night", "exam:occlusion.exam_black"],
         {"seed": list(range(10))},
         black,
         rival="white over black",
@@ -375,6 +375,8 @@ PLAIN = [
     "occlusion.sign",
     "occlusion.redundant",
     "occlusion.average",
-    "exam:occlusion.exam_describe",
     "exam:occlusion.exam_eye",
+    "exam:occlusion.exam_what",
+    "exam:occlusion.exam_company",
+    "exam:occlusion.exam_blackbox",
 ]

@@ -24,7 +24,12 @@ from vislib.models import Classifier
 from vislib.reconstruction import History, moved, reconstruct, resized
 
 WHERE = "06_input_reconstruction"
-PLAIN = ["reconstruction.what", "reconstruction.training"]
+PLAIN = [
+    "reconstruction.what",
+    "reconstruction.training",
+    "exam:reconstruction.exam_what",
+    "exam:reconstruction.exam_training",
+]
 PHOTOS = list(data.PHOTOS)
 NETWORKS = files.pretrained("efficientnet_lite0", "efficientnet_lite1")
 

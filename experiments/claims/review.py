@@ -28,7 +28,6 @@ PLAIN = [
     "review.checks",
     "review.compared",
     "review.mark",
-    "review.calibration",
     "exam:review.exam_snow",
 ]
 
@@ -136,7 +135,7 @@ CLAIMS = [
     Claim(
         "review.rival",
         "A disc in the middle beats a random map in insertion, pointing game and mass inside: the objects lie there.",
-        [WHERE],
+        [WHERE, "card:review.pointing", "card:review.disc", "exam:review.exam_disc"],
         {"test": ["insertion", "pointing game", "mass inside"], "scenes": SCENES},
         weak_rival,
         rival="a disc around a corner",

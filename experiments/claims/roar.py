@@ -23,12 +23,12 @@ RIM = "object and its rim"
 
 PLAIN = [
     "roar.what",
-    "roar.cloze",
     "roar.kar",
     "roar.road",
     "roar.test",
     "roar.interval",
     "exam:roar.exam_retrain",
+    "exam:roar.exam_what",
 ]
 
 
@@ -211,7 +211,7 @@ CLAIMS = [
     Claim(
         "roar.leak",
         "On digits the shape of the hole alone tells the class, with 50 and with 90 % removed (four methods).",
-        [WHERE, "card:roar.mask"],
+        [WHERE, "card:roar.mask", "exam:roar.exam_plan"],
         {
             "method": ["gradient", "SmoothGrad²", "guided backprop", "Grad-CAM"],
             "fraction": [0.5, 0.9],
@@ -273,7 +273,7 @@ CLAIMS = [
     Claim(
         "roar.oracle",
         "On scenes the benchmark passes its own test: the object and its rim first is lowest, the object last highest.",
-        [WHERE],
+        [WHERE, "card:roar.oracle"],
         {"seed": SEEDS},
         oracle,
         rival="the disc at either end",
@@ -282,7 +282,7 @@ CLAIMS = [
     Claim(
         "roar.rim",
         "On scenes a retrained network is at chance once the object and its rim are gone (30 % and more removed).",
-        [WHERE],
+        [WHERE, "card:roar.oracle"],
         {"fraction": [0.3, 0.5, 0.7], "seed": SEEDS},
         rim,
         rival="the object without its rim",
@@ -300,7 +300,7 @@ CLAIMS = [
     Claim(
         "roar.disc",
         "On digits a disc that looks at nothing is ahead of each of the nine methods.",
-        [WHERE, "README"],
+        [WHERE, "README", "card:roar.disc"],
         {"method": list(METHODS), "seed": SEEDS},
         disc,
         rival="the edges ahead of the disc",
@@ -309,7 +309,7 @@ CLAIMS = [
     Claim(
         "roar.disc_on_scenes",
         "On scenes the disc is ahead of seven of the nine methods: of all but Grad-CAM and occlusion.",
-        [WHERE, "09_review", "README"],
+        [WHERE, "09_review", "README", "card:roar.disc"],
         {"method": [name for name in METHODS if name not in ("Grad-CAM", "occlusion")], "seed": SEEDS},
         disc_on_scenes,
         rival="the edges",

@@ -20,7 +20,14 @@ OTHERS = [name for name in EXPLAINERS if name not in ("guided_backprop", "sobel"
 PICTURES = list(range(10))
 PRETRAINED = [*files.pretrained("efficientnet_lite0"), *files.PHOTOGRAPHS]
 
-PLAIN = ["sanity.two", "sanity.cascade", "sanity.similarity"]
+PLAIN = [
+    "sanity.two",
+    "sanity.cascade",
+    "sanity.similarity",
+    "exam:sanity.exam_two",
+    "exam:sanity.exam_destroyed",
+    "exam:sanity.exam_edges",
+]
 
 
 @cache

@@ -17,7 +17,12 @@ WHERE = "00_start_here"
 FILES = [*PHOTOGRAPHS, *pretrained("efficientnet_lite0")]
 COVERS = {"legs": (140, 90), "camera and face": (14, 66), "camera and skyline": (0, 124), "coat": (140, 0)}
 HEIGHT, WIDTH = 84, 100
-PLAIN = ["start.explainer", "start.pixels", "start.plausible", "start.predict", "start.grade", "start.control"]
+PLAIN = [
+    "start.plausible",
+    "start.control",
+    "start.heatmap",
+    "start.alibi",
+]
 
 
 @cache
@@ -87,7 +92,7 @@ CLAIMS = [
         "start.covers",
         "Whatever hides the four rectangles, noise included: tripod keeps less than 0.25 without the legs, and more than "
         "0.75 without each of the others.",
-        [WHERE],
+        [WHERE, "card:start.rival"],
         {"fill": ["black", "white", "gray", "mean", "blur", *(f"noise {seed}" for seed in range(5))]},
         covers,
         rival="the rectangle over camera and face in place of the legs",
@@ -96,7 +101,7 @@ CLAIMS = [
     Claim(
         "start.noise",
         "Noise in squares of up to 48 pixels points at the camera and the face, which the network can do without.",
-        [WHERE],
+        [WHERE, "card:start.noise"],
         {"seed": [0, 1, 2, 3, 4], "patch": [24, 32, 48]},
         noise,
         rival="black squares",

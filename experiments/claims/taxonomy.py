@@ -23,7 +23,23 @@ PHOTOS = list(data.PHOTOS)
 PHOTO_FILES = [*files.PHOTOGRAPHS, *files.pretrained("efficientnet_lite0")]
 FILLS = ["mean", "blur", "black", "white", "gray"]
 SEEDS = list(range(10))
-PLAIN = ["taxonomy.aspects", "taxonomy.applicant", "taxonomy.routes", "exam:taxonomy.exam_loan"]
+PLAIN = [
+    "taxonomy.aspects",
+    "taxonomy.applicant",
+    "taxonomy.routes",
+    "taxonomy.finished",
+    "exam:taxonomy.exam_loan",
+    "exam:taxonomy.exam_aspects",
+    "exam:taxonomy.exam_hospital",
+    "exam:taxonomy.exam_approaches",
+    "exam:taxonomy.exam_sort",
+    "exam:taxonomy.exam_changed",
+    "exam:taxonomy.exam_after",
+    "exam:taxonomy.exam_wing",
+    "exam:taxonomy.exam_built",
+    "exam:taxonomy.exam_trained",
+    "exam:taxonomy.exam_sentence",
+]
 
 
 # ---- post-hoc: two maps of ten photographs ----
@@ -290,7 +306,7 @@ CLAIMS = [
     Claim(
         "taxonomy.order",
         "Which of two maps brings the answer down sooner depends on the photograph: neither does on nine of ten.",
-        [WHERE, "card:taxonomy.posthoc"],
+        [WHERE, "card:taxonomy.posthoc", "exam:taxonomy.exam_two_maps"],
         {"fill": FILLS, "steps": [4, 8]},
         order,
         rival="occlusion against its own map upside down",
@@ -301,7 +317,7 @@ CLAIMS = [
         "taxonomy.chance",
         "On at least two of ten photographs a random map brings the answer down sooner than occlusion, and on at least "
         "two sooner than the gradient.",
-        [WHERE, "card:taxonomy.posthoc"],
+        [WHERE, "card:taxonomy.posthoc", "card:taxonomy.deletion", "exam:taxonomy.exam_deletion"],
         {"fill": FILLS, "seed": [0, 1]},
         chance,
         rival="occlusion upside down, which should lose to occlusion",
@@ -330,7 +346,7 @@ CLAIMS = [
     Claim(
         "taxonomy.exact",
         "A vote stays the same to the last bit when everything outside its patch changes.",
-        [WHERE, "card:taxonomy.transparent"],
+        [WHERE, "card:taxonomy.transparent", "exam:taxonomy.exam_votes"],
         {"seed": SEEDS},
         exact,
         rival="the next vote, whose patch reaches four pixels further",
@@ -348,7 +364,7 @@ CLAIMS = [
     Claim(
         "taxonomy.tiles",
         "Patches of 5 and 13 pixels hardly do better than guessing (below 0.6) which of two tiles is further left.",
-        [WHERE, "card:taxonomy.patches"],
+        [WHERE, "card:taxonomy.patches", "exam:taxonomy.exam_tiles"],
         {"patch": [5, 13], "seed": [0, 1, 2]},
         tiles,
         rival="patches of 29 pixels",

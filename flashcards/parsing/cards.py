@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from markdown_it.token import Token
 
-from flashcards.model import LETTERS, Card, Deck, Kind, Option, Problem, Report, wrong_id
+from flashcards.model import LETTERS, LEVELS, Card, Deck, Kind, Option, Problem, Report, wrong_id
 from flashcards.parsing import checks, markdown, pictures
 from flashcards.parsing.front_matter import read_front_matter
 
@@ -28,13 +29,19 @@ _YES_NO = re.compile(
 _YES_NO_ANSWER = re.compile(r"(?:yes|no(?!\.\s*(?:\d|(?-i:[a-z]))))(?=$|[.,:;!—–])", re.IGNORECASE)
 
 
+#: What a file holds: cards; questions with their answers; questions whose answers lie elsewhere; these answers.
+Role = Literal["deck", "exam", "questions", "key"]
+_FACT = re.compile(r"[1-9][0-9]*|[a-z][a-z_]*")
+
+
 @dataclass
-class _Section:
-    """A heading and the blocks below it."""
+class _Entry:
+    """A heading, the blocks below it, and the section that it stands in."""
 
     line: int
     source: str
     body: list[Token]
+    section: str
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,9 @@ class Answered:
 class File:
     """What is known of a file while its cards are read."""
 
-    def __init__(self, path: Path, text: str, problem: Report) -> None:
+    def __init__(self, path: Path, text: str, role: Role, problem: Report) -> None:
         self.folder = path.parent
+        self.role = role
         self.lines = text.split("\n")
         self.problem = problem
 
@@ -76,12 +84,14 @@ class File:
 
 def read_deck(path: Path) -> tuple[Deck, list[Problem]]:
     """The deck in a file, as far as it can be read, and every mistake found on the way."""
-    deck, _, problems = read_answers(path)
-    return deck, problems
+    meta, answered, problems = read_answers(path, "deck")
+    notebook = meta.get("notebook", "")
+    cards = tuple(replace(found.card, notebook=notebook) for found in answered)
+    return Deck(path.stem, meta.get("title", path.stem), notebook, tuple(meta.get("tags", ())), cards, path), problems
 
 
-def read_answers(path: Path) -> tuple[Deck, list[Answered], list[Problem]]:
-    """The deck in a file, its cards with the blocks of their answers, and every mistake found on the way."""
+def read_answers(path: Path, role: Role) -> tuple[dict[str, Any], list[Answered], list[Problem]]:
+    """The front matter of a file, its cards with the blocks of their answers, and every mistake found on the way."""
     problems: list[Problem] = []
 
     def problem(line: int, message: str) -> None:
@@ -96,24 +106,22 @@ def read_answers(path: Path) -> tuple[Deck, list[Answered], list[Problem]]:
         )
         text = ""
     checks.check_characters(text, problem)
-    meta, skipped = read_front_matter(text, problem) if text or not problems else ({}, 0)
+    meta, skipped = read_front_matter(text, problem, exam=role == "exam") if text or not problems else ({}, 0)
+    if "key" in meta:
+        role = "questions"
     # Blank lines in place of the front matter keep every line number true.
     body = "\n" * skipped + "\n".join(text.split("\n")[skipped:])
-    answered = _answered(File(path, body, problem), body)
-    cards = tuple(found.card for found in answered)
-    if not cards and not problems:
+    answered = _answered(File(path, body, role, problem), body)
+    if not answered and not problems:
         problem(1, "the deck has no cards; expected headings '## question {#id}'")
-    deck = Deck(
-        path.stem, meta.get("title", path.stem), meta.get("notebook", ""), tuple(meta.get("tags", ())), cards, path
-    )
-    return deck, answered, sorted(problems)
+    return meta, answered, sorted(problems)
 
 
 def _answered(file: File, text: str) -> list[Answered]:
     cards: list[Answered] = []
     taken: dict[str, int] = {}
-    for section in _sections(markdown.blocks(text), file.problem):
-        found = _card(section, file)
+    for entry in _entries(markdown.blocks(text), file):
+        found = _card(entry, file)
         if found is None:
             continue
         card = found.card
@@ -124,8 +132,11 @@ def _answered(file: File, text: str) -> list[Answered]:
     return cards
 
 
-def _sections(tokens: list[Token], problem: Report) -> list[_Section]:
-    sections: list[_Section] = []
+def _entries(tokens: list[Token], file: File) -> list[_Entry]:
+    entries: list[_Entry] = []
+    section = ""
+    body: list[Token] | None = None  # of the card that goes on; None before the first one of a section
+    empty: int | None = None  # the line of a section that has no card yet
     stray = False
     i = 0
     while i < len(tokens):
@@ -133,48 +144,67 @@ def _sections(tokens: list[Token], problem: Report) -> list[_Section]:
         line = checks.line_of(token)
         outer = token.type == "heading_open" and token.level == 0
         if outer and token.tag == "h2":
-            sections.append(_Section(line, tokens[i + 1].content, []))
+            entries.append(_Entry(line, tokens[i + 1].content, [], section))
+            body, empty, stray = entries[-1].body, None, False
+        elif outer and token.tag == "h1" and file.role == "deck":
+            if empty is not None:
+                file.problem(empty, f"the section {section!r} has no cards; expected '## question {{#id}}' below it")
+            section, body, empty, stray = _section(tokens[i + 1], line, file), None, line, False
         elif outer:
-            problem(line, f"a heading of level {token.tag[1]}; expected only cards, '## question {{#id}}'")
-        elif sections:
-            sections[-1].body.append(token)
+            file.problem(line, f"a heading of level {token.tag[1]}; expected only cards, '## question {{#id}}'")
+        elif body is not None:
+            body.append(token)
         elif not stray:
             stray = True
-            problem(line, "text before the first card; expected '## question {#id}'")
+            what = "text before the first card" if not section else f"text below the section {section!r}"
+            file.problem(line, f"{what}; expected '## question {{#id}}'")
         i += 3 if outer else 1
-    return sections
+    if empty is not None:
+        file.problem(empty, f"the section {section!r} has no cards; expected '## question {{#id}}' below it")
+    return entries
 
 
-def _card(section: _Section, file: File) -> Answered | None:
+def _section(token: Token, line: int, file: File) -> str:
+    heading = markdown.inline(token.content)
+    checks.check_text(heading, line, file.problem)
+    if not (name := markdown.plain(heading)):
+        file.problem(line, "a section without a name; expected a heading of the notebook")
+    return name
+
+
+def _card(entry: _Entry, file: File) -> Answered | None:
     problem = file.problem
-    identity, source = _identity(section, problem)
+    identity, marks, source = _identity(entry, problem)
     heading = markdown.inline(source)
-    checks.check_text(heading, section.line, problem, heading=True)
+    checks.check_text(heading, entry.line, problem, heading=True)
     hidden = shown = heading
     kind: Kind = "basic"
     try:
         if (pair := markdown.clozes(heading)) is not None:
             kind, (hidden, shown) = "cloze", pair
     except markdown.ClozeError as error:
-        problem(section.line, str(error))
+        problem(entry.line, str(error))
         kind = "cloze"
-    if not markdown.plain(heading):
-        problem(section.line, "the card has no question")
+    if not markdown.plain(heading) and file.role != "key":
+        problem(entry.line, "the card has no question")
 
-    front, listed, back = _split(section)
+    front, listed, back = _split(entry)
     for part in (front, back):
         checks.check_blocks(part, problem)
     options = _options(listed, file)
     if options:
         kind = "choice"
     answer = markdown.plain_blocks(back)
-    if options and not answer:
-        problem(section.line, "the card has options but no explanation below them")
+    if file.role == "questions":
+        if answer:
+            problem(entry.line, "an answer below the question; expected it in the key")
+    elif options and not answer:
+        problem(entry.line, "the card has options but no explanation below them")
     elif kind == "basic" and not answer:
-        problem(section.line, "the card has no answer")
+        problem(entry.line, "the card has no answer")
     question_text = markdown.plain(hidden)
-    _check_yes_no(question_text, answer, options, section.line, problem)
-    images = _images(heading, section, file)
+    _check_yes_no(question_text, answer, options, entry.line, problem)
+    images = _images(heading, entry, file)
     if identity is None:
         return None
     lead = markdown.render(front)
@@ -190,9 +220,12 @@ def _card(section: _Section, file: File) -> Answered | None:
         answer_text=answer,
         images=images,
         folder=file.folder,
-        line=section.line,
+        line=entry.line,
         lead_text=markdown.plain_blocks(front),
         source="\n\n".join(filter(None, [file.portable(source.strip(), heading), file.source(front)])),
+        terms=_terms(shown, options, back),
+        section=entry.section,
+        **marks,
     )
     return Answered(card, back, file)
 
@@ -202,22 +235,41 @@ def _question(heading: list[Token], lead: str) -> str:
     return f'<p class="fc-question"{way}>{markdown.render_inline(heading)}</p>' + ("\n" + lead if lead else "")
 
 
-def _identity(section: _Section, problem: Report) -> tuple[str | None, str]:
-    match = checks.ID.search(section.source)
+def _terms(heading: list[Token], options: tuple[Option, ...], back: list[Token]) -> tuple[str, ...]:
+    """What an answer must say: the right option, what a cloze holds, and what is in bold."""
+    terms = [option.text for option in options if option.right] + markdown.held(heading, "cloze")
+    for token in back:
+        terms += markdown.held(token.children or [], "strong")
+    return tuple(filter(None, terms))
+
+
+def _identity(entry: _Entry, problem: Report) -> tuple[str | None, dict[str, str], str]:
+    """The id of a card, what else its braces say (fact and level), and its heading without them."""
+    match = checks.ID.search(entry.source)
     if match is None:
-        problem(section.line, "the card has no id; expected '{#topic.name}' at the end of its heading")
-        return None, section.source
-    if wrong := wrong_id(match[1]):
-        problem(section.line, wrong)
-    return None if wrong else match[1], section.source[: match.start()]
+        problem(entry.line, "the card has no id; expected '{#topic.name}' at the end of its heading")
+        return None, {}, entry.source
+    marked = re.fullmatch(r"(\S+)((?: \w+=\w*)+)", match[1])
+    identity = marked[1] if marked else match[1]
+    marks = dict(item.split("=") for item in marked[2].split()) if marked else {}
+    if wrong := wrong_id(identity):
+        problem(entry.line, wrong)
+    for key in sorted(marks.keys() - {"fact", "level"}):
+        problem(entry.line, f"unknown mark {key!r} behind the id; expected fact=… or level=…")
+    if not _FACT.fullmatch(marks.get("fact", "1")):
+        problem(entry.line, f"the fact is {marks['fact']!r}; expected a number or a word of a-z and _")
+    if marks.get("level", LEVELS[0]) not in LEVELS:
+        problem(entry.line, f"the level is {marks['level']!r}; expected one of {', '.join(LEVELS)}")
+    marks = {key: value for key, value in marks.items() if key in ("fact", "level")}
+    return None if wrong else identity, marks, entry.source[: match.start()]
 
 
-def _split(section: _Section) -> tuple[list[Token], list[Token], list[Token]]:
+def _split(entry: _Entry) -> tuple[list[Token], list[Token], list[Token]]:
     """The blocks of a card before its list of options, the list, and the blocks after it.
 
     Without options the pictures right below the heading belong to the question, everything else to the answer.
     """
-    body = section.body
+    body = entry.body
     start = next(
         (i for i, t in enumerate(body) if t.type == "bullet_list_open" and t.level == 0 and _has_box(body, i)), -1
     )
@@ -250,9 +302,12 @@ def _options(listed: list[Token], file: File) -> tuple[Option, ...]:
         source = file.portable(text.strip(), children)
         options.append(Option(markdown.render_item(children), words, match is not None and match[1] in "xX", source))
     line, right = checks.line_of(listed[0]), sum(option.right for option in options)
-    if right != 1:
+    if file.role == "questions":
+        if right:
+            file.problem(line, "a right option beside the question; expected '- [ ]', and the right one in the key")
+    elif right != 1:
         file.problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
-    if len(options) == 1:
+    if len(options) == 1 and file.role != "key":
         file.problem(line, "a single option; expected at least two")
     if len(options) > len(LETTERS):
         file.problem(line, f"{len(options)} options; expected at most {len(LETTERS)}")
@@ -277,10 +332,10 @@ def _only_images(token: Token) -> bool:
     )
 
 
-def _images(heading: list[Token], section: _Section, file: File) -> tuple[str, ...]:
+def _images(heading: list[Token], entry: _Entry, file: File) -> tuple[str, ...]:
     """The files of the pictures that show; what is wrong with a picture is told."""
-    found = checks.pictures(heading, section.line)
-    for block in section.body:
+    found = checks.pictures(heading, entry.line)
+    for block in entry.body:
         found += checks.pictures(block.children or [], checks.line_of(block))
     names = []
     for line, token in found:

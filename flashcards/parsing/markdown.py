@@ -209,6 +209,16 @@ def plain_blocks(tokens: Sequence[Token]) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def held(tokens: Sequence[Token], kind: str) -> list[str]:
+    """The plain texts between the tokens `kind` + "_open" and `kind` + "_close"."""
+    found = []
+    for i, token in enumerate(tokens):
+        if token.type == f"{kind}_open":
+            end = next(j for j in range(i, len(tokens)) if tokens[j].type == f"{kind}_close")
+            found.append(plain(tokens[i + 1 : end]))
+    return found
+
+
 class ClozeError(ValueError):
     """A cloze that does not open, close or hold anything."""
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flashcards.model import LETTERS, Card, Deck
+from flashcards.parsing.markdown import as_text
 from flashcards.parsing.pictures import with_pictures
 
 PROJECT = "interpreting-vision-models"
@@ -30,6 +31,7 @@ mark { background: #ffc40055; color: inherit; }
 img { max-width: 100%; background: #fff; }
 ol { padding-left: 1.6em; } li { margin: .3em 0; }
 .right { font-weight: 600; }
+.section { font-size: 80%; opacity: .7; }
 """
 
 
@@ -87,7 +89,7 @@ def deck_id(name: str) -> int:
 def _deck(genanki: Any, model: Any, deck: Deck, media: Mapping[Path, str]) -> Any:
     title = re.sub(":{2,}", ":", deck.title)  # two colons would begin a deck within the deck
     result = genanki.Deck(deck_id(deck.name), f"{COURSE}::{deck.name[:2]} {title}")
-    for card in deck.cards:
+    for card in (card.shuffled() for card in deck.cards):
         result.add_note(
             genanki.Note(
                 model=model,
@@ -106,7 +108,10 @@ def front(card: Card) -> str:
 
 def back(card: Card) -> str:
     """The question with its answer as Anki shows them."""
-    return f'{card.solved}{_options(card, solved=True)}<hr id="answer">{card.answer}'
+    section = (
+        f'<p class="section">Notebook {as_text(card.notebook)}: {as_text(card.section)}</p>' if card.section else ""
+    )
+    return f'{card.solved}{_options(card, solved=True)}<hr id="answer">{card.answer}{section}'
 
 
 def _options(card: Card, solved: bool) -> str:

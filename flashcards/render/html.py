@@ -1,23 +1,27 @@
 """Cards on a page without a kernel: HTML that opens and closes by itself, with no script at all.
 
-The same for every reader on every day: no progress, no dates, no shuffled order. It is what a notebook holds when it is
-read on a web page, and what strict comparisons of outputs see.
+The same for every reader on every day: no progress, no dates, and options in an order that does not change. It is what a
+notebook holds when it is read on a web page, and what strict comparisons of outputs see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
-from flashcards.model import LETTERS, Card, Deck, ExamQuestion, Option
+from flashcards.model import LETTERS, Card, Deck, Exam, ExamQuestion, Option
 from flashcards.parsing.markdown import as_text
 from flashcards.parsing.pictures import data_address, with_pictures
 from flashcards.prediction_prompt import PredictionPrompt
-from flashcards.render.text import points, total
+from flashcards.render.text import length, points
+
+#: The last line of every mark scheme.
+OR_ANOTHER = "or another valid reason: it earns the points of the one in whose place it stands"
 
 
 def quiz(deck: Deck) -> str:
     """A deck as a list of cards that open on a click."""
-    cards = "\n".join(_card(number, card) for number, card in enumerate(deck.cards, 1))
+    cards = "\n".join(_card(number, card.shuffled()) for number, card in enumerate(deck.cards, 1))
     return _page(f"Quiz: {deck.title}", f"{len(deck.cards)} cards. Answer first, then open the card.", cards)
 
 
@@ -33,16 +37,32 @@ def prediction(prompt: PredictionPrompt) -> str:
     return _page("Predict", "Commit to an answer before you open it.", content)
 
 
-def exam(title: str, questions: Sequence[ExamQuestion]) -> str:
-    """An exam to be answered on paper, with its marks folded."""
-    content = "\n".join(_question(number, question) for number, question in enumerate(questions, 1))
-    hint = f"{len(questions)} questions, {total(questions)} points. Answer on paper, then open the mark schemes."
-    return _page(f"Exam: {title}", hint, content)
+def exam(paper: Exam) -> str:
+    """An exam to be answered on paper, with its marks folded if they are there."""
+    content = "\n".join(_question(number, question, paper.keyed) for number, question in enumerate(paper.questions, 1))
+    then = "Answer on paper, then open the mark schemes." if paper.keyed else "Answer on paper."
+    return _page(f"Exam: {paper.title}", f"{length(paper)}. {then}", content)
+
+
+def marks(question: ExamQuestion) -> str:
+    """What earns the points of a question."""
+    if question.card.options:
+        return f"{_right(question.card.options)}\n{question.card.answer}"
+    items = "".join(f"<li>{c.html} <em>({points(c.points)})</em></li>" for c in question.scheme)
+    return f"<ul>{items}<li><em>{OR_ANOTHER}</em></li></ul>"
 
 
 def embedded(card: Card, html: str) -> str:
     """A piece of a card's HTML with its pictures inside, so that it needs no file beside it."""
     return with_pictures(html, lambda name: data_address(card.folder / name))
+
+
+def section(card: Card) -> str:
+    """A line that leads to the section of the notebook that a card comes from; nothing for a card without one."""
+    if not card.section:
+        return ""
+    link = f'<a href="{escape(card.address)}" target="_blank" rel="noopener">{as_text(card.section)}</a>'
+    return f'<p class="fc-section"><small>Notebook {as_text(card.notebook[:2])}: {link}</small></p>'
 
 
 def _page(title: str, hint: str, content: str = "") -> str:
@@ -77,21 +97,18 @@ def _card(number: int, card: Card) -> str:
         short = _right(card.options) + "\n"
     elif card.kind == "cloze":
         short = card.solved + "\n"
+    back = "\n".join(filter(None, [card.answer, section(card)]))
     # The question stands outside of the fold where it needs room for a picture or for options.
     if card.options or "<img" in card.question:
         question = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
-        return embedded(card, f"{question}\n{_lettered(card.options)}\n{_details('Answer', short + card.answer)}")
+        return embedded(card, f"{question}\n{_lettered(card.options)}\n{_details('Answer', short + back)}")
     question = card.question.removeprefix('<p class="fc-question">').removesuffix("</p>")
-    return embedded(card, _details(f"{number}. {question}", short + card.answer))
+    return embedded(card, _details(f"{number}. {question}", short + back))
 
 
-def _question(number: int, question: ExamQuestion) -> str:
+def _question(number: int, question: ExamQuestion, keyed: bool) -> str:
     card = question.card
     asked = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
     asked = asked.replace("</p>", f" <em>({points(question.points)})</em></p>", 1)
-    if question.scheme:
-        items = "".join(f"<li>{c.html} <em>({points(c.points)})</em></li>" for c in question.scheme)
-        marks = f"<ul>{items}</ul>"
-    else:
-        marks = f"{_right(card.options)}\n{card.answer}"
-    return embedded(card, f"{asked}\n{_lettered(card.options)}\n{_details('Marks', marks)}")
+    folded = _details("Marks", marks(question)) if keyed else ""
+    return embedded(card, f"{asked}\n{_lettered(card.options)}\n{folded}")

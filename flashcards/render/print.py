@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from textwrap import indent
 
-from flashcards.model import ExamQuestion
-from flashcards.render.text import points, total
+from flashcards.model import Exam
+from flashcards.render.html import OR_ANOTHER
+from flashcards.render.text import length, points
 
 
-def paper(title: str, questions: Sequence[ExamQuestion], *, key: bool = False) -> str:
+def paper(exam: Exam, *, key: bool = False) -> str:
     """The questions alone, or with `key` the right options and the mark schemes too; pictures by their full paths."""
-    lines = [f"# {_literal(title)}", f"{len(questions)} questions, {total(questions)} points"]
-    for number, question in enumerate(questions, 1):
+    lines = [f"# {_literal(exam.title)}", length(exam)]
+    for number, question in enumerate(exam.questions, 1):
         heading, *lead = question.card.source.split("\n\n", 1)
         lines += [f"**{number}.** {heading} ({points(question.points)})", *lead]
         boxes = [_item(f"- [{'x' if key and o.right else ' '}]", o.source) for o in question.card.options]
         scheme = [_item(f"- ({criterion.points})", criterion.source) for criterion in question.scheme if key]
-        lines.append("\n".join([*boxes, *scheme]))
+        last = [f"- *{OR_ANOTHER}*"] if scheme else []
+        lines.append("\n".join([*boxes, *scheme, *last]))
     return "\n\n".join(filter(None, lines)) + "\n"
 
 

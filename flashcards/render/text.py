@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from flashcards.model import LETTERS, Card, Deck, ExamQuestion, Option
+from flashcards.model import LETTERS, Card, Deck, Exam, Option
 from flashcards.prediction_prompt import PredictionPrompt
 
 
 def quiz(deck: Deck) -> str:
     """The questions of a deck, one per line."""
     lines = [f"Quiz: {deck.title} ({len(deck.cards)} cards)"]
-    for number, card in enumerate(deck.cards, 1):
+    for number, card in enumerate((card.shuffled() for card in deck.cards), 1):
         lines += textwrap.wrap(f"{number}. {card.question_text}", 100, subsequent_indent="   ")
         lines += _lead(card)
         lines += _options(card.options)
@@ -29,10 +29,10 @@ def prediction(prompt: PredictionPrompt) -> str:
     return "\n".join([f"Predict: {prompt.question_text}", *_options(prompt.options)])
 
 
-def exam(title: str, questions: Sequence[ExamQuestion]) -> str:
+def exam(paper: Exam) -> str:
     """The questions of an exam and what each is worth."""
-    lines = [f"Exam: {title} ({len(questions)} questions, {total(questions)} points)"]
-    for number, question in enumerate(questions, 1):
+    lines = [f"Exam: {paper.title} ({length(paper)})"]
+    for number, question in enumerate(paper.questions, 1):
         lines.append(f"{number}. {question.card.question_text} ({points(question.points)})")
         lines += _lead(question.card)
         lines += _options(question.card.options)
@@ -44,9 +44,9 @@ def points(number: int) -> str:
     return f"{number} point{'' if number == 1 else 's'}"
 
 
-def total(questions: Iterable[ExamQuestion]) -> int:
-    """The points of a whole exam."""
-    return sum(question.points for question in questions)
+def length(paper: Exam) -> str:
+    """How long an exam is, in words."""
+    return f"{len(paper.questions)} questions, {points(paper.points)}"
 
 
 def _lead(card: Card) -> list[str]:

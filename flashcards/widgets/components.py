@@ -16,7 +16,7 @@ import traitlets
 
 from flashcards.model import LETTERS, Card, Option
 from flashcards.parsing.markdown import as_text
-from flashcards.render.html import embedded
+from flashcards.render.html import embedded, section
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -130,7 +130,7 @@ def faces(card: Card, revealed: bool, picked: int | None) -> tuple[str, str]:
     # A cloze or an option is the short answer already; what follows is the explanation.
     note = card.kind != "basic"
     answer = embedded(card, card.answer)
-    return front, f'<div class="fc-note">{answer}</div>' if note and answer else answer
+    return front, (f'<div class="fc-note">{answer}</div>' if note and answer else answer) + section(card)
 
 
 class PickRow:

@@ -12,28 +12,33 @@ from flashcards import collection
 from flashcards.exam_attempt import Attempt, Mark
 from flashcards.model import LETTERS, ExamQuestion, Option
 from flashcards.parsing.markdown import as_text
-from flashcards.render.html import embedded
+from flashcards.render.html import OR_ANOTHER, embedded
 from flashcards.render.text import points
+from flashcards.review_log.drafts import Draft
 from flashcards.widgets.components import Frame, button, choice_list, row, visible
 
 
 class ExamCard:
-    """One attempt at an exam; nothing of it is saved.
+    """One attempt at an exam; what was answered goes to its draft at once, and a later run of the cell goes on from there.
 
     Every question has a field or letters of its own, so that what was typed or clicked before the next question showed
     belongs to the question that was on screen, however slow the kernel is.
     """
 
-    def __init__(self, title: str, attempt: Attempt) -> None:
+    def __init__(self, attempt: Attempt, draft: Draft) -> None:
         self.attempt = attempt
+        self.draft = draft
+        if (said := draft.read()) is not None:
+            attempt.resume(said)
         self.sheets = [self._sheet(number, question) for number, question in enumerate(attempt.questions)]
         self.sheet = ipywidgets.VBox()
         self.boxes = ipywidgets.VBox()
         self.next = button("Next", partial(self._go, 1), "fc-space", "fc-main", hint="Space")
         self.hand_in = button("Hand in", self._hand_in, "fc-main")
-        self.next_row = row(self.next, self.hand_in)
+        self.anew = button("Begin anew", self._begin_anew, "fc-small", hint="Deletes these answers")
+        self.next_row = row(self.next, self.hand_in, self.anew)
         self.back = button("Back", partial(self._go, -1), "fc-small", "fc-back-one", hint="Left arrow")
-        self.frame = Frame(f"Exam: {title}", self.sheet, self.boxes, self.next_row)
+        self.frame = Frame(f"Exam: {attempt.exam.title}", self.sheet, self.boxes, self.next_row)
         self.frame.foot.children = [self.frame.hint, self.back]
         self._show()
 
@@ -52,7 +57,9 @@ class ExamCard:
                     for i, x in letters
                 )
             )
-        paper = ipywidgets.Textarea(placeholder="Your answer, in a sentence or two", rows=4)
+        paper = ipywidgets.Textarea(
+            self.attempt.written[number], placeholder="Your answer, in a sentence or two", rows=4
+        )
         paper.add_class("fc-paper")
         paper.observe(partial(self._write, number), names="value")
         return paper
@@ -60,16 +67,19 @@ class ExamCard:
     def _pick(self, number: int, option: int) -> None:
         if not self.attempt.handed_in:
             self.attempt.answer(option, number)
+            self._save()
             self._show()
 
     def _write(self, number: int, change: Any) -> None:
         # What arrives after the paper was handed in was typed before: the field is gone by then.
         self.attempt.written[number] = change["new"]
-        if self.attempt.handed_in:
+        self._save()
+        if self.attempt.handed_in or self.draft.notice:
             self._show()
 
     def _tick(self, number: int, criterion: int, change: Any) -> None:
         self.attempt.tick(criterion, bool(change["new"]), number)
+        self._save()
         self.frame.place(self._position(), self._share())
 
     def _go(self, by: int) -> None:
@@ -79,7 +89,17 @@ class ExamCard:
     def _hand_in(self) -> None:
         if not self.attempt.handed_in:
             self.attempt.hand_in()
+            self._save()
             self._show()
+
+    def _begin_anew(self) -> None:
+        self.attempt.clear()
+        self.sheets = [self._sheet(number, question) for number, question in enumerate(self.attempt.questions)]
+        self.draft.forget()
+        self._show()
+
+    def _save(self) -> None:
+        self.draft.write(self.attempt.state())
 
     def _show(self) -> None:
         attempt, question = self.attempt, self.attempt.question
@@ -90,10 +110,12 @@ class ExamCard:
         visible(self.boxes, bool(self.boxes.children))
         visible(self.next, question is not None)
         visible(self.hand_in, writing and question is None)
-        visible(self.next_row, question is not None or writing)
+        visible(self.anew, question is None and not writing)
         visible(self.back, attempt.at > 0)
         front, back, hint = self._content(question)
-        self.frame.show(front, back, position=self._position(), share=self._share(), hint=hint)
+        self.frame.show(
+            front, back, position=self._position(), share=self._share(), hint=hint, notice=self.draft.notice
+        )
 
     def _criteria(self, question: ExamQuestion) -> tuple[Any, ...]:
         """A box to tick and a line of text for each criterion."""
@@ -108,6 +130,8 @@ class ExamCard:
             )
             box.observe(partial(self._tick, at, i), names="value")
             rows.append(row(box, ipywidgets.HTMLMath(embedded(question.card, criterion.html)), name="fc-criterion"))
+        if rows:
+            rows.append(ipywidgets.HTML(f"<em>{OR_ANOTHER}</em>"))
         return tuple(rows)
 
     def _content(self, question: ExamQuestion | None) -> tuple[str, str, str]:
@@ -119,13 +143,18 @@ class ExamCard:
             front = embedded(card, card.question + (_chosen(card.options, picked) if card.options else ""))
             keys = "<kbd>Space</kbd> goes on · <kbd>←</kbd> goes back"
             return front, "", keys if card.options else f"outside of your text: {keys}"
+        if not attempt.exam.keyed:
+            said = _chosen(card.options, picked) if card.options else self._own()
+            return embedded(card, card.question + said), "", "the key is not in this copy"
         if card.options:
             front = embedded(card, card.question + choice_list(card.options, True, picked))
             return front, f'<div class="fc-note">{embedded(card, card.answer)}</div>', ""
-        own = as_text(attempt.written[attempt.at].strip()) or "<em>no answer</em>"
-        asked = embedded(card, card.question)
-        front = f'{asked}<blockquote class="fc-own" dir="auto">{own}</blockquote><p>Tick what your answer says.</p>'
+        front = f"{embedded(card, card.question)}{self._own()}<p>Tick what your answer says.</p>"
         return front, "", "a tick only for what stands there, not for what was meant"
+
+    def _own(self) -> str:
+        own = as_text(self.attempt.written[self.attempt.at].strip()) or "<em>no answer</em>"
+        return f'<blockquote class="fc-own" dir="auto">{own}</blockquote>'
 
     def _share(self) -> float:
         return self.attempt.at / max(len(self.attempt.questions), 1)
@@ -133,9 +162,9 @@ class ExamCard:
     def _position(self) -> str:
         attempt = self.attempt
         if (question := attempt.question) is None:
-            return "nothing is saved"
+            return ""
         place = f"Question {attempt.at + 1} of {len(attempt.questions)}"
-        if not attempt.handed_in:
+        if not attempt.handed_in or not attempt.exam.keyed:
             return f"{place} · {points(question.points)}"
         return f"{place} · {_of(attempt.mark(attempt.at))}"
 
@@ -146,10 +175,12 @@ class ExamCard:
         )
         return (
             '<div class="fc-end"><h3>That was the last question.</h3>'
-            f"<p>{missing} Go back, or hand the paper in: then the mark schemes show, and no answer can change.</p></div>"
+            f"<p>{missing} Go back, or hand the paper in: then the marking begins, and no answer can change.</p></div>"
         )
 
     def _result(self) -> str:
+        if not self.attempt.exam.keyed:
+            return '<div class="fc-end"><h3>Handed in.</h3><p>The key is not in this copy: whoever has it can mark it.</p></div>'
         total, where = self.attempt.total(), collection.topics()
         share = total.got / total.points if total.points else 0.0
         rows = "".join(
@@ -159,7 +190,8 @@ class ExamCard:
         return (
             f'<div class="fc-end"><h3>{_of(total)} ({share:.0%})</h3>'
             f"<table><tr><th>notebook</th><th>points</th></tr>{rows}</table>"
-            "<p>Where points are missing, go back to the notebook; its quiz is the last cell.</p></div>"
+            "<p>Where points are missing, go back to the notebook; its quiz is the last cell. Your answers stay on this "
+            "machine until you begin anew.</p></div>"
         )
 
 

@@ -5,6 +5,7 @@ Pictures of every view in both themes go to `build/screenshots` for the eye.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from conftest import ROOT, Notebook, until
 from playwright.sync_api import Locator, TimeoutError, expect
 
-from flashcards.collection import load
+from flashcards.collection import load, load_exam
+from flashcards.exam_paper import draw
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
@@ -75,50 +77,48 @@ def test_math_focus_keys_and_the_file(open_notebook):
     card = start(notebook)
     before = notebook.sources()
 
-    expect(card.locator(".fc-front mjx-container")).to_have_count(1)
-    no_raw_math(card)
-    expect(card).to_have_attribute("aria-label", "Gradients. Card 1 of 10")
+    total = size("05_gradients")
+    expect(card).to_have_attribute("aria-label", f"Gradients. Card 1 of {total}")
     assert not notebook.lab.progress.exists()  # showing writes nothing
 
     reveal(card)
+    expect(card.locator(".fc-answer mjx-container")).to_have_count(1)
     no_raw_math(card)
+    expect(card.locator(".fc-section a")).to_have_attribute("href", "05_gradients.ipynb#The-idea%3A-three-lines")
     notebook.expect_focus()
     for keys in ("a", "b", "x", "d", "d", "m", "y", "c", "v", "Shift+m", "0", " "):
         keyboard.press(keys)
     assert notebook.sources() == before
-    position(card, "Card 1 of 10")  # neither a letter nor another Space has graded the card
+    position(card, f"Card 1 of {total}")  # neither a letter nor another Space has graded the card
 
     keyboard.press("3")
-    position(card, "Card 2 of 10")
+    position(card, f"Card 2 of {total}")
     until(lambda: [(row[1], row[3]) for row in rows(notebook.lab.progress)] == [("gradients.norm", 3)])
     notebook.expect_focus()
-    image = card.locator(".fc-front img")
-    expect(image).to_be_visible()
-    page = notebook.page
-    page.wait_for_function("(image) => image.naturalWidth > 300", arg=image.element_handle())
+    expect(card.locator(".fc-front mjx-container")).to_have_count(2)
+    no_raw_math(card)
 
     # The mouse: the button that was clicked is gone, and the focus is still here.
     card.get_by_role("button", name="Show answer").click()
     expect(card.locator(".fc-answer")).to_be_visible()
     notebook.expect_focus()
-    shoot(card, "picture_light")
     card.get_by_role("button", name="Easy").click()
-    position(card, "Card 3 of 10")
+    position(card, f"Card 3 of {total}")
     notebook.expect_focus()
     for keys in ("a", "b", "x", "d", "d"):
         keyboard.press(keys)
     assert notebook.sources() == before
 
     keyboard.press("u")
-    position(card, "Card 2 of 10")
+    position(card, f"Card 2 of {total}")
     until(lambda: len(rows(notebook.lab.progress)) == 1)
 
     # The first card once more, missed: it goes to the end.
     keyboard.press("u")
-    position(card, "Card 1 of 10")
+    position(card, f"Card 1 of {total}")
     reveal(card)
     keyboard.press("1")
-    position(card, "Card 1 of 10 · 1 to repeat")
+    position(card, f"Card 1 of {total} · 1 to repeat")
 
     # Tab goes through the buttons with a visible ring, and out of the card again: no trap.
     keyboard.press("Tab")
@@ -141,18 +141,18 @@ def test_a_restart_is_said_and_a_second_run_goes_on(open_notebook):
     for number in (2, 3, 4):
         reveal(card)
         notebook.page.keyboard.press("1" if number == 2 else "3")
-        position(card, f"Card {number - 1} of 10 · 1 to repeat")
+        position(card, f"Card {number - 1} of {size('05_gradients')} · 1 to repeat")
     notebook.restart()
     expect(notebook.page.locator(".fc-card.fc-lost")).to_be_visible()
     shoot(card, "lost_light")
     notebook.run_all()
     expect(notebook.page.locator(".fc-lost")).to_have_count(0)
     card = notebook.card()
-    position(card, "Card 3 of 10")
-    expect(card.locator(".fc-front")).to_contain_text("Why the 1-norm?")
+    position(card, f"Card 3 of {size('05_gradients')}")
+    expect(card.locator(".fc-front")).to_contain_text("If every value of an image may change")
     # The missed card is still asked for, as the last one.
     names = [row[1] for row in rows(notebook.lab.progress)]
-    assert names == ["gradients.norm", "gradients.read", "gradients.saturated"]
+    assert names == ["gradients.norm", "gradients.adversarial", "gradients.fgsm"]
 
 
 _CONTRAST = """(card) => {
@@ -226,11 +226,17 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     look(card, "answer")
     keyboard.press("3")
     position(card, f"Card 2 of {size('07_sanity_checks')}")
+    image = card.locator(".fc-front img")
+    expect(image).to_be_visible()
+    notebook.page.wait_for_function("(image) => image.naturalWidth > 300", arg=image.element_handle())
     look(card, "choice")
-    card.locator(".fc-choices li").nth(0).click()
+    order = card.locator(".fc-choices li").all_inner_texts()
+    card.locator(".fc-choices li", has_text="A: its specks").click()
     expect(card.locator(".fc-answer")).to_be_visible()
     expect(card.locator(".fc-wrong")).to_contain_text("your choice")
-    expect(card.locator(".fc-right")).to_contain_text("B, with clear outlines")
+    expect(card.locator(".fc-right")).to_contain_text("B: outlines come with the picture")
+    shown = card.locator(".fc-choices li").all_inner_texts()
+    assert [text in more for text, more in zip(order, shown, strict=True)] == [True] * 3  # the order of the question
     look(card, "chosen")
 
     asked = notebook.card(1)
@@ -270,15 +276,16 @@ def test_a_whole_deck_with_trouble_on_the_way_ends_in_a_summary(open_notebook):
     ]
     notebook = open_notebook(cells)
     card = start(notebook)
-    for number in range(1, 8):
-        position(card, f"Card {number} of 6" if number < 7 else "Card 6 of 6 · 1 to repeat")
+    total = size("00_start_here")
+    for number in range(1, total + 2):
+        position(card, f"Card {number} of {total}" if number <= total else f"Card {total} of {total} · 1 to repeat")
         reveal(card)
-        notebook.page.keyboard.press("1" if number == 6 else "3")
+        notebook.page.keyboard.press("1" if number == total else "3")
         if number == 1:
             expect(card.locator(".fc-notice")).to_contain_text("Not saved (")
             shoot(card, "notice_light")
         expect(card.locator(".fc-notice p")).to_have_count(1)
-    expect(card.locator(".fc-end")).to_contain_text("5 of 6 right at the first try.")
+    expect(card.locator(".fc-end")).to_contain_text(f"{total - 1} of {total} right at the first try.")
     shoot(card, "end_light")
     notebook.expect_focus()
     assert [output["output_type"] for output in notebook.outputs(1)] == ["execute_result"]  # no traceback, no warning
@@ -380,6 +387,15 @@ def test_what_is_no_formula_is_not_typeset_and_a_drawing_and_text_from_right_to_
 EXAM = ["from flashcards import exam", "exam()", "'the cell below'"]
 
 
+def through(card: Locator, first: int, last: int) -> None:
+    """Go on by the right arrow, from question `first` to `last`, one after the other."""
+    for number in range(first, last + 1):
+        card.focus()
+        card.page.keyboard.press("ArrowRight")
+        if number <= 16:
+            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 16")
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
     notebook = open_notebook(EXAM)
@@ -387,30 +403,36 @@ def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
     card = start(notebook)
     name = theme.split()[-1].lower()
     cells = notebook.sources()
-    paper = card.locator("textarea")
-    paper.fill("It does not fit its recipient. x dd b a")  # letters that would be commands of the notebook
+    choice = next(i for i, q in enumerate(draw(load_exam("course"), 0).questions, 1) if q.card.options)
+    card.locator("textarea").fill("It does not fit its recipient. x dd b a")  # commands of the notebook
     shoot(card, f"exam_write_{name}")
-    card.get_by_role("button", name="Next").click()
-    expect(card.locator(".fc-head")).to_contain_text("Question 2 of 12")
+    through(card, 2, choice)
     card.page.keyboard.press("3")
     expect(card.locator(".fc-chosen")).to_contain_text("your choice")
+    picked = card.locator(".fc-chosen").inner_text()
     shoot(card, f"exam_choose_{name}")
-    for number in range(3, 14):
+
+    # Neither a new page nor a new kernel loses what was said; the order of the options stays too.
+    notebook.restart()
+    notebook.run_all()
+    card = notebook.card()
+    expect(card.locator(".fc-chosen")).to_have_text(picked, use_inner_text=True)
+    for _ in range(1, choice):
         card.focus()
-        card.page.keyboard.press("ArrowRight")
-        if number < 13:
-            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 12")
-    expect(card.locator(".fc-end")).to_contain_text("10 of 12 questions have no answer yet")
+        card.page.keyboard.press("ArrowLeft")
+    expect(card.locator("textarea")).to_have_value("It does not fit its recipient. x dd b a")
+
+    through(card, 2, 17)
+    expect(card.locator(".fc-end")).to_contain_text("14 of 16 questions have no answer yet")
     card.get_by_role("button", name="Hand in").click()
     expect(card.locator(".fc-own")).to_have_text("It does not fit its recipient. x dd b a")
     card.locator("input[type=checkbox]").first.check()
     expect(card.locator(".fc-head")).to_contain_text("1 of 3 points")
     shoot(card, f"exam_mark_{name}")
-    for number in range(2, 14):
-        card.focus()
-        card.page.keyboard.press("ArrowRight")
-        if number < 13:
-            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 12")
-    expect(card.locator(".fc-end")).to_contain_text("2 of 28 points (7%)")
+    through(card, 2, 17)
+    expect(card.locator(".fc-end")).to_contain_text(re.compile(r"[13] of 43 points"))
     shoot(card, f"exam_end_{name}")
     assert notebook.sources() == cells
+    card.get_by_role("button", name="Begin anew").click()
+    expect(card.locator(".fc-head")).to_contain_text("Question 1 of 16")
+    expect(card.locator("textarea")).to_have_value("")

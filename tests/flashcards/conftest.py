@@ -65,9 +65,9 @@ def filled(progress_file: Path) -> datetime:
     Store(progress_file).write(
         [
             Review("occlusion.what", ago(40), Grade.GOOD),
-            Review("start.pixels", ago(20), Grade.AGAIN),
-            Review("start.pixels", ago(15), Grade.EASY),
-            Review("start.grade", ago(1), Grade.EASY),
+            Review("start.heatmap", ago(20), Grade.AGAIN),
+            Review("start.heatmap", ago(15), Grade.EASY),
+            Review("start.rest", ago(1), Grade.EASY),
             Review("gone.card", ago(1), Grade.EASY),
             Prediction("t.a", ago(3), "x", 0.9, True),
             Prediction("t.a", ago(2), "y", 0.5, False),

@@ -35,6 +35,11 @@ class Screen:
     def press(self, start: str) -> None:
         next(button for name, button in self.buttons.items() if name.startswith(start)).click()
 
+    def pick(self, text: str) -> None:
+        """Press the letter of an option, wherever it stands."""
+        items = re.findall("<li[^>]*>(.*?)</li>", self.html)
+        self.press("ABCDEFGHI"[next(i for i, item in enumerate(items) if text in re.sub("<[^>]*>", "", item))])
+
     @property
     def paper(self) -> Any:
         """The field to write into, or None."""

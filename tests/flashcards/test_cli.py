@@ -12,11 +12,13 @@ import pytest
 from flashcards import collection
 from flashcards.cli import main
 
+FINE = "\n# Patches that overlap\n\n## What? {#t.fine}\n\n**This**.\n"
+
 
 def test_due_lists_what_waits(filled, capsys):
     assert main(["due"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["occlusion.what", "start.pixels", "2"]
+    assert [line.split()[0] for line in lines] == ["occlusion.what", "start.heatmap", "2"]
     assert "38 days late" in lines[0]
 
 
@@ -24,7 +26,7 @@ def test_stats_count(filled, progress_file, capsys):
     assert main(["stats"]) == 0
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("00_start_here"))
-    assert row.split()[1:] == ["4", "2", "0", "1"]
+    assert row.split()[1:] == ["5", "2", "0", "1"]
     assert "5 reviews; remembered on a later day: 1 of 1" in out
     assert "1 reviewed cards are no longer in the decks" in out
     assert "2 predictions, Brier score 0.41" in out
@@ -94,17 +96,18 @@ def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys)
         f"{tmp_path}: a folder; expected a Markdown file",
         f"{tmp_path / 'none.md'}: no such file; expected a Markdown file",
     ]
+    heading = "# Patches that overlap\n\n## Why? {#t.one}\n\n"
+    assert main(["check", str(write_deck(f"{heading}- (1) says **so**\n- (½) says more\n"))]) == 0  # a good deck
     paper = write_deck("## Why? {#t.one}\n\n- (1) says so\n- (½) says more\n", name="paper.md")
-    assert main(["check", str(paper)]) == 0  # as a deck it is good
     assert main(["check", "--exam", str(paper)]) == 1
     assert "paper.md:9: a criterion without points, '(½) says more'" in capsys.readouterr().err
     assert main(["check", "--exam"]) == 0
-    assert capsys.readouterr().out == "1 exams, 12 questions, no mistakes\n"
+    assert capsys.readouterr().out == "1 exams, 52 questions, no mistakes\n"
 
 
 @pytest.mark.parametrize(("deck", "status"), [("good", 0), ("bad", 1)])
 def test_the_module_runs_as_a_program_and_gives_its_exit_status(deck, status, write_deck):
-    path = write_deck("\n## What? {#t.fine}\n\nThis.\n" if deck == "good" else "\n## What?\n")
+    path = write_deck(FINE if deck == "good" else "\n## What?\n")
     done = subprocess.run([sys.executable, "-m", "flashcards", "check", str(path)], capture_output=True, check=False)
     assert done.returncode == status
 
@@ -116,13 +119,21 @@ def test_the_cards_are_written_for_anki(tmp_path, capsys):
 
 
 def test_check_exits_1_and_names_every_mistake(write_deck, capsys):
-    good = write_deck("\n## What? {#t.fine}\n\nThis.\n", name="good.md")
+    good = write_deck(FINE, name="good.md")
     assert main(["check", str(good)]) == 0
     assert capsys.readouterr() == ("1 decks, 1 cards, no mistakes\n", "")
     assert main(["check", str(write_deck("\n## What?\n", name="bad.md"))]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "bad.md:7: the card has no id; expected '{#topic.name}' at the end of its heading",
         "bad.md:7: the card has no answer",
+    ]
+    known = write_deck("\n# Patches\n\n## What is this? {#t.a}\n\n**This**.\n\n## How? {#t.b}\n\nSo.\n", name="told.md")
+    assert main(["check", str(known)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "told.md:9: the front contains 'This', a key term of its answer; expected it in the answer",
+        "told.md:9: the section is 'Patches'; expected a heading of 04_occlusion",
+        "told.md:13: an answer without key terms; expected the words that count in bold, '**so**'",
+        "told.md:13: the section is 'Patches'; expected a heading of 04_occlusion",
     ]
 
 

@@ -90,7 +90,6 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
     "heading of another level": (
         GOOD + "\n# Title\n" + FINE + "\n### More\n",
         [
-            "7: a heading of level 1; expected only cards, '## question {#id}'",
             "13: a heading of level 3; expected only cards, '## question {#id}'",
         ],
     ),
@@ -481,6 +480,7 @@ def test_a_basic_card_is_what_its_file_says(write_deck, tmp_path):
         folder=tmp_path,
         line=7,
         lead_text="One Two\nThree Four",
+        notebook="04_occlusion",
     )
 
 
@@ -499,6 +499,8 @@ def test_a_cloze_is_what_its_file_says(write_deck, tmp_path):
         images=(),
         folder=tmp_path,
         line=7,
+        terms=("part",),
+        notebook="04_occlusion",
     )
 
 
@@ -527,6 +529,8 @@ def test_a_choice_is_what_its_file_says(write_deck, tmp_path):
         folder=tmp_path,
         line=7,
         lead_text="Between\nthese\nand those\nOf",
+        terms=("$x$",),
+        notebook="04_occlusion",
     )
 
 

@@ -59,7 +59,7 @@ def test_the_interval_of_a_level_holds_its_share_and_stands_in_the_figure():
 
 
 def test_coming_and_learning(progress_file):
-    reviews = [Review("occlusion.what", NOW, Grade.GOOD), Review("start.grade", NOW, Grade.EASY)]
+    reviews = [Review("occlusion.what", NOW, Grade.GOOD), Review("start.rest", NOW, Grade.EASY)]
     waits = stats.coming(load_all(), reviews, NOW)
     assert {day: count for day, count in enumerate(waits) if count} == {2: 1, 8: 1}
     chart = charts.learning(reviews, NOW)
@@ -71,8 +71,8 @@ def test_coming_and_learning(progress_file):
 
 def test_a_card_is_learned_when_it_comes_back_after_three_weeks():
     [start, *_] = load_all()
-    reviews = [Review("start.pixels", NOW, Grade.EASY), Review("start.pixels", NOW + timedelta(days=8), Grade.GOOD)]
-    assert replay(reviews)["start.pixels"].interval >= timedelta(days=21)
+    reviews = [Review("start.heatmap", NOW, Grade.EASY), Review("start.heatmap", NOW + timedelta(days=8), Grade.GOOD)]
+    assert replay(reviews)["start.heatmap"].interval >= timedelta(days=21)
     [state, *_] = stats.deck_states([start], reviews, NOW + timedelta(days=9))
     assert (state.learned, state.learning, state.new) == (1, 0, len(start.cards) - 1)
     [state, *_] = stats.deck_states([start], reviews[:1], NOW)

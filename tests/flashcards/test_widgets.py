@@ -42,7 +42,7 @@ def test_options_are_picked_and_marked(small):
         screen.press("Show answer")
         screen.press("Good")
     assert list(screen.buttons) == ["A", "B", "I don't know", "Undo"]
-    screen.press("A")
+    screen.pick("left")
     assert "✗ · your choice left" in screen.text
     assert "✓ right right" in screen.text
 
