@@ -111,7 +111,7 @@ def test_a_target_that_no_explainer_looks_at_must_fit(
 @pytest.mark.parametrize(
     ("seeds", "kind", "message"),
     [
-        (1, ValueError, "seeds is 1; expected at least 2"),
+        (1, ValueError, "seeds is 1; expected an int of at least 2"),
         (2.0, TypeError, "seeds is 2.0; expected an int of at least 2"),
         (True, TypeError, "seeds is True; expected an int of at least 2"),
     ],

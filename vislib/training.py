@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from numbers import Real
+from sys import float_info
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.explain import answers, check_count, check_eval, check_images, check_target, evaluating, refuses
+from vislib.explain import answers, check_count, check_eval, check_images, check_number, check_target, refuses
+from vislib.look import evaluating
 from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -39,20 +40,12 @@ def _check_fit(
     check_images(model, seen)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
-    _check_rate(learning_rate, "learning_rate", above=True)
-    _check_rate(weight_decay, "weight_decay")
+    check_number(learning_rate, "learning_rate", "a finite number above 0", math.ulp(0), float_info.max)
+    check_number(weight_decay, "weight_decay", "a finite number of 0 or more", 0, float_info.max)
     if loss is F.cross_entropy:  # another loss may compare other things
         labels = check_target(seen, data.labels[: len(seen)])
         with torch.no_grad(), evaluating(model):
             answers(model, seen[:8], labels[:8])
-
-
-def _check_rate(value: Any, name: str, above: bool = False) -> None:
-    expected = f"a finite number {'above 0' if above else 'of 0 or more'}"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}; expected {expected}.")
-    if not 0 <= float(value) < math.inf or (above and value == 0):
-        raise ValueError(f"{name} is {value!r}; expected {expected}.")
 
 
 @refuses(_check_fit)

@@ -67,7 +67,7 @@ def cascade(
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
     check_inputs(model, images, target)
-    check_seeds(seeds)
+    check_count(seeds, "seeds", 2)
     calibration = images if calibration is None else calibration
     model, ran = opened(model, calibration)
     steps = plan(find_blocks(model, ran, blocks), order)
@@ -112,9 +112,3 @@ def interval(values: Tensor, floor: Tensor | None = None, *, level: float = 0.95
         found = found - pairwise(floor.double().cpu().numpy())[:, None]
     low, high = (torch.from_numpy(end).to(values) for end in crossed(found.swapaxes(1, 2), level=level))
     return low, high
-
-
-def check_seeds(seeds: int) -> None:
-    check_count(seeds, "seeds", "an int of at least 2")
-    if seeds < 2:
-        raise ValueError(f"seeds is {seeds}; expected at least 2, since two random networks are compared.")

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.data import ImageSet
-from vislib.explain import Explainer, check_inputs
-from vislib.sanity.cascades import check_seeds
+from vislib.explain import Explainer, check_count, check_inputs
 from vislib.sanity.similarity import Similarity, spearman
 from vislib.training import accuracy, fit
 
@@ -59,7 +58,7 @@ def label_twins(
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
-    check_seeds(seeds)
+    check_count(seeds, "seeds", 2)
     networks: list[nn.Module] = []
     begun: list[Tensor] = []
     for seed in range(2 * seeds):
