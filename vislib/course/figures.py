@@ -238,13 +238,15 @@ def bars(
     ticks: Sequence[str],
     *,
     ylabel: str,
+    spans: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     floor: float | None = None,
     floor_name: str = "floor",
     size: tuple[float, float] = (9.0, 3.0),
 ) -> "Figure":
     """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
 
-    With one group of bars there is no legend, and the floor has its name at its right end.
+    With one group of bars there is no legend, and the floor has its name at its right end. `spans` are the ends of an
+    interval for each bar, drawn as a thin line over it.
     """
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
@@ -253,8 +255,12 @@ def bars(
     for j, (name, heights) in enumerate(values.items()):
         at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
         axis.bar(at, heights, 0.94 * width, label=beside(name), color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
-        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
-            foot = floor if floor is not None and 0 <= floor - height < near else height
+        ends = spans[name] if spans else [(height, height) for height in heights]
+        if spans:
+            axis.vlines(at, *zip(*ends, strict=True), color="black", linewidth=1.2)
+        for x, height, (_, top) in zip(at, heights, ends, strict=True):
+            # a number stands above its interval, and above the floor's line where that would cross it
+            foot = floor if floor is not None and 0 <= floor - top < near else top
             where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
     if floor is not None:
