@@ -42,13 +42,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-# From the pixels to the classes; of each the units that come first, so that nobody chose them.
-LAYERS = {
-    "early": "network.bn1",
-    "middle": "network.blocks.2.0.bn2",
-    "late": "network.blocks.4.0.bn2",
-    "last": "network.bn2",
-}
+# From the pixels on; of each the units that come first, so that nobody chose them.
+LAYERS = {"early": "network.bn1", "middle": "network.blocks.2.0.bn2", "late": "network.blocks.4.0.bn2"}
 UNITS = [0, 1, 2]
 INVERTED = ["coffee", "cat", "flower", "motorcycle", "palace"]
 

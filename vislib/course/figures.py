@@ -106,6 +106,7 @@ def heatmaps(
     columns: int = 4,
     shared: bool = True,
     outline: bool = False,
+    width: float = 9.0,
 ) -> "Figure":
     """Draw heatmaps over their images, with the plain image first.
 
@@ -119,6 +120,7 @@ def heatmaps(
         columns: panels in a row, where there is one image.
         shared: one scale for all maps; False gives each map its own, whose end stands below its name.
         outline: only the outline of what is bright in the image goes with a map, so that a 0 has its own colour.
+        width: in inches, of the panels together, where they are many.
     """
     several = len(images) > 1
     heats = {name: heat.detach().cpu().float() for name, heat in maps.items()}
@@ -136,7 +138,7 @@ def heatmaps(
         grid = [(images[0], None, "", plain[0] or "image"), *((images[0], h[0], n, names[n]) for n, h in heats.items())]
         columns = min(columns, len(grid))
     rows = -(-len(grid) // columns)
-    cell = min(9.0 / (columns + 0.6), 2.9)
+    cell = min(width / (columns + 0.6), 2.9)
     made, axes = figure(rows, columns, (cell * columns + 1.2, rows * cell + (0.3 if several else 0.35 * rows)))
     for axis in axes.flat:
         axis.axis("off")

@@ -29,9 +29,12 @@ Asked = Mapping[str, tuple[Classifier, Tensor]]
 """What it is called -> a network, and the class that it is asked about for each image."""
 
 
-def cut(images: Tensor, maps: Mapping[str, Tensor], *, signed: bool = False, **options: Any) -> "Figure":
+def cut(
+    images: Tensor, maps: Mapping[str, Tensor], *, signed: bool = False, width: float = 7.5, **options: Any
+) -> "Figure":
     """Draw heatmaps (B, H, W), each cut at the 99th percentile of its own absolute values; options as in `heatmaps`."""
-    return heatmaps(images, {n: clipped(h) for n, h in maps.items()}, signed=signed, label="share", **options)
+    shares = {name: clipped(heat) for name, heat in maps.items()}
+    return heatmaps(images, shares, signed=signed, label="share", width=width, **options)
 
 
 def rescaled(slopes: Tensor) -> Tensor:
