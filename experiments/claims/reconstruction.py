@@ -16,6 +16,7 @@ from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from experiments.reconstruction import GALLERY, INVERTED, LAYERS, STILL, UNITS, shown, unit_of
 from vislib import data, models
+from vislib.activations import record
 from vislib.course.input_reconstruction import spectrum
 from vislib.course.results import FOLDER, pictures
 from vislib.embedding import class_weights
@@ -263,10 +264,21 @@ def inverted(photo: str) -> Found:
         return [float(torch.corrcoef(torch.stack([image, one]))[0, 1]) for one in made]
 
     own, rival = along(photo), along(INVERTED[INVERTED.index(photo) - 1])
-    last = pictures("inverted", [f"{photo}_{[*LAYERS][-1]}"]).cpu()
-    place = 1 + int((_network()(last)[0] > _network()(last)[0, _photo(photo)[1]]).sum())
     falls = [all(a > b > 0 for a, b in pairwise(numbers)) for numbers in (own, rival)]
-    return found(*falls, **dict(zip(LAYERS, own, strict=True)), place=place)
+    (image, k), last = _photo(photo), pictures("inverted", [f"{photo}_late"]).cpu()
+    place = 1 + int((_network()(last)[0] > _network()(last)[0, k]).sum())
+    missed = {
+        f"missed_{layer}": _missed(image, pictures("inverted", [f"{photo}_{layer}"]).cpu(), layer) for layer in LAYERS
+    }
+    return found(*falls, **dict(zip(LAYERS, own, strict=True)), place=place, **missed)
+
+
+def _missed(image: Tensor, picture: Tensor, layer: str) -> float:
+    """The squared distance of a layer's answers, as a share of the squared length of the one to the image."""
+    with record(_network(), [LAYERS[layer]]) as seen:
+        _network()(torch.cat([image, picture]))
+    wanted, got = seen[LAYERS[layer]]
+    return float((wanted - got).square().sum() / wanted.square().sum())
 
 
 # ---- the goal, and who comes second ----
