@@ -13,10 +13,12 @@ from torch import Tensor
 from experiments import files
 from experiments.recipe import Recipe
 from vislib import models
+from vislib.activations import record
 from vislib.course.results import FOLDER
+from vislib.data.photographs import packaged
 from vislib.explain import logit, probability
 from vislib.models import Classifier
-from vislib.reconstruction import reconstruct
+from vislib.reconstruction import invert, reconstruct
 
 # Chosen before the first of them was made; the default settings were found on orange, tiger, fire engine and castle.
 GALLERY = [
@@ -39,6 +41,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "fourier_moved": {},
     "probability": {},
 }
+
+
+# From the pixels on; of each the units that come first, so that nobody chose them.
+LAYERS = {"early": "network.bn1", "middle": "network.blocks.2.0.bn2", "late": "network.blocks.4.0.bn2"}
+UNITS = [0, 1, 2]
+INVERTED = ["coffee", "cat", "flower", "motorcycle", "palace"]
 
 
 @cache
@@ -81,6 +89,30 @@ def measured(picture: Tensor, target: int) -> Mapping[str, float]:
     return {"own": round(float(own), 3), "roughness": round(float(rough), 3)}
 
 
+@torch.no_grad()
+def unit_of(images: Tensor, layer: str, unit: int) -> Tensor:
+    """Return how strongly each image (B, 3, H, W) excites a unit of one of the layers, in the mean over its map, (B,)."""
+    model = _network("efficientnet_lite0")
+    with record(model, [LAYERS[layer]]) as seen:
+        model(images)
+    return seen[LAYERS[layer]][:, unit].mean((1, 2))
+
+
+def excited(layer: str, unit: int, folder: Path | None = None) -> Mapping[str, float]:
+    """Climb a unit of a layer; with a folder, keep the picture there; return how strongly what is shown excites it."""
+    picture = reconstruct(_network("efficientnet_lite0"), unit, layer=LAYERS[layer], steps=128)
+    picture = shown(picture, f"{layer}_{unit}", folder)
+    return {"excited": round(float(unit_of(picture, layer, unit)), 3)}
+
+
+def inverted(photo: str, layer: str, folder: Path | None = None) -> Mapping[str, float]:
+    """Invert a layer's answer to a photograph; with a folder, keep the picture; return how the two correlate, in pixels."""
+    model = _network("efficientnet_lite0")
+    image = model.preprocess(packaged(photo))
+    picture = shown(invert(model, image, LAYERS[layer], steps=128), f"{photo}_{layer}", folder)
+    return {"correlation": round(float(torch.corrcoef(torch.stack([image.flatten(), picture.flatten()]))[0, 1]), 3)}
+
+
 def _recipe(**grid: Sequence[Any]) -> Recipe:
     return Recipe(
         grid=grid,
@@ -95,4 +127,18 @@ def _recipe(**grid: Sequence[Any]) -> Recipe:
 RECIPES: dict[str, Recipe] = {
     "reconstruction_gallery": _recipe(target=GALLERY, way=["fourier_moved"], seed=[0]),
     "reconstruction_ways": _recipe(target=GALLERY, way=["pixels", "pixels_moved", "fourier", "probability"], seed=[0]),
+    "reconstruction_units": Recipe(
+        {"layer": list(LAYERS), "unit": UNITS},
+        excited,
+        files.pretrained("efficientnet_lite0"),
+        tolerance=0.5,
+        keep={"folder": FOLDER / "units"},
+    ),
+    "reconstruction_inverted": Recipe(
+        {"photo": INVERTED, "layer": list(LAYERS)},
+        inverted,
+        [*files.PHOTOGRAPHS, *files.pretrained("efficientnet_lite0")],
+        tolerance=0.1,
+        keep={"folder": FOLDER / "inverted"},
+    ),
 }

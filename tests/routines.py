@@ -142,6 +142,7 @@ ROUTINES: dict[str, Routine] = {
     "explain.answers": lambda model, images, target: explain.answers(model, images, target),
     "explain.logit": lambda model, images, target: explain.logit(model(images), target),
     "explain.probability": lambda model, images, target: explain.probability(model(images), target),
+    "explain.contrast": lambda model, images, target: explain.contrast(1)(model(images), target),
     "occlusion.occlusion": lambda model, images, target: occlusion(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_grid": lambda model, images, target: occlusion_grid(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_logits": lambda model, images, target: occlusion_logits(model, images, patch=5, stride=3),

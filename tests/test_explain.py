@@ -14,7 +14,7 @@ from vislib import controls, faithfulness, roar, sanity, training
 from vislib import gradients as g
 from vislib.course.networks import PatchEvidenceNet, patch_evidence
 from vislib.data import ImageSet
-from vislib.explain import answers, closest, takes
+from vislib.explain import answers, closest, contrast, logit, takes
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import invert, reconstruct
@@ -195,3 +195,60 @@ def test_the_names_that_are_close_or_all_of_them() -> None:
         "did you mean 'relu2' or 'relu1'?",
     )
     assert closest("zzz", ["cat", "", "dog"]) == "expected one of cat, dog."
+
+
+# ---- why A rather than B ----
+
+EXPLAINERS: dict[str, Callable[..., Tensor]] = {
+    "occlusion": partial(occlusion, patch=4, stride=4),
+    "gradient": g.pixel_gradient,
+    "input x gradient": g.input_x_gradient,
+    "integrated gradients": partial(g.integrated_gradients, steps=3),
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_a_contrast_is_the_difference_of_two_maps(name: str) -> None:
+    """Each of these is linear in the score, so the map of A rather than B is A's minus B's, whatever the batch."""
+    model, images = _body(), torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    explainer, others = EXPLAINERS[name], torch.full((3,), 2)
+    expected = explainer(model, images, TARGET, score=logit) - explainer(model, images, others, score=logit)
+    for batch_size in (None, 1):
+        found = explainer(model, images, TARGET, score=contrast(2), batch_size=batch_size)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert not explainer(model, images, others, score=contrast(2)).any()
+
+
+@pytest.mark.parametrize(
+    "explainer",
+    [partial(g.smoothgrad, n=2), partial(g.vargrad, n=2), g.guided_backprop, g.grad_cam, g.gradient],
+)
+def test_every_explainer_takes_a_contrast(explainer: Callable[..., Tensor]) -> None:
+    images = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    plain, other = (explainer(_body(), images, TARGET, score=score) for score in (logit, contrast(1)))
+    assert other.shape == (3, 8, 8)
+    assert not torch.equal(plain, other)
+
+
+def test_a_picture_can_be_climbed_for_a_contrast() -> None:
+    model = _body()
+    picture = reconstruct(model, 3, score=contrast(0), size=8, steps=20, shift=0, scale=0, rotate=0)
+    with torch.no_grad():
+        gap, before = (logits[0, 3] - logits[0, 0] for logits in (model(picture), model(torch.full_like(picture, 0.5))))
+    assert gap > before
+
+
+@pytest.mark.parametrize("other", [-1, True, 1.0, "cat", None])
+def test_the_other_class_is_an_index(other: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^other is .*; expected an int of at least 0\.$"):
+        contrast(other)
+
+
+def test_the_other_class_exists_and_is_not_masked() -> None:
+    logits, target = torch.tensor([[0.0, 3.0, -torch.inf], [1.0, -2.0, 0.5]]), torch.tensor([1, 0])
+    assert contrast(0)(logits, target).tolist() == [3.0, 0.0]
+    for other in (2, 3, 1000):
+        with pytest.raises(
+            ValueError, match=rf"^other is {other}; expected a class of the 3 that the model does not mask\.$"
+        ):
+            contrast(other)(logits, target)

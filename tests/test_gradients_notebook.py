@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from tests.state import unchanged
 from vislib.course import gradients
 from vislib.course.figures import clipped
+from vislib.data import TASKS
 from vislib.models import Classifier
 
 
@@ -102,3 +104,52 @@ def test_right_guesses_score() -> None:
     assert one.disabled
     with pytest.raises(ValueError, match="there are 4 images, 4 maps, 3 answers and 4 others"):
         gradients.guess(torch.rand(4, 3, 8, 8), torch.rand(4, 8, 8), answers[:3], list("wxyz"))
+
+
+def test_maps_are_cut_each_at_its_own_percentile(images: Tensor) -> None:
+    heat = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(3)) - 0.5
+    figure = gradients.cut(images[:1], {"small": heat, "large": 1000 * heat}, signed=True)
+    one, other = (axis.images[-1].get_array() for axis in figure.axes[1:3])
+    assert np.allclose(one, other, atol=0.01)
+
+
+def test_a_gradient_is_drawn_about_grey() -> None:
+    slopes = (
+        torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(4))
+        * torch.tensor([1.0, 50])[:, None, None, None]
+    )
+    drawn = gradients.rescaled(slopes)
+    assert drawn.min() == 0
+    assert drawn.max() == 1
+    assert torch.equal((drawn > 0.5)[slopes != 0], (slopes > 0)[slopes != 0])
+    assert (drawn[0] - drawn[1]).abs().mean() < 0.3  # each to its own scale
+
+
+def test_alike_is_the_correlation_of_each_image() -> None:
+    a = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(5))
+    found = gradients.alike(a, torch.stack([2 * a[0] + 1, -a[1], a[2].flip(0)]))
+    torch.testing.assert_close(found[:2], torch.tensor([1.0, -1.0]))
+    assert abs(float(found[2]) - float(np.corrcoef(a[2].flatten(), a[2].flip(0).flatten())[0, 1])) < 1e-5
+    assert gradients.coarse(torch.ones(2, 32, 48)).shape == (2, 2, 3)
+
+
+def test_two_networks_are_asked_about_the_same_scenes() -> None:
+    scenes, asked = gradients.known_truth(6, seed=7)
+    for network, of in asked.values():
+        assert int((network(scenes.images).argmax(1) == of).sum()) >= 5
+    explorer = gradients.game(scenes, asked, lambda net, x, of: gradients.vividness(net, x, of))
+    one, two, _ = explorer.children[0].children[1].children
+    task = {name: kind for kind in ("object", "texture") for name in TASKS[kind]}
+    assert {task[one.description], task[two.description]} == {"object", "texture"}
+    still = explorer._repr_mimebundle_()["text/html"]
+    assert "Did the network say <em>" in still
+
+
+def test_bars_of_means_have_their_interval() -> None:
+    values = {"one": [torch.tensor([1.0, 2, 3]), torch.tensor([5.0, 5, 5])], "two": [torch.zeros(3), torch.ones(3)]}
+    axis = gradients.means(values, ["a", "b"]).axes[0]
+    low, high = axis.collections[0].get_segments()[0][:, 1]
+    assert low < 2 < high
+    assert abs(low + high - 4) < 1e-6
+    assert np.ptp(axis.collections[0].get_segments()[1][:, 1]) == 0
+    assert sorted(text.get_text() for text in axis.texts) == ["0.00", "1.00", "2.00", "5.00"]

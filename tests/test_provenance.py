@@ -60,9 +60,11 @@ FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradien
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}
 GRADIENTS = GRAD_CAM | FEW
 # Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
-LOGITS = GRADIENTS | {"mystery", "price", "shortcut", "reconstruction_gallery", "reconstruction_ways"}
-# Nothing is explained in these: networks are trained, and count how often they are right.
+LOGITS = GRADIENTS | {"mystery", "price", "shortcut"}
+LOGITS |= {"reconstruction_gallery", "reconstruction_ways", "reconstruction_units"}
+# No score is explained in these: a layer is inverted, or networks are trained, and count how often they are right.
 NOTHING = {
+    "reconstruction_inverted",
     "weights",
     "weights_taxonomy",
     "weights_mystery",

@@ -20,6 +20,7 @@ from vislib.course import results
 from vislib.course.input_reconstruction import spectra, spectrum
 from vislib.explain import Score, logit, probability
 from vislib.incremental.lean import lean
+from vislib.models import Classifier
 from vislib.reconstruction import History, invert, moved, parametrisation, reconstruct, resized
 from vislib.reconstruction.parametrisation import COLOURS, PARAMETRISATIONS, variation
 from vislib.reconstruction.transformations import draw_moves, move
@@ -515,3 +516,50 @@ def test_a_reconstruction_survives_moves_and_another_network_and_naive_ascent_do
     assert own > 0.9
     assert after < 0.5
     assert second < 0.1
+
+
+# ---- what notebook 06 asks of a picture ----
+
+
+class _Seeing(nn.Module):
+    """Two classes: a bright upper left corner, and nothing; a layer of its own sees the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eye = nn.Conv2d(3, 1, 1, bias=False)
+        nn.init.ones_(self.eye.weight)
+        self.head = nn.Linear(1, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        corner = self.eye(images)[:, 0, :4, :4].mean((1, 2)) * 10 - 15
+        return torch.stack([corner, torch.zeros_like(corner)], 1)
+
+
+def _classifier() -> Classifier:
+    return Classifier(_Seeing(), classes=["corner", "none"], input_size=32).eval()
+
+
+def test_a_picture_is_tested_by_moves_and_by_another_network() -> None:
+    corner, full = torch.zeros(1, 3, 32, 32), torch.ones(1, 3, 32, 32)
+    corner[..., :4, :4] = 1
+    model = _classifier()
+    height, own, after, second, place = course.tests_of(model, model, corner, 0)
+    assert height == pytest.approx(15, abs=1e-3)
+    assert own > 0.99
+    assert second == own
+    assert place == 1
+    assert after < 0.9 < course.tests_of(model, model, full, 0)[1]
+    assert course.tests_of(model, model, corner, 1)[4] == 2
+    table = course.tested(model, model, [corner[0], full[0]], [0, 1], ["a corner", "all"])
+    assert [line.split()[0] for line in table.splitlines()[1:]] == ["a", "all"]
+    assert "logit 15, as it is 1.00" in course.labelled(model, model, corner[0], 0, "a corner")
+
+
+def test_examples_are_the_windows_that_excite_a_unit_most() -> None:
+    images = torch.zeros(4, 3, 32, 32)
+    images[1, :, 10, 20], images[3, :, 31, 0], images[2, :, 0, 31] = 0.5, 1.0, 0.2
+    first, second = course.examples(_classifier(), images, "network.eye", 0, side=9, n=2)
+    assert first.shape == (3, 9, 9)
+    assert float(first.max()) == 1.0
+    assert float(first[0, 8, 0]) == 1.0
+    assert float(second[0, 4, 4]) == 0.5

@@ -48,6 +48,30 @@ def probability(logits: Tensor, target: Tensor) -> Tensor:
     return logit(logits.softmax(1), target)
 
 
+def contrast(other: int) -> Score:
+    """Return a score for the question *why the target rather than another class*: the target's logit minus that of `other`.
+
+    As the score of any explainer. What speaks for both classes alike cancels: the map is 0 there, and below 0 where
+    more speaks for `other`. With `other` as the target the score is 0.
+
+    Args:
+        other: the index of the other class.
+
+    Raises:
+        TypeError, ValueError: unless it is an int of at least 0; by the score, for a class that the model has not, or masks.
+
+    Jacovi et al. 2021, Contrastive Explanations for Model Interpretability, https://arxiv.org/abs/2103.01378
+    """
+    check_count(other, "other", 0)
+    return functools.partial(_above, other=int(other))
+
+
+def _above(logits: Tensor, target: Tensor, *, other: int) -> Tensor:
+    if other >= logits.shape[1] or logits[:, other].isneginf().any():
+        raise ValueError(f"other is {other}; expected a class of the {logits.shape[1]} that the model does not mask.")
+    return logit(logits, target) - logits[:, other]
+
+
 def scores(score: Score, logits: Tensor, target: Tensor) -> Tensor:
     """Return the scores (B,) of logits (B, K), floating point and not NaN; raise a ValueError for anything else."""
     found = score(logits, target)
@@ -238,15 +262,15 @@ def check_number(
         raise ValueError(f"{name} is {value}; expected {expected}.")
 
 
-def check_count(value: int, name: str, expected: str = "an int of at least 1") -> None:
+def check_count(value: int, name: str) -> None:
     """Raise unless `value` is an int of at least 1."""
-    check_number(value, name, expected, 1, whole=True)
+    check_number(value, name, "an int of at least 1", 1, whole=True)
 
 
 def check_batch_size(batch_size: int | None) -> None:
     """Raise unless `batch_size` is an int of at least 1, or None."""
     if batch_size is not None:
-        check_count(batch_size, "batch_size", "an int of at least 1, or None")
+        check_number(batch_size, "batch_size", "an int of at least 1, or None", 1, whole=True)
 
 
 def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:

@@ -10,8 +10,10 @@ from torch import Tensor
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from vislib import data, faithfulness, gradients, models, nets
+from vislib.activations import record
 from vislib.controls import chance, sobel
 from vislib.data.photographs import packaged
+from vislib.embedding import class_weights
 from vislib.explain import Explainer
 from vislib.models import Classifier
 
@@ -98,6 +100,17 @@ def flips(size: float, seed: int) -> Found:
 
     against, random = changed(lambda p: _against(p, size)), changed(lambda p: _at_random(p, 2, seed))
     return found(against >= 7, random >= 7, against=against, random=random)
+
+
+def grain(photo: str) -> Found:
+    """The signs of the gradient two pixels apart agree hardly more often than tossed coins; those of a photograph do."""
+
+    def agree(values: Tensor) -> float:
+        return float((values[..., 2:] * values[..., :-2] > 0).float().mean())
+
+    image = _asked(photo)[0]
+    signs, rival = agree(_slope(photo)), agree(image - image.mean((2, 3), keepdim=True))
+    return found(signs < 0.62, rival < 0.62, gradient=signs, photograph=rival)
 
 
 def stored(photo: str) -> Found:
@@ -282,6 +295,48 @@ def blob(photo: str, off: int) -> Found:
     """Grad-CAM's blob moves, guided backprop's map does not."""
     like = _both(photo, off)
     return found(like["cam"] < 0.7, like["guided"] < 0.7, cam=like["cam"], guided=like["guided"])
+
+
+# ---- the last maps, and another class ----
+
+
+@cache
+def _last_maps(photo: str) -> Tensor:
+    """The answer of the last convolution, (1280, 7, 7)."""
+    with record(_model(), ["network.bn2"]) as seen:
+        _logits(_asked(photo)[0])
+    return seen["network.bn2"][0]
+
+
+def _cam(photo: str, target: int) -> Tensor:
+    """The last maps in the strengths of a class's row of weights, (7, 7)."""
+    return torch.einsum("c,chw->hw", class_weights(_model())[target], _last_maps(photo))
+
+
+def cam(photo: str) -> Found:
+    """CAM's mean over its places is the logit without the bias, and Grad-CAM its positive part over 49."""
+
+    def agrees(row: int) -> bool:
+        heat = _cam(photo, row)
+        logit = float(heat.mean() + _model().head.bias[target])
+        large = torch.nn.functional.interpolate(heat.relu()[None, None] / 49, (224, 224), mode="bilinear")[0]
+        return abs(logit - _score(image, target)) < 1e-3 and bool((large - grad_cam).abs().max() < 1e-3)
+
+    image, target = _asked(photo)
+    grad_cam = gradients.grad_cam(_model(), image, target)
+    return found(agrees(int(target)), agrees((int(target) + 500) % 1000), logit=_score(image, target))
+
+
+def rather(photo: str) -> Found:
+    """Of the map of a class rather than its runner-up at least a twentieth is negative; not so with an absurd rival."""
+
+    def against(other: int | None) -> float:
+        heat = _cam(photo, own) - (0 if other is None else _cam(photo, other))
+        return float(heat.clamp(max=0).abs().sum() / heat.abs().sum())
+
+    own, second = _logits(_asked(photo)[0])[0].topk(2).indices.tolist()
+    shares = against(second), against((own + 500) % 1000), against(None)
+    return found(shares[0] > 0.05, shares[1] > 0.05, second=shares[0], absurd=shares[1], alone=shares[2])
 
 
 # ---- the truth is known ----
@@ -496,6 +551,33 @@ CLAIMS = [
         {"photo": PHOTOS, "off": OFF},
         blob,
         rival="guided backprop",
+        files=PHOTOGRAPHS,
+    ),
+    Claim(
+        "gradients.grain",
+        "The signs of the gradient at two pixels, with one between them, agree in less than 62 % of the cases.",
+        [WHERE],
+        {"photo": PHOTOS},
+        grain,
+        rival="the photograph, about its mean",
+        files=PHOTOGRAPHS,
+    ),
+    Claim(
+        "gradients.cam",
+        "On this network CAM adds up to the logit, and Grad-CAM of the last maps is its positive part.",
+        [WHERE],
+        {"photo": PHOTOS},
+        cam,
+        rival="the row of another class",
+        files=PHOTOGRAPHS,
+    ),
+    Claim(
+        "gradients.rather",
+        "Of the map of a class rather than its runner-up at least a twentieth speaks for the runner-up.",
+        [WHERE],
+        {"photo": PHOTOS},
+        rather,
+        rival="rather than an absurd class",
         files=PHOTOGRAPHS,
     ),
     Claim(

@@ -5,6 +5,7 @@ as the notebook makes it.
 """
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,8 +14,9 @@ from torch.nn.functional import normalize
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
-from experiments.reconstruction import GALLERY, STILL, shown
+from experiments.reconstruction import GALLERY, INVERTED, LAYERS, STILL, UNITS, shown, unit_of
 from vislib import data, models
+from vislib.activations import record
 from vislib.course.input_reconstruction import spectrum
 from vislib.course.results import FOLDER, pictures
 from vislib.data.photographs import packaged
@@ -242,6 +244,49 @@ def many(target: str) -> Found:
     return found(least > 0.5 and across < 0.3, along < 0.3, own=least, correlation=across, stages=along, colour=colour)
 
 
+# ---- units and layers ----
+
+
+@cache
+def _excited(layer: str, unit: int) -> float:
+    """How strongly the photograph that excites a unit most does so."""
+    return float(unit_of(torch.cat([_photo(name)[0] for name in PHOTOS]), layer, unit).max())
+
+
+def units(layer: str, unit: int) -> Found:
+    """A unit's picture excites it more than any photograph; the picture of the next unit of the layer does not."""
+    made = [pictures("units", [f"{layer}_{k}"]).cpu() for k in (unit, UNITS[UNITS.index(unit) - 1])]
+    own, rival = (float(unit_of(picture, layer, unit)) for picture in made)
+    most = _excited(layer, unit)
+    return found(own > most, rival > most, own=own, photographs=most, of_another_unit=rival)
+
+
+def inverted(photo: str) -> Found:
+    """The deeper the layer, the less its inversion correlates with the photograph; with another photograph not so."""
+
+    def along(other: str) -> list[float]:
+        image = _photo(other)[0].flatten()
+        made = [pictures("inverted", [f"{photo}_{layer}"]).cpu().flatten() for layer in LAYERS]
+        return [float(torch.corrcoef(torch.stack([image, one]))[0, 1]) for one in made]
+
+    own, rival = along(photo), along(INVERTED[INVERTED.index(photo) - 1])
+    held, rival_held = (all(a > b > 0 for a, b in pairwise(numbers)) for numbers in (own, rival))
+    (image, k), last = _photo(photo), pictures("inverted", [f"{photo}_late"]).cpu()
+    place = 1 + int((_network()(last)[0] > _network()(last)[0, k]).sum())
+    missed = {
+        f"missed_{layer}": _missed(image, pictures("inverted", [f"{photo}_{layer}"]).cpu(), layer) for layer in LAYERS
+    }
+    return found(held, rival_held, **dict(zip(LAYERS, own, strict=True)), place=place, **missed)
+
+
+def _missed(image: Tensor, picture: Tensor, layer: str) -> float:
+    """The squared distance of a layer's answers, as a share of the squared length of the one to the image."""
+    with record(_network(), [LAYERS[layer]]) as seen:
+        _network()(torch.cat([image, picture]))
+    wanted, got = seen[LAYERS[layer]]
+    return float((wanted - got).square().sum() / wanted.square().sum())
+
+
 # ---- the goal, and who comes second ----
 
 
@@ -400,6 +445,29 @@ CLAIMS = [
         rival="two stages of one ascent",
         files=[*NETWORKS[:1], *_kept("fourier_moved")],
         tolerance=9.0,
+    ),
+    Claim(
+        "reconstruction.units",
+        "The picture that was climbed for a unit excites it more than any of ten photographs, in the mean over its map.",
+        [WHERE],
+        {"layer": list(LAYERS), "unit": UNITS},
+        units,
+        rival="the picture of another unit of the same layer",
+        files=[*NETWORKS[:1], *files.PHOTOGRAPHS, *(FOLDER / "units" / f"{a}_{u}.jpg" for a in LAYERS for u in UNITS)],
+    ),
+    Claim(
+        "reconstruction.inverted",
+        "The deeper the layer that is inverted, the less the picture correlates with the photograph, pixel by pixel.",
+        [WHERE],
+        {"photo": INVERTED},
+        inverted,
+        rival="the correlation with another photograph",
+        files=[
+            *NETWORKS[:1],
+            *files.PHOTOGRAPHS,
+            *(FOLDER / "inverted" / f"{photo}_{layer}.jpg" for photo in INVERTED for layer in LAYERS),
+        ],
+        tolerance=1.0,
     ),
     Claim(
         "reconstruction.flat",

@@ -106,6 +106,7 @@ def heatmaps(
     columns: int = 4,
     shared: bool = True,
     outline: bool = False,
+    width: float = 9.0,
 ) -> "Figure":
     """Draw heatmaps over their images, with the plain image first.
 
@@ -119,6 +120,7 @@ def heatmaps(
         columns: panels in a row, where there is one image.
         shared: one scale for all maps; False gives each map its own, whose end stands below its name.
         outline: only the outline of what is bright in the image goes with a map, so that a 0 has its own colour.
+        width: in inches, of the panels together, where they are many.
     """
     several = len(images) > 1
     heats = {name: heat.detach().cpu().float() for name, heat in maps.items()}
@@ -136,7 +138,7 @@ def heatmaps(
         grid = [(images[0], None, "", plain[0] or "image"), *((images[0], h[0], n, names[n]) for n, h in heats.items())]
         columns = min(columns, len(grid))
     rows = -(-len(grid) // columns)
-    cell = min(9.0 / (columns + 0.6), 2.9)
+    cell = min(width / (columns + 0.6), 2.9)
     made, axes = figure(rows, columns, (cell * columns + 1.2, rows * cell + (0.3 if several else 0.35 * rows)))
     for axis in axes.flat:
         axis.axis("off")
@@ -238,13 +240,15 @@ def bars(
     ticks: Sequence[str],
     *,
     ylabel: str,
+    spans: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     floor: float | None = None,
     floor_name: str = "floor",
     size: tuple[float, float] = (9.0, 3.0),
 ) -> "Figure":
     """Draw groups of bars, one colour per name, each with its value on top; `floor` is a dashed line with a name.
 
-    With one group of bars there is no legend, and the floor has its name at its right end.
+    With one group of bars there is no legend, and the floor has its name at its right end. `spans` are the ends of an
+    interval for each bar, drawn as a thin line over it.
     """
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
@@ -253,8 +257,12 @@ def bars(
     for j, (name, heights) in enumerate(values.items()):
         at = np.arange(len(ticks)) + (j - (len(values) - 1) / 2) * width
         axis.bar(at, heights, 0.94 * width, label=beside(name), color=(BLUE, ORANGE, GREY, "#009e73")[j % 4])
-        for x, height in zip(at, heights, strict=True):  # a number that the floor's line would cross goes above it
-            foot = floor if floor is not None and 0 <= floor - height < near else height
+        ends = spans[name] if spans else [(height, height) for height in heights]
+        if spans:
+            axis.vlines(at, *zip(*ends, strict=True), color="black", linewidth=1.2)
+        for x, height, (_, top) in zip(at, heights, ends, strict=True):
+            # a number stands above its interval, and above the floor's line where that would cross it
+            foot = floor if floor is not None and 0 <= floor - top < near else top
             where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
     if floor is not None:

@@ -7,11 +7,14 @@ import torch
 from torch import Tensor
 
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import clipped, figure, overlay
+from vislib.course.figures import bars, clipped, figure, heatmaps, overlay
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+from vislib.data import TASKS, ImageSet, shapes
+from vislib.explain import Explainer
 from vislib.gradients import pixel_gradient
-from vislib.models import Classifier
+from vislib.intervals import interval
+from vislib.models import Classifier, trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +23,72 @@ if TYPE_CHECKING:
 
 
 _WAYS = {"down the gradient": -1, "up the gradient": 1, "at random": 0}
+
+
+Asked = Mapping[str, tuple[Classifier, Tensor]]
+"""What it is called -> a network, and the class that it is asked about for each image."""
+
+
+def cut(
+    images: Tensor, maps: Mapping[str, Tensor], *, signed: bool = False, width: float = 7.5, **options: Any
+) -> "Figure":
+    """Draw heatmaps (B, H, W), each cut at the 99th percentile of its own absolute values; options as in `heatmaps`."""
+    shares = {name: clipped(heat) for name, heat in maps.items()}
+    return heatmaps(images, shares, signed=signed, label="share", width=width, **options)
+
+
+def rescaled(slopes: Tensor) -> Tensor:
+    """Return signed gradients (B, C, H, W) as papers draw them: colours about grey, each image to its own scale."""
+    limit = slopes.abs().flatten(1).quantile(0.99, dim=1)[:, None, None, None]
+    return (0.5 + 0.5 * slopes / limit).clamp(0, 1)
+
+
+def alike(a: Tensor, b: Tensor) -> Tensor:
+    """Return the correlation of two maps of each image, (B, …) and (B, …) -> (B,)."""
+    return torch.stack(
+        [torch.corrcoef(torch.stack([u.flatten(), v.flatten()]))[0, 1] for u, v in zip(a, b, strict=True)]
+    )
+
+
+def coarse(heat: Tensor) -> Tensor:
+    """Return the means of heatmaps (B, H, W) over squares of 16 x 16 pixels."""
+    return torch.nn.functional.avg_pool2d(heat[:, None], 16)[:, 0]
+
+
+def vividness(model: object, images: Tensor, target: object) -> Tensor:
+    """Return how far each pixel of images (B, C, H, W) is from its image's mean colour, (B, H, W): no network is asked."""
+    return (images - images.mean((2, 3), keepdim=True)).abs().sum(1)
+
+
+def known_truth(n: int, *, seed: int) -> tuple[ImageSet, dict[str, tuple[Classifier, Tensor]]]:
+    """Return n scenes of an object on a texture, and the two networks that name the one and the other, with the answers."""
+    scenes = shapes(n, seed=seed)
+    objects, textures = scenes.labels, scenes.attributes["texture"]
+    return scenes, {
+        "object network": (trained("shapes_object"), objects),
+        "texture network": (trained("shapes_texture"), textures),
+    }
+
+
+def means(values: Mapping[str, Sequence[Tensor]], ticks: Sequence[str]) -> "Figure":
+    """Draw the mean of each set of values (n,) as a bar with its 95 % interval; name -> a set per tick; 1 is chance."""
+    arrays = {name: [some.cpu().double().numpy() for some in sets] for name, sets in values.items()}
+    spans = {name: [tuple(map(float, interval(some))) for some in sets] for name, sets in arrays.items()}
+    heights = {name: [float(some.mean()) for some in sets] for name, sets in arrays.items()}
+    look: Any = {"floor": 1.0, "floor_name": "chance", "size": (10.0, 3.4)}
+    return bars(heights, ticks, ylabel="times chance", spans=spans, **look)  # type: ignore[arg-type]
+
+
+def game(scenes: ImageSet, asked: Asked, explainer: Explainer) -> "Explorer":
+    """Let the reader `guess` which of two networks was asked about each scene: heads the first, tails the second."""
+    heads = (torch.rand(len(scenes), generator=torch.Generator().manual_seed(0)) < 0.5).tolist()
+    said, maps = [], []
+    for task, (network, of) in zip(TASKS, asked.values(), strict=False):
+        said.append([TASKS[task][k] for k in network(scenes.images).argmax(1)])
+        maps.append(clipped(explainer(network, scenes.images, of[: len(scenes)]).clamp(min=0)))
+    first = [0 if head else 1 for head in heads]
+    answers, others = ([said[abs(k - off)][i] for i, k in enumerate(first)] for off in (0, 1))
+    return guess(scenes.images, torch.stack([maps[k][i] for i, k in enumerate(first)]), answers, others)
 
 
 def by_word(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: float = 9.0) -> "Figure":
@@ -71,7 +140,9 @@ def explorer(model: Classifier, image: Tensor, target: int, *, size: float = 0.5
         with torch.no_grad():
             rows = model.top(now, k=3)[0]
         cells = "".join(f"<tr><td>{on_page(name)}</td><td>{value:.2f}</td></tr>" for name, value in rows)
-        words.value = f"<table><caption>probability</caption>{cells}</table>"
+        words.value = (
+            f"<table><caption>probability after {float(far.value):g}/255, {way.value}</caption>{cells}</table>"
+        )
 
     for control in (way, far):
         control.observe(draw, "value")
@@ -135,7 +206,9 @@ def guess(images: Tensor, maps: Tensor, answers: Sequence[str], others: Sequence
     for button in buttons:
         button.on_click(pick)
     draw()
-    page = _still(seen(len(images) - 1), words.value, "A scene with a heatmap in red over it")
+    choice = _order(answers[-1], others[-1], bool(first[-1]))
+    question = f"<p>Did the network say <em>{on_page(choice[0])}</em> or <em>{on_page(choice[1])}</em>?</p>"
+    page = _still(seen(len(images) - 1), question, "A scene with a heatmap in red over it")
     return Explorer([widgets.HBox([picture, widgets.VBox([*buttons, words])])], "Guess the answer", page)
 
 

@@ -1,11 +1,12 @@
 """What belongs to notebook 06: the spectrum of pictures, a walk through an ascent, and checkers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from vislib.activations import record
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, figure
 from vislib.course.names import beside
@@ -54,6 +55,53 @@ def spectra(images: Mapping[str, Tensor], *, size: tuple[float, float] = (7.5, 3
     axis.yaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.25)
     return made
+
+
+def tests_of(
+    model: Classifier, other: Classifier, picture: Tensor, target: int
+) -> tuple[float, float, float, float, int]:
+    """Return what is asked of a picture (1, C, S, S) that was made for a class.
+
+    The logit and the probability of the class; its mean probability over sixteen random moves; the probability that the
+    other network gives it, and its place there among all classes, 1 for the first.
+    """
+    with torch.no_grad():
+        own, after = model(picture), model(moved(picture, n=16))
+        second = other(resized(picture, other.input_size))
+    chances = [float(logits.softmax(1)[:, target].mean()) for logits in (own, after, second)]
+    return float(own[0, target]), chances[0], chances[1], chances[2], 1 + int((second > second[:, target, None]).sum())
+
+
+def tested(
+    model: Classifier, other: Classifier, pictures: Sequence[Tensor], targets: Sequence[int], names: Sequence[str]
+) -> str:
+    """Return `tests_of` each picture (C, S, S) as a table, a row per name."""
+    lines = [f"{'':28} logit  as it is  moved  second network  place there"]
+    for name, picture, k in zip(names, pictures, targets, strict=True):
+        height, own, after, second, place = tests_of(model, other, picture[None], k)
+        lines.append(f"{name:28} {height:5.1f} {own:9.2f} {after:6.2f} {second:15.2f} {place:12}")
+    return "\n".join(lines)
+
+
+def labelled(model: Classifier, other: Classifier, picture: Tensor, target: int, name: str) -> str:
+    """Return `tests_of` a picture (C, S, S) as a title below its name."""
+    height, own, after, second, _ = tests_of(model, other, picture[None], target)
+    return f"{name}\nlogit {height:.0f}, as it is {own:.2f}\nmoved {after:.2f}, second {second:.2f}"
+
+
+@torch.no_grad()
+def examples(model: nn.Module, images: Tensor, layer: str, unit: int, *, side: int, n: int = 2) -> list[Tensor]:
+    """Return where a unit of a layer is excited most: n windows (C, side, side) of different images (B, C, S, S)."""
+    with record(model, [layer]) as seen:
+        model(images)
+    heat = seen[layer][:, unit]
+    scale = images.shape[-1] / heat.shape[-1]
+    found = []
+    for i in heat.amax((1, 2)).topk(n).indices.tolist():
+        middle = [(place + 0.5) * scale for place in divmod(int(heat[i].argmax()), heat.shape[-1])]
+        top, left = (min(max(round(m - side / 2), 0), images.shape[-1] - side) for m in middle)
+        found.append(images[i, :, top : top + side, left : left + side])
+    return found
 
 
 def explorer(model: Classifier, history: History, target: int, *, other: Classifier | None = None) -> "Explorer":
