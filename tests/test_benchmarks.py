@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import command, occlusion, readme, table, waiting
+from benchmarks import command, gpu, occlusion, readme, table, waiting
 from benchmarks.table import Benchmark, Row
 from experiments import provenance
 from vislib.course.results import read
@@ -252,6 +252,45 @@ def test_occlusion_is_compared_on_the_same_network_in_the_same_layout(monkeypatc
         assert found["bound: multiply-adds"] > 1
     assert occlusion.best(*occlusion.network("tiny"), 5, 5)[1] in occlusion.BATCHES
     assert torch.get_num_threads() == threads
+
+
+def test_without_a_gpu_its_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in gpu.BENCHMARK.names:
+        assert list(gpu.rows(name, 2)) == [{"network": name, "device": "no CUDA device: not measured"}]
+
+
+def test_with_a_gpu_the_fastest_way_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "pretended")
+    asked: list[str] = []
+
+    def measured(name: str, device: str, patch: int, stride: int, rounds: int) -> dict[str, list[float]]:
+        asked.append(device)
+        return {way: [1.0 + i, 2.0 + i] for i, way in enumerate(reversed(gpu.WAYS))}
+
+    monkeypatch.setattr(gpu, "measured", measured)
+    assert {row["fastest"] for row in gpu.rows("small CNN", 2)} == {"increments, bfloat16"}
+    assert set(asked) == {"cuda"}
+
+
+def test_each_way_on_a_device_is_measured_in_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(occlusion.CASES, "one layer", (_pooled, 1, 12, [(4, 4)]))
+    times = gpu.measured("one layer", "cpu", 4, 4, 2)
+    assert list(times) == list(gpu.WAYS)
+    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in times.values())
+
+
+def test_the_coarse_grid_has_enough_positions_and_no_more() -> None:
+    for side, patch, stride in ((224, 16, 8), (224, 32, 16), (64, 8, 4), (20, 5, 5)):
+        step = occlusion.coarse(torch.zeros(1, 3, side, side), patch, stride)
+        assert stride <= step <= patch
+        count = len(range(0, side - patch + 1, step))
+        assert count == len(range(0, side - patch + 1, stride)) or count >= 8
+
+
+def _pooled() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
 
 
 def test_the_rows_of_the_small_network_stand_in_the_table() -> None:

@@ -1,7 +1,10 @@
 """Incremental inference against brute force: the covered copies, through the network itself."""
 
 import gc
+import re
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -824,6 +827,79 @@ def test_bfloat16_is_close_and_leaves_the_model_alone() -> None:
         error, _, largest, ours = _compare(model, images, (8, 8), dtype=torch.bfloat16)
     assert 0 < error < 0.05 * largest
     assert ours.clean.dtype == torch.float32
+
+
+class Sleeps(Residual):
+    """Takes long in some types, on any processor."""
+
+    def __init__(self, *slow: torch.dtype) -> None:
+        super().__init__()
+        self.slow = slow
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype in self.slow:
+            time.sleep(0.03)
+        result: Tensor = super().forward(x)
+        return result
+
+
+def _warned(model: nn.Module, dtype: torch.dtype | None) -> list[str]:
+    images = _random(0, 1, 3, 20, 24, dtype=torch.float32)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        occlusion_grid(model, images, 0, patch=8, stride=8, dtype=dtype)
+    return [str(w.message) for w in seen if "times as long" in str(w.message)]
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision_that_is_slower_is_warned_of(half: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = (torch.float16, torch.bfloat16)
+    slow = _built(lambda: Sleeps(*both), torch.float32)
+    (message,) = _warned(slow, half)
+    assert re.match(rf"{half} takes \d+\.\d times as long as torch.float32 for this Sleeps on cpu; ", message)
+    monkeypatch.setattr(time, "perf_counter", lambda: 1 / 0)  # nothing is timed any more
+    assert _warned(slow, half) == [message]
+    assert not _warned(slow, None)
+
+
+def test_half_precision_that_is_as_fast_is_not_warned_of() -> None:
+    assert not _warned(_built(lambda: Sleeps(torch.float32, torch.bfloat16), torch.float32), torch.bfloat16)
+    assert not _warned(_built(lambda: Sleeps(torch.float32), torch.float32), torch.bfloat16)
+
+
+# ---- what is kept with a network ----
+
+
+def test_a_network_is_asked_again_only_when_something_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    plain = IncrementalModel._plain
+
+    def counted(self: IncrementalModel, *args: Any) -> Tensor:
+        asked.append(1)
+        return plain(self, *args)
+
+    monkeypatch.setattr(IncrementalModel, "_plain", counted)
+    model, images = _built(Residual), _random(0, 3, 3, 20, 24)
+
+    def again(images: Tensor = images, **options: Any) -> bool:
+        asked.clear()
+        seen = IncrementalModel(model, images, **options)
+        assert seen.exact_by == "increments"
+        close = {torch.float32: 1e-3}.get(seen._dtype, 1e-10)
+        torch.testing.assert_close(seen.clean, model(images), rtol=close, atol=close)
+        return bool(asked)
+
+    assert again()
+    assert not again()
+    assert not again(1 - images)
+    assert again(images[..., :20])
+    assert again(dtype=torch.float32)
+    assert not again()
+    assert not again(dtype=torch.float32)
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    assert again()
+    assert not again()
 
 
 @contextmanager

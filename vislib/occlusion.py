@@ -48,7 +48,8 @@ def occlusion(
         score: the number whose drop is measured, see :mod:`vislib.explain`.
         incremental: recompute only what a patch can reach (:mod:`vislib.incremental`): the same result, sooner. A
             network for which that is not possible runs in plain batches, as all do with False.
-        dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
+        dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own. A warning tells
+            where half precision takes longer.
         batch_size: covered copies in flight; None chooses by the size of the activations, and takes half as many
             when memory runs out.
         progress: show a progress bar.

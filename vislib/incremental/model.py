@@ -1,8 +1,9 @@
 """The model that has seen some images: their maps are kept, and copies with a patch pasted in are computed from them."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -11,15 +12,20 @@ from torch import Tensor, nn
 from vislib.explain import answers, check_batch_size, check_eval, check_images
 from vislib.fills import windows
 from vislib.incremental.graph import PixelNumberError, UntraceableError, trace
+from vislib.incremental.half import warn_if_slower
 from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups, ruled
 from vislib.incremental.steps import Step, head, steps, version
+from vislib.look import check_logits
 from vislib.memory import KEPT, Ints, halving, largest_activation, pixels_in_flight, positions_in_flight
 
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
 
 Compute = Callable[[Ints, Tensor], Tensor]
 """(which of some positions, their patches) -> what the head takes, or logits."""
+
+_PROVEN: WeakKeyDictionary[nn.Module, dict[Hashable, Hashable]] = WeakKeyDictionary()
+"""Models whose steps have given their own answers: size, device and type -> the graph, layers and weights that did."""
 
 
 class IncrementalModel:
@@ -28,7 +34,8 @@ class IncrementalModel:
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); in evaluation mode. It stays as it is.
         images: the clean images (B, C, H, W), pixels in [0, 1].
-        dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own.
+        dtype: the floating-point type to compute in, such as ``torch.bfloat16``; None: the model's own. A warning tells
+            where half precision takes longer.
         batch_size: copies in flight; None chooses by the size of the activations. Halved when memory runs out.
         incremental: False runs the network as it is, in plain batches; one copy at a time, where what else is in a batch
             has a part in its answer.
@@ -64,6 +71,8 @@ class IncrementalModel:
         self._dtype = dtype or images.dtype
         self._batch_size = batch_size
         self._dense_from = dense_from
+        self._given, self._proven = model, _PROVEN.setdefault(model, {})
+        self._kind = (images.shape[1:], images.device, self._dtype)
         self._model = model if self._dtype == images.dtype else _copy(model, self._dtype)
         self._images = images.detach().clone()  # what happens to the caller's later is none of our business
         self._wide = torch.promote_types(images.dtype, torch.float32)
@@ -81,15 +90,23 @@ class IncrementalModel:
         if not self._steps:
             with torch.no_grad():
                 self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))
+        if self._dtype.itemsize == 2 < images.element_size():
+            warn_if_slower(
+                model, self._model, self._images[:1].expand(self._batch_size or 4, -1, -1, -1)[:4], self._dtype
+            )
         self._weights = _versions(self._model)
 
     def _ask(self) -> None:
-        """Ask about the clean images, alone if the answers to a batch depend on each other."""
+        """Ask about the clean images, alone if the answers to a batch depend on each other.
+
+        The first says enough of a network whose steps surely treat each image by itself: they answer for the others.
+        """
         apart = bool(self._steps) and all(step.apart for step in self._steps)
         if not apart and self._batch_size != 1 and self._mixes():
             self._batch_size = 1
-        look = not apart or any(module.training for module in self._model.modules())
-        self.clean = self._plain_answer(self._images, look)
+        self._look = not apart or any(module.training for module in self._model.modules())
+        if self._look or self._proven.get(self._kind) != self._decides:
+            self.clean = self._plain_answer(self._images if self._look else self._images[:1], self._look)
 
     def _attempt(self, work: Callable[[], None]) -> None:
         """Do something towards increments; where it fails, there will be plain batches."""
@@ -101,7 +118,9 @@ class IncrementalModel:
                 self._batch_size = 1
 
     def _trace(self) -> None:
-        self._steps = steps(*trace(self._model), self._input(self._images[:1]))
+        root, graph = trace(self._model)
+        self._steps = steps(root, graph, self._input(self._images[:1]))
+        self._decides = (str(graph), str(self._model), *_versions(self._given))
 
     @torch.no_grad()
     def _mixes(self) -> bool:
@@ -121,34 +140,35 @@ class IncrementalModel:
 
     @torch.no_grad()
     def _prove(self) -> None:
-        """Keep the maps of as many images as there is room for; raise unless they give the network's own answers.
-
-        They must do so for a clean image, and for two covered copies that go together.
-        """
+        """Keep the maps of as many images as there is room for; raise unless they give the network's own answers."""
         self._head, self._maps = head(self._steps), CleanMaps(self._steps)
         self._seen: tuple[int, int] | None = (0, 1)  # from where and how many: the images whose maps these are
         values = [s.value for s in self._steps if isinstance(s.value, Tensor)]
         room = KEPT // max(sum(v.numel() * v.element_size() for v in values), 1)
         self._together = max(min(self._batch_size or len(self._images), room, len(self._images)), 1)
+        if self._proven.get(self._kind) != self._decides:
+            self._compare()
+            self._proven[self._kind] = self._decides
+        if not self._look:
+            starts = range(0, len(self._images), self._together)
+            self.clean = torch.cat([self._see(start) for start in starts[::-1]][::-1])  # the first stay, for a stream
+            check_logits(self.clean, self._images)
+        if (share := ruled(self._steps)) < 0.5:
+            self.why = f"{share:.0%} of the work is done in rectangles; the other operations mix space, or have no rule"
+
+    def _compare(self) -> None:
+        """Raise unless the steps answer as the network for a clean image, and for two covered copies that go together."""
         sides = self._images.shape[-2:]
         (h, top), (w, left) = ((-(-side // 4), side // 3) for side in sides)
         patch = self._images[:1, :, top : top + h, left : left + w]
         patches = (patch < 0.5).to(patch).expand(2, -1, -1, -1)
         rows, cols, index = np.array([top, 0]), np.array([left, 0]), np.zeros(2, np.int64)
-        ours, theirs = [self._steps[-1].value[:1]], [self.clean[:1]]
-        for at, logits in self.stream(lambda some: patches[some], (h, w), rows, cols, index):
-            ours.append(logits)
-            theirs += [
-                self._plain(patches[i, None], rows[i, None], cols[i, None], index[:1], False) for i in at.tolist()
-            ]
+        own = [self._plain(patches[:1], rows[i, None], cols[i, None], index[:1], False) for i in (0, 1)]
+        covered = self.run(patches, *map(torch.from_numpy, (rows, cols, index)))
+        ours, theirs = torch.cat([self._steps[-1].value[:1].to(covered), covered]), torch.cat([self.clean[:1], *own])
         near = {torch.float64: 1e-6, torch.float32: 1e-2}.get(self._dtype, 1.0)
-        expected = torch.cat(theirs)
-        if not _agree(
-            torch.cat(ours).to(expected), expected, expected - expected[0], near, 64 * torch.finfo(self._dtype).eps
-        ):
+        if not _agree(ours, theirs, theirs - theirs[0], near, 64 * torch.finfo(self._dtype).eps):
             raise UntraceableError("the steps of the network give another answer than it does")
-        if (share := ruled(self._steps)) < 0.5:
-            self.why = f"{share:.0%} of the work is done in rectangles; the other operations mix space, or have no rule"
 
     @property
     def exact_by(self) -> str:
@@ -228,13 +248,15 @@ class IncrementalModel:
                 limit = self._batch_size or positions_in_flight(group.largest_activation(self._steps))
                 yield positions, limit, partial(self._part, group=group, start=start, index=index[positions] - start)
 
-    def _see(self, start: int) -> None:
-        """Keep the clean maps of the images from `start` on, in place of others."""
+    def _see(self, start: int) -> Tensor:
+        """Keep the clean maps of the images from `start` on, in place of others; return their logits."""
         images = self._images[start : start + self._together]
         if self._seen != (start, len(images)):
             self._seen = None  # until all are there
             self._maps.see(self._input(images))
             self._seen = (start, len(images))
+        logits: Tensor = self._steps[-1].value
+        return logits.to(self._wide)
 
     def _part(self, some: Ints, patches: Tensor, *, group: Group, start: int, index: Ints) -> Tensor:
         """Carry patches through the network up to the head: (n, C, h, w) -> (n, D)."""
