@@ -62,7 +62,7 @@ def contrast(other: int) -> Score:
 
     Jacovi et al. 2021, Contrastive Explanations for Model Interpretability, https://arxiv.org/abs/2103.01378
     """
-    check_count(other, "other", 0)
+    check_number(other, "other", "an int of at least 0", 0, whole=True)
     return functools.partial(_above, other=int(other))
 
 
