@@ -12,7 +12,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-saniti
 # Each core takes other tests; a process with one thread wastes nothing (with a learner's threads, `make notebooks` runs
 # all cells). tests/conftest.py keeps the cells of a notebook together.
 SPREAD := -n auto
-PYTEST := OMP_NUM_THREADS=1 VISLIB_PROGRESS=off $(PY) -m pytest $(PYTEST_ARGS)
+PYTEST := OMP_NUM_THREADS=1 VISLIB_PROGRESS=off VISLIB_PHOTO=off $(PY) -m pytest $(PYTEST_ARGS)
 ALL := VISLIB_THOROUGH=1
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # In a container the only user is often root, which JupyterLab refuses unless told.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 os.environ["VISLIB_PROGRESS"] = "off"  # no test may touch the progress of whoever runs it
+os.environ["VISLIB_PHOTO"] = "off"  # nor see their picture
 os.environ.pop("VISLIB_MODEL", None)
 
 import pytest

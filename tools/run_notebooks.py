@@ -94,6 +94,7 @@ def main(names: list[str]) -> int:
     """Run the named notebooks, or all."""
     os.environ["CI"] = os.environ.get("CI") or "true"  # no progress bars in stored outputs
     os.environ["VISLIB_PROGRESS"] = "off"
+    os.environ["VISLIB_PHOTO"] = "off"  # a picture of whoever runs it is no output to store
     paths = [FOLDER / f"{name.removesuffix('.ipynb')}.ipynb" for name in names] or sorted(FOLDER.glob("*.ipynb"))
     for path in paths:
         print(f"{path.stem:28} {run(path):5.0f} s", flush=True)

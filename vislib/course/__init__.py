@@ -5,6 +5,7 @@
   `gradients`, `input_reconstruction`, `sanity_checks`, `roar`, `review`. Notebook 00 borrows the explorer of `occlusion`.
 - `figures`: what several notebooks draw with; `maps`: points in a plane, for two of them; `encoding`: figures and images
   as small files.
+- `own`: the reader's own picture, for 00, 04, 05 and 09.
 - `frame`: what all explorers share, the one module with widgets; `verdict`: what all checkers share.
 - `networks`: two networks of notebook 01 that explain themselves.
 - `results`: the stored tables; `scoreboard`: all of them side by side; `mystery`: the network with a planted fault;

@@ -1,12 +1,16 @@
-"""Photographs that arrive inside pip packages."""
+"""Photographs: those that arrive inside pip packages, and the reader's own."""
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+from platformdirs import user_data_path
 
 from vislib.explain import closest
+from vislib.models.pixels import pixels
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,39 @@ PHOTOS: dict[str, PhotoFile] = {
 }
 
 
-def photo(name: str) -> Image.Image:
-    """Return a photograph by its name in `PHOTOS`, as an RGB image.
+def mine() -> Path:
+    """Return where the reader's own photograph is kept: `VISLIB_PHOTO` if set, else in the user's data folder."""
+    return Path(os.environ.get("VISLIB_PHOTO") or user_data_path("interpreting-vision") / "mine.png").expanduser()
+
+
+def photo(name: str | Path) -> Image.Image:
+    """Return a photograph as an RGB image: by its name in `PHOTOS`, by "mine", which is the reader's own, or by its path.
 
     Raises:
-        ValueError: for an unknown name, with the names that exist.
+        ValueError: for an unknown name, with the names that exist, and for a file that is no picture.
     """
-    if name not in PHOTOS:
-        raise ValueError(f"there is no photo {name!r}; {closest(name, PHOTOS)}")
-    with Image.open(PHOTOS[name].file()) as image:
-        return image.convert("RGB")
+    if name in PHOTOS:
+        with Image.open(PHOTOS[str(name)].file()) as image:
+            return image.convert("RGB")
+    file = mine() if name == "mine" else Path(name).expanduser()
+    if file.is_file():
+        return picture(file, file.name)
+    if name == "mine":
+        raise ValueError("there is no photo of yours yet; upload one in notebook 00, or give the path of a file.")
+    if file.suffix:
+        raise ValueError(f"there is no file {file}; expected the path of a picture.")
+    raise ValueError(f"there is no photo {str(name)!r}; {closest(str(name), PHOTOS)}")
+
+
+def picture(file: Path | BinaryIO, name: str) -> Image.Image:
+    """Return a picture file as a viewer shows it, in RGB, its shorter side 512 pixels at most; errors call it `name`."""
+    try:
+        with Image.open(file) as image:
+            seen = pixels(image, min(*image.size, 512), 3)[0]
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{name} is no picture that can be read; expected a JPEG, PNG or WebP file.") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name} cannot be read ({error}); expected a whole JPEG, PNG or WebP file.") from error
+    if min(seen.shape[1:]) < 32:
+        raise ValueError(f"{name} has {seen.shape[2]} x {seen.shape[1]} pixels; expected at least 32 each way.")
+    return Image.fromarray((255 * seen).round().byte().permute(1, 2, 0).numpy())
