@@ -194,7 +194,7 @@ def together(method: str, seed: int) -> Found:
 
     def agree(black: Tensor, noise: Tensor) -> tuple[bool, float]:
         alike = _alike(black, noise)
-        return alike > 0.6 and min(_red(black), _red(noise)) > 0.4, alike
+        return alike > 0.4 and min(_red(black), _red(noise)) > 0.4, alike
 
     black, noise = by("black", seed), by("noise", seed + 100)  # by masks of their own, not by chance the same ones
     (held, alike), (rival, one) = agree(black, noise), agree(*(_squares("cameraman", f) for f in ("black", "noise")))
