@@ -16,7 +16,7 @@ from vislib.activations import record
 from vislib.course import networks
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
-from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits, rise, shapley
 from vislib.reconstruction import History, invert, moved, reconstruct, resized
 from vislib.roar import heatmaps, road, roar
 
@@ -146,6 +146,8 @@ ROUTINES: dict[str, Routine] = {
     "occlusion.occlusion": lambda model, images, target: occlusion(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_grid": lambda model, images, target: occlusion_grid(model, images, target, patch=5, stride=3),
     "occlusion.occlusion_logits": lambda model, images, target: occlusion_logits(model, images, patch=5, stride=3),
+    "occlusion.rise": lambda model, images, target: rise(model, images, target, samples=5, patch=7),
+    "occlusion.shapley": lambda model, images, target: shapley(model, images, target, samples=2, patch=7),
     **{
         f"gradients.{name}": lambda model, images, target, name=name, options=options: getattr(gradients, name)(
             model, images, target, **options

@@ -209,7 +209,8 @@ SPARSE = ("occlusion.occlusion_grid", "occlusion.occlusion_logits")
 ASKED = [
     pair
     for pair in across(having("patch", "images"), OPTIONS)
-    if pair.values[1] != "stride over the patch" or pair.values[0] not in SPARSE
+    if (pair.values[1] != "stride over the patch" or pair.values[0] not in SPARSE)
+    and (not pair.values[1].startswith("stride") or pair.values[0] in having("stride"))
 ]
 
 
@@ -222,7 +223,7 @@ def test_options_of_occlusion(routine: str, name: str, cnn: nn.Module, images: T
 
 
 # A number of things: whatever routine takes one of this name refuses what is no such number, in the same words.
-COUNTS = ("batch_size", "epochs", "k", "n", "seeds", "size", "steps")
+COUNTS = ("batch_size", "epochs", "k", "n", "samples", "seeds", "size", "steps")
 BAD_COUNTS = {"zero": 0, "negative": -3, "bool": True, "float": 2.0, "text": "2", "list": [2]}
 
 

@@ -16,7 +16,7 @@ from vislib.course.networks import PatchEvidenceNet, patch_evidence
 from vislib.data import ImageSet
 from vislib.explain import answers, closest, contrast, logit, takes
 from vislib.models import Classifier
-from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits, rise, shapley
 from vislib.reconstruction import invert, reconstruct
 
 TARGET = torch.tensor([3, 0, 4])
@@ -48,6 +48,8 @@ ROUTINES: dict[str, Callable[[nn.Module, Tensor], Any]] = {
     "answers": lambda m, x: answers(m, x, TARGET),
     "occlusion": lambda m, x: occlusion(m, x, TARGET, patch=4, stride=4),
     "occlusion in plain batches": lambda m, x: occlusion(m, x, TARGET, patch=4, stride=4, incremental=False),
+    "rise": lambda m, x: rise(m, x, TARGET, samples=3, patch=4),
+    "shapley": lambda m, x: shapley(m, x, TARGET, samples=3, patch=4),
     "gradient": lambda m, x: g.gradient(m, x, TARGET),
     "smoothgrad": lambda m, x: g.smoothgrad(m, x, TARGET, n=50),
     "integrated_gradients": lambda m, x: g.integrated_gradients(m, x, TARGET, steps=50),
@@ -166,6 +168,8 @@ PUBLIC: dict[Callable[..., Any], str] = {
     occlusion: "score patch stride fill incremental dtype batch_size progress",
     occlusion_grid: "score patch stride fill incremental dtype batch_size progress",
     occlusion_logits: "patch stride fill incremental dtype batch_size progress",
+    rise: "samples patch fill score seed batch_size progress",
+    shapley: "samples patch fill score seed batch_size progress",
     g.smoothgrad: "score n sigma seed batch_size progress",
     g.smoothgrad_squared: "score n sigma seed batch_size progress",
     g.vargrad: "score n sigma seed batch_size progress",

@@ -76,6 +76,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "dtype": st.sampled_from([None, torch.float64, torch.bfloat16]),
     "batch_size": FEW | st.none(),
     "n": FEW,
+    "samples": FEW,
     "steps": FEW,
     "epochs": st.just(1),
     "seeds": st.just(2),

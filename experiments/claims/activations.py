@@ -183,6 +183,23 @@ def gaps(seed: int, perplexity: int) -> Found:
     return found(on_map < 2.5, on_pca < 2.5, tsne=on_map, pca=on_pca)
 
 
+def digits(first: int) -> Found:
+    """A t-SNE map of a thousand digits keeps their neighbours, by the pixels; a plane of two principal components does not."""
+    some = data.digits(device="cpu")[first : first + 1000]
+    x = some.images.flatten(1)
+    by_tsne, by_pca, whole = (neighbour_accuracy(points, some.labels) for points in (tsne(x), pca(x).points, x))
+    return found(by_tsne > 0.8, by_pca > 0.8, tsne=by_tsne, pca=by_pca, whole=whole)
+
+
+def steady(perplexity: int, seed: int) -> Found:
+    """On a t-SNE map of the object network's features the neighbours share the object, at any perplexity."""
+    trained, random = (
+        _know(tsne(_features(model, seed), perplexity=perplexity), seed, "object")
+        for model in (_trained("object"), _untrained(0))
+    )
+    return found(trained > 0.9, random > 0.9, trained=trained, untrained=random)
+
+
 # ---- wrong labels ----
 
 
@@ -278,10 +295,29 @@ CLAIMS = [
         "activations.gaps",
         "Of three groups, one gap five times the other, a t-SNE map shows less than half of the ratio.",
         [WHERE, "card:activations.distances", "card:activations.tsne", "exam:activations.exam_islands"],
-        {"seed": [0, 1, 2, 3], "perplexity": [5, 15, 30]},
+        {"seed": [0, 1, 2, 3], "perplexity": [5, 15, 30, 60]},
         gaps,
         rival="PCA",
         tolerance=0.5,
+    ),
+    Claim(
+        "activations.digits",
+        "A t-SNE map of 1,000 digits keeps their neighbours; a map of two principal components does not.",
+        [WHERE],
+        {"first": [0, 1000, 2000, 3000, 4000]},
+        digits,
+        rival="two principal components",
+        files=files.DIGITS,
+        tolerance=0.03,
+    ),
+    Claim(
+        "activations.steady",
+        "On t-SNE maps of the object network's features neighbours share the object, at perplexities from 5 to 100.",
+        [WHERE],
+        {"perplexity": [5, 30, 100], "seed": [2, 3]},
+        steady,
+        rival="an untrained network",
+        files=[*files.SHAPES, *NETS],
     ),
     Claim(
         "activations.wrong",

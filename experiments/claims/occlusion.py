@@ -13,7 +13,7 @@ from vislib.data.photographs import packaged
 from vislib.explain import Score, logit, probability
 from vislib.fills import Fill
 from vislib.models import Classifier
-from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits, rise, shapley
 
 WHERE = "04_occlusion"
 PHOTOS = list(data.PHOTOS)
@@ -169,6 +169,52 @@ def standin(fill: str) -> Found:
 
     (five, sum_, one), (random, random_sum, _) = more([highest]), more(_at_random(5))
     return found(five > 2 * sum_ > 0, random > 0.3 > 2 * random_sum, together=five, sum=sum_, one=one, random=random)
+
+
+@cache
+def _together(photo: str, fill: str, seed: int = 0) -> Tensor:
+    """The value of each of the 49 squares by 200 random masks."""
+    return rise(_model(), *_asked(photo), patch=32, samples=200, fill=fill, seed=seed)[0, ::32, ::32].flatten()
+
+
+def _red(values: Tensor) -> float:
+    """The share of the positive values that lies on the tripod's legs."""
+    heat = values.clamp(min=0).unflatten(0, (7, 7)).repeat_interleave(32, 0).repeat_interleave(32, 1)
+    row, column = PARTS["legs"]
+    return float(heat[row : row + 84, column : column + 100].sum() / heat.sum())
+
+
+def together(method: str, seed: int) -> Found:
+    """On the tripod black and noise agree, and both point at the legs, when many squares are hidden at once."""
+
+    def by(fill: str, seed: int) -> Tensor:
+        if method == "rise":
+            return _together("cameraman", fill, seed)
+        values = shapley(_model(), *_asked("cameraman"), patch=32, samples=4, fill=fill, seed=seed)
+        return values[0, ::32, ::32].flatten()
+
+    def agree(black: Tensor, noise: Tensor) -> tuple[bool, float]:
+        alike = _alike(black, noise)
+        return alike > 0.4 and min(_red(black), _red(noise)) > 0.4, alike
+
+    black, noise = by("black", seed), by("noise", seed + 100)  # by masks of their own, not by chance the same ones
+    (held, alike), (rival, one) = agree(black, noise), agree(*(_squares("cameraman", f) for f in ("black", "noise")))
+    return found(held, rival, alike=alike, one=one, black=_red(black), noise=_red(noise))
+
+
+def elsewhere(photo: str) -> Found:
+    """On other photographs the agreement of black and noise does not grow by 0.5, as it does on the tripod."""
+
+    def ways(of: str) -> tuple[float, float, float]:
+        one = _alike(_squares(of, "black"), _squares(of, "noise"))
+        many, again = (_alike(_together(of, "black"), _together(of, fill, 1)) for fill in ("noise", "black"))
+        return one, many, again
+
+    (one, many, again), (tripod_one, tripod_many, tripod_again) = ways(photo), ways("cameraman")
+    return found(
+        many - one < 0.5, tripod_many - tripod_one < 0.5, one=one, together=many, again=again,
+        tripod=tripod_many, tripod_again=tripod_again,
+    )  # fmt: skip
 
 
 # ---- digits ----
@@ -329,6 +375,24 @@ CLAIMS = [
         {"fill": ["gray", "mean", "blur", "noise"]},
         standin,
         rival="five squares at random",
+    ),
+    _claim(
+        "occlusion.together",
+        "On the tripod black and noise agree, and point at the legs, when many squares are hidden at once.",
+        [WHERE],
+        {"method": ["rise", "shapley"], "seed": [0, 1]},
+        together,
+        rival="one square at a time",
+        tolerance=0.05,
+    ),
+    _claim(
+        "occlusion.elsewhere",
+        "On three other photographs the agreement of black and noise grows by less than 0.5, or falls.",
+        [WHERE],
+        {"photo": ["flower", "cat", "coffee"]},
+        elsewhere,
+        rival="the tripod",
+        tolerance=0.05,
     ),
     Claim(
         "occlusion.black",

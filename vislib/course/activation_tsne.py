@@ -1,25 +1,115 @@
-"""What belongs to notebook 03: a map with the images of some of its points, an explorer, and checkers."""
+"""What belongs to notebook 03: neighbours as pictures, the room that neighbours have, maps with images, and checkers."""
 
 import base64
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vislib import HERE, device
+from vislib.activations import record
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import draw_image, figure, legends
+from vislib.course.figures import BLUE, ORANGE, draw_image, figure, legends, pictures
 from vislib.course.maps import PALETTE, dots, label, rings, spread_labels
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+from vislib.data import OBJECTS, TEXTURES, ImageSet
+from vislib.embedding import nearest, neighbour_accuracy
+from vislib.models import Classifier
+from vislib.nets import SmallCNN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vislib.course.frame import Page
+
+
+def named(scenes: ImageSet) -> list[str]:
+    """Return what each scene shows, such as "star on brick"."""
+    seen = scenes.attributes
+    return [f"{OBJECTS[o]} on {TEXTURES[t]}" for o, t in zip(seen["object"], seen["texture"], strict=True)]
+
+
+def untrained(seed: int = 0) -> Classifier:
+    """Return a network of the same architecture as those of the scenes, with random weights."""
+    network = SmallCNN(seed=seed)
+    return Classifier(network, mean=0.5, std=0.25, input_size=64, name="untrained").to(device()).eval()
+
+
+def neighbours(scenes: ImageSet, views: Mapping[str, Tensor], query: int, k: int = 5) -> "Figure":
+    """Draw a scene and its k nearest in each view (N, …), one row per view, each under what it shows."""
+    rows = [[query, *nearest(x, k=k)[query].tolist()] for x in views.values()]
+    titles, chosen = named(scenes), [i for row in rows for i in row]
+    return pictures(scenes.images[chosen], [titles[i] for i in chosen], names=list(views), columns=k + 1)
+
+
+def shares(views: Mapping[str, Tensor], labels: Sequence[Tensor]) -> dict[str, list[str]]:
+    """Return, for each view (N, …), a line per labelling (N,): the accuracy of the ten nearest neighbours."""
+    return {
+        name: [f"10 nearest: {neighbour_accuracy(x, known.to(x.device)):.2f}" for known in labels]
+        for name, x in views.items()
+    }
+
+
+def layers(model: Classifier, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    """Return the activations of some layers, flattened, (N, D), computed in batches that need little memory."""
+    parts = []
+    for some in images.split(54):
+        with record(model.network, names) as seen:
+            model(some)
+        parts.append({name: seen[name].flatten(1).cpu() for name in names})
+    return {name: torch.cat([part[name] for part in parts]) for name in names}
+
+
+def probe(learn: Tensor, labels: Tensor, test: Tensor, known: Tensor) -> float:
+    """Return how often a linear probe, learned on activations (N, D) and labels (N,), is right on others, standardised alike."""
+    from sklearn.linear_model import RidgeClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    reader = make_pipeline(StandardScaler(), RidgeClassifier()).fit(learn.cpu().numpy(), labels.cpu().numpy())
+    return float(reader.score(test.cpu().numpy(), known.cpu().numpy()))
+
+
+def groups(gaps: tuple[float, float], seed: int = 1, n: int = 200) -> tuple[Tensor, Tensor]:
+    """Return points (n, 20) of three equal Gaussians on a line, these gaps apart, and the group of each (n,)."""
+    group = torch.arange(n, device="cpu") * 3 // n
+    points = torch.randn(n, 20, generator=torch.Generator().manual_seed(seed), **HERE)
+    points[:, 0] += torch.tensor([0.0, gaps[0], sum(gaps)], **HERE)[group]
+    return points, group
+
+
+def clouds(times: float, seed: int = 1, n: int = 200) -> tuple[Tensor, Tensor]:
+    """Return points (n, 20) of two Gaussians far apart, the second `times` as wide, and the group of each (n,)."""
+    pair = torch.arange(n, device="cpu") * 2 // n
+    points = torch.randn(n, 20, generator=torch.Generator().manual_seed(seed), **HERE)
+    return points * torch.tensor([1.0, times], **HERE)[pair, None] + 40.0 * pair[:, None], pair
+
+
+def crowding(dimensions: Sequence[int] = (2, 3, 5, 10, 20, 40, 64), n: int = 300) -> "Figure":
+    """Draw how many points are nearly as near as the nearest, and the two curves of t-SNE that make room for them."""
+    made, axes = figure(1, 2, (9.0, 3.4))
+    room, curves = axes[0]
+    generator = torch.Generator().manual_seed(0)
+    crowds = []
+    for d in dimensions:
+        points = torch.randn(n, d, generator=generator, **HERE)
+        away = torch.cdist(points, points).fill_diagonal_(torch.inf)
+        crowds.append(float((away < 1.5 * away.amin(1, keepdim=True)).float().sum(1).mean() / (n - 1)))
+    room.plot(dimensions, crowds, marker="o", color=BLUE, label="share of the points")
+    room.set(
+        title="nearly as near as the nearest", xlabel="dimensions", ylabel="share of the other points", ylim=(0, 1)
+    )
+    distance = torch.linspace(0, 4, 81, **HERE)
+    curves.plot(distance, (-distance.square()).exp(), color=BLUE, label="in the data: exp(−d²)")
+    curves.plot(distance, 1 / (1 + distance.square()), color=ORANGE, linestyle="--", label="on the map: 1 / (1 + d²)")
+    curves.set(title="how alike, by distance", xlabel="distance d", ylabel="similarity")
+    curves.legend()
+    return made
 
 
 def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Tensor, names: Sequence[str]) -> "Figure":

@@ -1,12 +1,14 @@
-"""What belongs to notebook 04: a patch that the reader moves, and checkers."""
+"""What belongs to notebook 04: squares covered at once, what is read under a patch, a patch that moves, and checkers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
+from vislib.controls import sobel
 from vislib.course.encoding import encoded_image
 from vislib.course.names import on_page
 from vislib.course.verdict import Verdict, attempt, tensor_verdict
@@ -14,9 +16,77 @@ from vislib.explain import check_logits
 from vislib.fills import NAMES, canvas, inpaint, patches, windows
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
+from vislib.occlusion import occlusion_logits
 
 if TYPE_CHECKING:
     from vislib.course.frame import Explorer
+
+
+PARTS = {"legs": (140, 90), "camera and face": (14, 66), "coat": (140, 0)}
+"""First row and column of three rectangles of the tripod's photograph, 84 x 100 pixels, as in notebook 00."""
+
+
+def cover(image: Tensor, squares: Tensor, content: Tensor, side: int = 32) -> Tensor:
+    """Cover squares of an image (1, C, H, W), counted row by row, with what a canvas of its shape shows there."""
+    covered, columns = image.clone(), image.shape[-1] // side
+    for k in squares.tolist():
+        row, column = divmod(k, columns)
+        window = (..., slice(row * side, row * side + side), slice(column * side, column * side + side))
+        covered[window] = content[window]
+    return covered
+
+
+def most_edges(model: Classifier, image: Tensor, count: int = 5, side: int = 32) -> Tensor:
+    """Return the squares with the strongest edges, by a filter that knows nothing of the network, (count,)."""
+    edges = sobel(model, image, 0)[0]
+    return edges.unfold(0, side, side).unfold(1, side, side).mean((2, 3)).flatten().argsort(descending=True)[:count]
+
+
+def on_part(heat: Tensor, part: str = "legs") -> float:
+    """Return the share of the positive values of a map (1, H, W) that lies on a part of the tripod's photograph."""
+    row, column = PARTS[part]
+    positive = heat[0].clamp(min=0)
+    return float(positive[row : row + 84, column : column + 100].sum() / positive.sum())
+
+
+def most_at(heat: Tensor) -> str:
+    """Return the part of the tripod's photograph on which a map (1, H, W) has the largest mean."""
+    return max(PARTS, key=lambda part: float(heat[0, PARTS[part][0] :, PARTS[part][1] :][:84, :100].mean()))
+
+
+def ranks(heat: Tensor, side: int = 32) -> Tensor:
+    """Return the rank of each square of a map (1, H, W), 0 for the smallest, (count,)."""
+    return heat[0, side // 2 :: side, side // 2 :: side].flatten().argsort().argsort().float()
+
+
+def alike(a: Tensor, b: Tensor, side: int = 32) -> float:
+    """Return the rank correlation of the squares of two maps (1, H, W)."""
+    return float(torch.corrcoef(torch.stack([ranks(a, side), ranks(b, side)]))[0, 1])
+
+
+def agreeing(heats: Mapping[str, Tensor], least: float = 0.01) -> Tensor:
+    """Return under how many of the fills a place has a drop above `least`, for maps (1, H, W)."""
+    return torch.stack([heat > least for heat in heats.values()]).sum(0).float()
+
+
+def read_as(
+    model: Classifier, images: Tensor, labels: Tensor, *, fill: str = "white", most: int = 5
+) -> tuple[Tensor, list[str]]:
+    """Patch each image where it is empty and costs the label most; return those that lose most, and what is read in them."""
+    clean, covered = occlusion_logits(model, images, patch=7, stride=3, fill=fill)
+    now, each = covered.softmax(-1), torch.arange(len(images), device=images.device)
+    drops = clean.softmax(1)[each, labels][:, None, None] - now[each, :, :, labels]
+    drops = drops.masked_fill(max_pool2d(images, 7, 3)[:, 0] != 0, -torch.inf).flatten(1)
+    chosen = drops.amax(1).argsort(descending=True)[:most].tolist()
+    under, changed, titles = canvas(fill, images), images.clone(), []
+    for i in chosen:
+        place = int(drops[i].argmax())
+        row, column = (3 * part for part in divmod(place, now.shape[2]))
+        window = (i, ..., slice(row, row + 7), slice(column, column + 7))
+        changed[window] = under[window]
+        probability, digit = now[i].flatten(0, 1)[place].max(0)
+        titles.append(f"{int(labels[i])} read as {int(digit)}, {float(probability):.2f}")
+    return changed[chosen], titles
 
 
 def explorer(
