@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vislib import data, nets
 from vislib.course import results
+from vislib.course.described import PICTURE
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, UNSIGNED, clipped, draw_image, figure, shown
 from vislib.course.maps import label, spread_labels
@@ -17,7 +18,7 @@ from vislib.course.verdict import Verdict, attempt, number, tensor_verdict
 from vislib.data import ImageSet
 from vislib.intervals import Floats
 from vislib.models import Classifier
-from vislib.roar import RoarResult
+from vislib.roar import RoadResult, RoarResult
 from vislib.roar.removal import Removal, Removed, ranks
 from vislib.roar.sweep import Training, arrays, retrain
 
@@ -84,6 +85,17 @@ def sweeps(name: str, clean: float | None = None) -> tuple[RoarResult, RoarResul
     return RoarResult(tables[0], before, clean), RoarResult(tables[1])
 
 
+def areas(sweeps: Mapping[str, RoarResult]) -> "tuple[dict[str, Series], dict[str, Series]]":
+    """Return by name of the data set the area under each curve of ROAR, and of the stored ROAD; blurred maps left out."""
+    asked = results.stored("roar_without").query("fill == 'linear'")
+    one, other = {}, {}
+    for name, sweep in sweeps.items():
+        road = RoadResult(asked[asked["data"] == name]).areas()
+        plain = [found for found in sweep.explainers if found in road.index and not found.endswith("blurred")]
+        one[name], other[name] = sweep.areas().set_index("explainer")["mean"][plain], road[plain]
+    return one, other
+
+
 def with_rim(masks: Tensor) -> Tensor:
     """Return masks (N, H, W) one pixel larger all round, as 0 and 1."""
     return torch.nn.functional.max_pool2d(masks.float()[:, None], 3, stride=1, padding=1)[:, 0]
@@ -102,7 +114,7 @@ def removed(
 
     Args:
         image: (C, H, W), pixels in [0, 1].
-        maps: explainer -> its unsigned map (H, W), of explainers that the result has.
+        maps: explainer -> unsigned maps (B, H, W), the first of this image, of explainers that the result has.
         result: the sweep, for the accuracy over each picture.
         colour: what a removed pixel becomes, (C, 1, 1).
         at: which shares of removed pixels, of those that the result has.
@@ -113,10 +125,10 @@ def removed(
     for line, (name, heat) in zip(axes, maps.items(), strict=True):
         draw_image(line[0], image)
         line[0].set_title("whole", fontsize=10)
-        line[1].imshow(clipped(heat[None])[0].cpu().numpy(), cmap=UNSIGNED, vmin=0, vmax=1)
+        line[1].imshow(clipped(heat[:1])[0].cpu().numpy(), cmap=UNSIGNED, vmin=0, vmax=1, label=PICTURE)
         line[1].axis("off")
         line[1].set_title(beside(shown(name)), fontsize=10)
-        order = ranks(heat[None], 0)
+        order = ranks(heat[:1], 0)
         means = dict(zip(result.fractions, result.values(name).mean(0), strict=True))
         for axis, fraction in zip(line[2:], at, strict=True):
             draw_image(axis, Removed(image[None], order, Removal(fraction), colour)[:1][0])
@@ -410,13 +422,13 @@ def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
     )
 
 
-def check_blind(function: Callable[[Tensor], Tensor | None], *, n: int = 2160) -> Verdict:
+def check_blind(function: Callable[[Tensor], Tensor | None]) -> Verdict:
     """Check `blind(images)`: a ranking of the pixels that asks no network, and does better in ROAR than the disc.
 
-    One network is trained on scenes labelled by colour without the 30 % of their pixels that it ranks highest, on `n`
-    scenes; that of the disc is in the stored sweep.
+    One network is trained on scenes labelled by colour, without the 30 % of their pixels that it ranks highest; that of
+    the disc is in the stored sweep.
     """
-    known, new = (data.shapes(k, size=32, seed=seed, label="colour") for k, seed in ((n, 0), (n // 2, 1)))
+    known, new = (data.shapes(k, size=32, seed=seed, label="colour") for k, seed in ((2160, 0), (1080, 1)))
     maps = [attempt(function, part.images.clone()) for part in (known, new)]
     for heat, part in zip(maps, (known, new), strict=True):
         if bad := tensor_verdict(heat, tuple(part.images[:, 0].shape)):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import controls, data, sanity
+from vislib.activations import record
 from vislib.course import results
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
@@ -270,6 +271,54 @@ def checks() -> "DataFrame":
     return table.replace({"verdict": verdicts})
 
 
+def by_labels() -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
+    """Return for each way of comparing and each method what `twins` does, as `dots` draws it."""
+    return {title: {NAMES[m]: twins(m, way) for m in FOR_LABELS} for title, way in WAYS.items()}
+
+
+def by_measure() -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
+    """Return for each measure and each method what `ends` does, as `dots` draws it."""
+    return {title: {NAMES[m]: ends(m, measure) for m in METHODS} for title, measure in MEASURES.items()}
+
+
+def like_edges() -> dict[str, tuple[Tensor, Tensor]]:
+    """Return how each method correlates with the edges: the trained network, and the mean of random ones (photographs,)."""
+    table = _table("sanity_edges").set_index("method")
+    return {name: (torch.tensor(table.trained[m]), torch.tensor(table.random[m])) for m, name in NAMES.items()}
+
+
+def left_by_measure() -> "DataFrame":
+    """Return what `left` does after 1, 4 and 10 random blocks, a column per measure; ! fails, ? is inconclusive."""
+    import pandas as pd
+
+    marks = {"passes": "", "inconclusive": "?", "fails": "!"}
+    columns = {}
+    for title, measure in MEASURES.items():
+        found = {NAMES[m]: [left(m, depth, measure) for depth in (1, 4, 10)] for m in METHODS}
+        columns[title] = {m: " / ".join(f"{x:z.2f}{marks[said]}" for x, _, _, said in row) for m, row in found.items()}
+    return pd.DataFrame(columns)
+
+
+class Below(nn.Module):
+    """A network up to a block: its answers (B, channels) are the means of the block's channels."""
+
+    def __init__(self, model: nn.Module, block: str) -> None:
+        super().__init__()
+        self.model, self.block = model, f"network.{block}"
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the means over the map, (B, channels), for images (B, 3, H, W)."""
+        with record(self.model, [self.block], detach=False) as seen:
+            self.model(images)
+        return seen[self.block].mean((2, 3))
+
+
+def mixture(answers: Tensor, target: Tensor) -> Tensor:
+    """Return a meaningless score (B,): one random mixture of all answers (B, K), the same for every target."""
+    return answers @ torch.randn(answers.shape[1], generator=torch.Generator().manual_seed(0)).to(answers)
+
+
 def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], blocks: Sequence[str]) -> "Explorer":
     """Move a slider over the depth of the destruction; see the map beside that of the trained network, and their likeness.
 
@@ -421,12 +470,12 @@ def check_fraud(function: Callable[[nn.Module, Tensor, Tensor], Tensor | None]) 
     scenes, judge = data.shapes(8, seed=1, device="cpu"), models.trained("shapes_object", device="cpu")
     edges = controls.sobel(judge, scenes.images, scenes.labels)
     broken = next(iter(sanity.randomised(judge, scenes.images)))[1]
-    maps = []
-    for network in (judge, judge, broken):
-        answer = attempt(function, network, scenes.images.clone(), scenes.labels)
+    with torch.random.fork_rng(devices=[]):
+        maps = [attempt(function, net, scenes.images.clone(), scenes.labels) for net in (judge, judge, broken)]
+    for answer in maps:
         if bad := tensor_verdict(answer, tuple(edges.shape)):
             return bad
-        maps.append(answer.detach().float())
+    maps = [answer.detach().float() for answer in maps]
     like, kept_up = (float(spearman(maps[0], other).mean()) for other in (edges, maps[2]))
     if not torch.equal(maps[0], maps[1]):
         return Verdict("wrong", "Asked twice about one network, your method gives two maps; let the weights seed it.")
