@@ -99,7 +99,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
     return made
 
 
-def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: float = 10.5) -> "Figure":
+def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: float = 8.8) -> "Figure":
     """Draw maps of several networks side by side, image after image: a row per method, each map cut at its own 99th percentile.
 
     Args:
