@@ -9,8 +9,9 @@ from experiments import files
 from experiments.recipe import Recipe
 from experiments.roar import HOW, METHODS, SOURCES, Source, accuracy, build_model, explained, ranks, sets
 from vislib import controls, one_thread, training
+from vislib.data import ImageSet
 from vislib.explain import Explainer, answers
-from vislib.roar.removal import Removal
+from vislib.roar.removal import Removal, Removed
 from vislib.roar.sweep import Training, arrays, mean_colour, retrain, without
 
 CLASSES = 10
@@ -62,6 +63,27 @@ def _after(i: int, n: int) -> list[int]:
     return [(i + step) % n for step in range(1, n)]
 
 
+def filled(explainer: str, fraction: float, seed: int, source: dict[str, Source]) -> dict[str, float]:
+    """Retrain on digits whose removed pixels are filled from their neighbours, as ROAD fills them."""
+    train, _ = sets("digits")
+    given = [
+        ImageSet(_imputed(explainer, fraction, part, source[explainer]), images.labels, train.classes)
+        for part, images in enumerate(sets("digits"))
+    ]
+    with one_thread(torch.device("cpu")):
+        model = build_model("digits", seed)
+        training.fit(model, given[0], epochs=HOW.epochs, seed=seed)
+        return {"accuracy": round(training.accuracy(model, given[1]), 4)}
+
+
+@cache
+def _imputed(explainer: str, fraction: float, part: int, source: Source) -> Tensor:
+    """Return the training (0) or the test images (1) without some of their pixels, filled once for all seeds."""
+    images, colour = sets("digits")[part].images, mean_colour(sets("digits")[0].images)
+    removed = Removed(images, ranks("digits", source)[part], Removal(fraction, fill="linear"), colour)
+    return torch.cat(list(removed.split(256)))
+
+
 def longer(data: str, explainer: str, fraction: float, epochs: int, source: dict[str, Source]) -> dict[str, float]:
     """Retrain for more or fewer epochs than the tables: has the accuracy arrived?"""
     train, test = sets(data)
@@ -71,6 +93,7 @@ def longer(data: str, explainer: str, fraction: float, epochs: int, source: dict
 
 
 _SWAPPED = ["gradient", "guided backprop", "Grad-CAM", "sobel", "random"]
+_FILLED = ["gradient", "guided backprop", "Grad-CAM", "sobel", "random"]
 _LONGER = ["gradient", "SmoothGrad²", "guided backprop", "random"]
 
 RECIPES: dict[str, Recipe] = {
@@ -80,6 +103,12 @@ RECIPES: dict[str, Recipe] = {
     "roar_swapped": Recipe(
         {"explainer": _SWAPPED, "fraction": [0.5, 0.9], "seed": [0, 1, 2]},
         partial(swapped, source={name: SOURCES[name] for name in _SWAPPED}),
+        files.DIGITS,
+        0.1,
+    ),
+    "roar_filled": Recipe(
+        {"explainer": _FILLED, "fraction": [0.5, 0.9], "seed": [0, 1]},
+        partial(filled, source={name: SOURCES[name] for name in _FILLED}),
         files.DIGITS,
         0.1,
     ),

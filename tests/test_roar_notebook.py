@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,17 +56,73 @@ def test_a_panel_holds_the_curve_and_all_that_it_is_compared_with() -> None:
     axes = [axis for axis in figure.axes if axis.lines]
     assert [axis.get_title() for axis in axes] == ["mine", "yours"]
     lines = _drawn(axes[0])
-    assert lines["retrained"] == pytest.approx(result.values("mine").mean(0).tolist())
-    assert lines["retrained, random"] == pytest.approx(result.values("random").mean(0).tolist())
-    assert lines["the mask alone"] == pytest.approx(masks.values("mine").mean(0).tolist())
-    assert lines["not retrained"] == pytest.approx([0.24, 0.2, 0.16])
+    assert lines["retrained"] == pytest.approx([0.95, *result.values("mine").mean(0)])
+    assert lines["retrained, random"] == pytest.approx([0.95, *result.values("random").mean(0)])
+    assert lines["the mask alone"] == pytest.approx([0.1, *masks.values("mine").mean(0)])  # no hole: chance
+    assert lines["not retrained"] == pytest.approx([0.95, 0.24, 0.2, 0.16])
     assert lines["chance"] == [0.1, 0.1]
     assert "not retrained" not in _drawn(axes[1])
     for axis in axes:
-        assert _drawn(axis)["not retrained, random"] == pytest.approx([0.44, 0.4, 0.36])
+        assert _drawn(axis)["not retrained, random"] == pytest.approx([0.95, 0.44, 0.4, 0.36])
+        assert axis.get_xlim()[0] < 0
     band = axes[0].collections[0].get_paths()[0].vertices[:, 1]
     table = result.intervals()
     assert band.min() == pytest.approx(table[table["explainer"] == "mine"]["low"].min())
+
+
+def test_without_the_accuracy_on_whole_images_the_curves_begin_at_the_first_fraction() -> None:
+    known = made()
+    result = RoarResult(known.table, known.before)
+    lines = _drawn(roar.curves(result, masks=made(2), chance=0.1).axes[0])
+    assert {name: len(values) for name, values in lines.items() if name != "chance"} == dict.fromkeys(
+        ["retrained", "retrained, random", "not retrained", "not retrained, random", "the mask alone"], 3
+    )
+
+
+def test_each_ranking_is_seen_to_remove_its_highest_pixels() -> None:
+    image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(1)) * 0.5
+    maps = {"mine": image, "random": -image}
+    figure = roar.removed(image, maps, made(), colour=torch.ones(1, 1, 1), at=(0.5, 0.9))
+    axes = [axis for axis in figure.axes if axis.images]
+    assert [axis.get_title() for axis in axes[:4]][2:] == ["50% removed\nretrained 0.22", "90% removed\nretrained 0.14"]
+    order = ranks(maps["mine"], 0)[0]
+    shown = np.asarray(axes[2].images[0].get_array())
+    assert (shown == 1).tolist() == (order < 32).tolist()
+    assert (np.asarray(axes[7].images[0].get_array()) == 1).sum() == round(0.9 * 64)
+
+
+def test_the_stored_sweep_of_the_scenes_has_the_object_with_its_rim() -> None:
+    sweep, masks = roar.sweeps("shapes", clean=0.99)
+    assert {*roar.ON_SCENES, *roar.TRUTH} <= {*sweep.explainers} & {*masks.explainers}
+    assert sweep.clean == 0.99
+    assert roar.sweeps("digits")[0].clean is None
+    assert {*roar.ON_DIGITS} <= {*roar.sweeps("digits")[0].explainers}
+
+
+def test_a_rim_is_one_pixel_wide() -> None:
+    mask = torch.zeros(1, 5, 5, dtype=torch.bool)
+    mask[0, 2, 2] = True
+    assert roar.with_rim(mask)[0].sum() == 9
+
+
+BLIND: dict[str, tuple[Any, str, str]] = {
+    "nothing": (lambda images: None, "not attempted", "Not attempted yet"),
+    "channels": (lambda images: images, "wrong", "expected"),
+    "raises": (lambda images: 1 / 0, "wrong", "ZeroDivisionError"),
+    "brightness": (lambda images: images.mean(1), "wrong", "expected less than the disc"),
+    "saturation": (lambda images: images.amax(1) - images.amin(1), "right", "Right"),
+}
+
+
+TRAINED = ("brightness", "saturation")  # what trains a network takes seconds
+CASES = [pytest.param(*case, id=n, marks=[pytest.mark.slow] * (n in TRAINED)) for n, case in BLIND.items()]
+
+
+@pytest.mark.parametrize(("answer", "state", "part"), CASES)
+def test_a_blind_ranking_is_judged_by_what_a_network_still_learns(answer: Any, state: str, part: str) -> None:
+    verdict = roar.check_blind(answer)
+    assert verdict.state == state
+    assert part in verdict.message
 
 
 def test_few_seeds_are_dots_and_no_band() -> None:

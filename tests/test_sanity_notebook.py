@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
 from experiments import sanity as recipes
-from vislib import sanity
+from vislib import controls, sanity
 from vislib.course import results, sanity_checks
 from vislib.course.encoding import encoded_figure
 from vislib.course.sanity_checks import cascades, columns_of, dots, kept, strips, twins
@@ -84,6 +84,29 @@ GROUND: dict[str, tuple[Callable[..., Any], str, str]] = {
 }
 
 
+def _like_edges(noise: float) -> Callable[..., Tensor]:
+    """Return maps that are the ranks of the edges, and noise that the weights seed."""
+
+    def method(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        edges = controls.sobel(model, images, target).flatten(1)
+        seed = int(1e6 * sum(float(p.detach().double().abs().sum()) for p in model.parameters())) % 2**31
+        drawn = torch.rand(edges.shape, generator=torch.Generator().manual_seed(seed))
+        return (edges.argsort(1).argsort(1) / edges.shape[1] + noise * drawn).reshape(images[:, 0].shape)
+
+    return method
+
+
+FRAUDS: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "nothing": (lambda *a: None, "not attempted", "Not attempted yet"),
+    "right": (_like_edges(1.1), "right", "Right"),
+    "edges alone": (controls.sobel, "wrong", "expected below 0.5"),
+    "noise alone": (_like_edges(1e3), "wrong", "expected 0.6 or more"),
+    "no seed": (lambda m, x, t: torch.rand(x[:, 0].shape), "wrong", "gives two maps"),
+    "channels": (lambda m, x, t: x, "wrong", "expected"),
+    "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
+}
+
+
 @pytest.mark.parametrize(
     ("checker", "answer", "state", "part"),
     [
@@ -92,6 +115,7 @@ GROUND: dict[str, tuple[Callable[..., Any], str, str]] = {
             for name, case in DESTROYED.items()
         ),
         *(pytest.param(sanity_checks.check_ground, *case, id=f"ground: {name}") for name, case in GROUND.items()),
+        *(pytest.param(sanity_checks.check_fraud, *case, id=f"fraud: {name}") for name, case in FRAUDS.items()),
     ],
 )
 def test_checkers(checker: Callable[..., Any], answer: Callable[..., Any], state: str, part: str) -> None:
@@ -199,7 +223,46 @@ def test_dots_draw_means_and_all_values() -> None:
     assert encoded_figure(figure)
 
 
+@pytest.mark.filterwarnings("error")
+def test_maps_of_twins_stand_side_by_side_digit_after_digit() -> None:
+    maps = {"true": torch.rand(2, 9, 9), "shuffled": torch.rand(2, 9, 9)}
+    figure = sanity_checks.twin_maps(
+        torch.rand(2, 1, 9, 9), {"one": maps, "signed": {name: heat - 0.5 for name, heat in maps.items()}}
+    )
+    panels = [axis for axis in figure.axes if axis.images and axis.get_label() != "<colorbar>"]
+    assert [axis.get_title() for axis in panels] == ["true", "shuffled"] * 2 + [""] * 4
+    bars = [axis.get_ylim() for axis in figure.axes if axis.get_label() == "<colorbar>"]
+    assert bars == [(0, 1), (-1, 1)]
+    assert encoded_figure(figure)
+
+
 # ---- the tables ----
+
+
+def test_the_photographs_and_methods_are_those_of_the_tables() -> None:
+    assert sanity_checks.PHOTOS == recipes.PHOTOS
+    assert list(sanity_checks.NAMES) == list(recipes.EXPLAINERS)
+    assert list(recipes.FOR_LABELS) == sanity_checks.FOR_LABELS
+
+
+def test_what_is_left_lies_in_its_interval_and_so_does_the_verdict() -> None:
+    for method in sanity_checks.METHODS:
+        for depth in (1, 10):
+            share, low, high, said = sanity_checks.left(method, depth)
+            assert low <= share <= high
+            assert said == ("fails" if low > 0.5 else "passes" if high < 0.5 else "inconclusive")
+    values, _ = kept("gradient")
+    share, *_ = sanity_checks.left("gradient", 10)
+    assert share == pytest.approx(
+        float((values[:, 9].mean() - values[:, -1].mean()) / (1 - values[:, -1].mean())), abs=1e-3
+    )
+
+
+def test_a_control_that_asks_no_network_fails_both_checks() -> None:
+    table = sanity_checks.checks().set_index("explainer")
+    assert set(table.verdict["Sobel (control)"]) == {"worse"}
+    assert set(table.verdict["guided backprop"]) == {"worse"}
+    assert set(table.verdict["Grad-CAM"]) == {"better"}
 
 
 def test_the_tables_have_a_value_for_each_network_and_photograph() -> None:

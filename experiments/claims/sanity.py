@@ -147,6 +147,12 @@ def ink(method: str, pair: str) -> Found:
     return found(share < 0.5, rival < 0.5, share=share, guided=rival)
 
 
+def signs(method: str, pair: str) -> Found:
+    """On the ink and without signs, a product with the image keeps more than half of its ceiling; the gradient keeps less."""
+    share, rival = (_share_of_ceiling(m, pair, "ink_absolute") for m in (method, "gradient"))
+    return found(share > 0.5, rival > 0.5, share=share, gradient=rival)
+
+
 def zeros(method: str, pair: str) -> Found:
     """Over all pixels, without signs, a product with the image agrees with itself for shuffled labels; on the ink it does not."""
     row = _table("sanity_labels", "method", "against", "pair").loc[(method, "permuted", pair)]
@@ -199,7 +205,7 @@ CLAIMS = [
     ),
     Claim(
         "sanity.guided",
-        "With ten random blocks guided backprop's map is nearer to the trained network's than to a stranger's.",
+        "With ten random blocks guided backprop's map is nearer to the trained network's than to a wholly random one's.",
         [WHERE, "exam:sanity.exam_same"],
         {"seed": SEEDS, "photo": PICTURES},
         guided,
@@ -208,7 +214,7 @@ CLAIMS = [
     ),
     Claim(
         "sanity.rulers",
-        "From four random blocks on the maps of the six other methods are nearer to a stranger's, by each of four rulers.",
+        "From four random blocks on six other methods' maps are nearer to a wholly random network's, by each of four measures.",
         [WHERE],
         {"method": OTHERS, "ruler": RULERS, "photo": PICTURES},
         rulers,
@@ -258,6 +264,15 @@ CLAIMS = [
         {"method": [m for m in FOR_LABELS if m != "guided_backprop"], "pair": PAIRS},
         ink,
         rival="guided backprop",
+        files=[files.table("sanity_labels")],
+    ),
+    Claim(
+        "sanity.signs",
+        "Without their signs, maps that are multiplied by the image keep more than half of their ceiling on the ink.",
+        [WHERE],
+        {"method": ["input_x_gradient", "integrated_gradients"], "pair": PAIRS},
+        signs,
+        rival="the gradient",
         files=[files.table("sanity_labels")],
     ),
     Claim(

@@ -7,14 +7,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vislib import data, nets
+from vislib.course import results
+from vislib.course.described import PICTURE
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import BLUE, GREY, ORANGE, figure, shown
+from vislib.course.figures import BLUE, GREY, ORANGE, UNSIGNED, clipped, draw_image, figure, shown
 from vislib.course.maps import label, spread_labels
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import Verdict, attempt, number, tensor_verdict
+from vislib.data import ImageSet
 from vislib.intervals import Floats
-from vislib.roar import RoarResult
+from vislib.models import Classifier
+from vislib.roar import RoadResult, RoarResult
 from vislib.roar.removal import Removal, Removed, ranks
+from vislib.roar.sweep import Training, arrays, retrain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +30,27 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
+ON_DIGITS = [
+    "gradient",
+    "SmoothGrad²",
+    "integrated gradients",
+    "input × gradient",
+    "guided backprop",
+    "Grad-CAM",
+    "occlusion",
+    "sobel",
+]
+ON_SCENES = [
+    "SmoothGrad",
+    "integrated gradients",
+    "VarGrad",
+    "input × gradient",
+    "gradient",
+    "guided backprop",
+    "occlusion",
+    "Grad-CAM",
+]
+TRUTH = ["object", "object and its rim", "all but the object", "disc"]
 _NAMES = (
     "retrained",
     "not retrained",
@@ -33,6 +60,80 @@ _NAMES = (
     "chance",
 )  # as in the legend
 _ENOUGH = 5  # seeds; of fewer each one is drawn, and no interval
+
+
+def network(train: ImageSet, seed: int) -> Classifier:
+    """Return an untrained network for a set of images, as small as those of the stored sweeps."""
+    _, channels, size, _ = train.images.shape
+    built = nets.SmallCNN(channels=channels, classes=len(train.classes), size=size, widths=(8, 16), seed=seed)
+    return Classifier(built, classes=train.classes, mean=0.5, std=0.25, input_size=size).to(train.images.device)
+
+
+def sweeps(name: str, clean: float | None = None) -> tuple[RoarResult, RoarResult]:
+    """Return the stored sweep of "digits" or "shapes", and what was learned there from the shape of the holes alone.
+
+    Args:
+        name: of the data set; for shapes the object with its rim is among the rankings.
+        clean: the accuracy on whole images, where the curves begin.
+    """
+    import pandas as pd
+
+    rim = ["roar_rim"] if name == "shapes" else []
+    tables = [pd.concat([results.stored(t + end) for t in (f"roar_{name}", *rim)]) for end in ("", "_masks")]
+    asked = pd.concat([results.stored("roar_without"), results.stored("roar_without_truth")])
+    before = asked[(asked["data"] == name) & (asked["fill"] == "mean") & (asked["order"] == "most_first")]
+    return RoarResult(tables[0], before, clean), RoarResult(tables[1])
+
+
+def areas(sweeps: Mapping[str, RoarResult]) -> "tuple[dict[str, Series], dict[str, Series]]":
+    """Return by name of the data set the area under each curve of ROAR, and of the stored ROAD; blurred maps left out."""
+    asked = results.stored("roar_without").query("fill == 'linear'")
+    one, other = {}, {}
+    for name, sweep in sweeps.items():
+        road = RoadResult(asked[asked["data"] == name]).areas()
+        plain = [found for found in sweep.explainers if found in road.index and not found.endswith("blurred")]
+        one[name], other[name] = sweep.areas().set_index("explainer")["mean"][plain], road[plain]
+    return one, other
+
+
+def with_rim(masks: Tensor) -> Tensor:
+    """Return masks (N, H, W) one pixel larger all round, as 0 and 1."""
+    return torch.nn.functional.max_pool2d(masks.float()[:, None], 3, stride=1, padding=1)[:, 0]
+
+
+def removed(
+    image: Tensor,
+    maps: Mapping[str, Tensor],
+    result: RoarResult,
+    *,
+    colour: Tensor,
+    at: Sequence[float],
+    width: float = 9.0,
+) -> "Figure":
+    """Draw ROAR: an image, each ranking's map of it, the image without more and more pixels, and what is still learned.
+
+    Args:
+        image: (C, H, W), pixels in [0, 1].
+        maps: explainer -> unsigned maps (B, H, W), the first of this image, of explainers that the result has.
+        result: the sweep, for the accuracy over each picture.
+        colour: what a removed pixel becomes, (C, 1, 1).
+        at: which shares of removed pixels, of those that the result has.
+        width: of the figure, in inches.
+    """
+    columns = 2 + len(at)
+    made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.5)))
+    for line, (name, heat) in zip(axes, maps.items(), strict=True):
+        draw_image(line[0], image)
+        line[0].set_title("whole", fontsize=10)
+        line[1].imshow(clipped(heat[:1])[0].cpu().numpy(), cmap=UNSIGNED, vmin=0, vmax=1, label=PICTURE)
+        line[1].axis("off")
+        line[1].set_title(beside(shown(name)), fontsize=10)
+        order = ranks(heat[:1], 0)
+        means = dict(zip(result.fractions, result.values(name).mean(0), strict=True))
+        for axis, fraction in zip(line[2:], at, strict=True):
+            draw_image(axis, Removed(image[None], order, Removal(fraction), colour)[:1][0])
+            axis.set_title(f"{fraction:.0%} removed\nretrained {means[fraction]:.2f}", fontsize=10)
+    return made
 
 
 def curves(
@@ -48,11 +149,12 @@ def curves(
     """Draw a panel per explainer: its accuracy over the share of removed pixels, beside all that it must be compared with.
 
     Args:
-        result: of a sweep; with five seeds or more a band shows the interval, with fewer a dot each seed.
+        result: of a sweep; with five seeds or more a band shows the interval, with fewer a dot each seed. Where it has
+            an accuracy on whole images, all curves begin there, at 0 %.
         names: which explainers; all but `against` unless given.
         masks: what was learned from the shape of the holes alone.
         against: the control that is drawn in every panel.
-        chance: the accuracy of guessing.
+        chance: the accuracy of guessing, and of the mask alone where nothing is removed.
         columns: panels in a row.
         width: of the figure, in inches.
     """
@@ -60,7 +162,8 @@ def curves(
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
     made, axes = figure(rows, columns, (width, 0.5 + 1.95 * rows), sharex=True, sharey=True)
-    x = [100 * fraction for fraction in result.fractions]
+    start = [] if result.clean is None else [result.clean]
+    x = [0.0] * len(start) + [100 * fraction for fraction in result.fractions]
     bands = result.intervals().groupby("explainer") if len(result.values(names[0])) >= _ENOUGH else None
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
@@ -70,7 +173,7 @@ def curves(
         if against in result.explainers and name != against:
             axis.plot(
                 x,
-                result.values(against).mean(0),
+                [*start, *result.values(against).mean(0)],
                 color=GREY,
                 marker="s",
                 markersize=3.5,
@@ -79,12 +182,13 @@ def curves(
             _before(axis, result, against, x, color=GREY, label=f"not retrained, {beside(against)}")
         if masks is not None and name in masks.explainers:
             style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
-            axis.plot(x, masks.values(name).mean(0), label="the mask alone", **style)
+            blind = start and [chance or 0.0]
+            axis.plot(x, [*blind, *masks.values(name).mean(0)], label="the mask alone", **style)
         _before(axis, result, name, x, color=BLUE, label="not retrained")
-        _retrained(axis, result.values(name), x, None if bands is None else bands.get_group(name))
+        _retrained(axis, result.values(name), start, x, None if bands is None else bands.get_group(name))
         axis.set_title(beside(shown(name)))
         axis.grid(alpha=0.25)
-        axis.set(ylim=(0, 1.03), xticks=[10, 50, 90], yticks=[0, 0.5, 1])
+        axis.set(xlim=(-3, 93), ylim=(0, 1.03), xticks=[0, 50, 90], yticks=[0, 0.5, 1])
     made.supxlabel(
         "pixels ranked lowest removed, in %" if result.setting.get("keep") else "pixels removed, in %",
         fontsize=11,
@@ -98,19 +202,23 @@ def curves(
     return made
 
 
-def _retrained(axis: "Axes", values: Floats, x: Sequence[float], band: "DataFrame | None") -> None:
-    axis.plot(x, values.mean(0), color=BLUE, marker="o", markersize=4.5, label="retrained")
+def _retrained(
+    axis: "Axes", values: Floats, start: Sequence[float], x: Sequence[float], band: "DataFrame | None"
+) -> None:
+    axis.plot(x, [*start, *values.mean(0)], color=BLUE, marker="o", markersize=4.5, label="retrained")
+    where = x[len(start) :]
     if band is None:
-        axis.plot(np.tile(x, len(values)), values.ravel(), ".", color=BLUE, alpha=0.5, markersize=5)
+        axis.plot(np.tile(where, len(values)), values.ravel(), ".", color=BLUE, alpha=0.5, markersize=5)
     else:
-        axis.fill_between(x, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
+        axis.fill_between(where, band["low"], band["high"], color=BLUE, alpha=0.25, linewidth=0)
 
 
 def _before(axis: "Axes", result: RoarResult, name: str, x: Sequence[float], **style: Any) -> None:
     if result.before is None or name not in set(result.before["explainer"]):
         return
     rows = result.before[result.before["explainer"] == name].sort_values("fraction")
-    axis.plot(x, rows["accuracy"], linestyle=":", linewidth=1.8, **style)
+    start = [] if result.clean is None else [result.clean]
+    axis.plot(x, [*start, *rows["accuracy"]], linestyle=":", linewidth=1.8, **style)
 
 
 def differences(panels: Mapping[str, "DataFrame"], *, xlabel: str, width: float = 9.0) -> "Figure":
@@ -312,3 +420,24 @@ def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
         "wrong",
         f"Expected {float(mean):.4f} and {float(error):.4f}; yours are {float(answer[0]):.4f} and {float(answer[1]):.4f}.",
     )
+
+
+def check_blind(function: Callable[[Tensor], Tensor | None]) -> Verdict:
+    """Check `blind(images)`: a ranking of the pixels that asks no network, and does better in ROAR than the disc.
+
+    One network is trained on scenes labelled by colour, without the 30 % of their pixels that it ranks highest; that of
+    the disc is in the stored sweep.
+    """
+    known, new = (data.shapes(k, size=32, seed=seed, label="colour") for k, seed in ((2160, 0), (1080, 1)))
+    maps = [attempt(function, part.images.clone()) for part in (known, new)]
+    for heat, part in zip(maps, (known, new), strict=True):
+        if bad := tensor_verdict(heat, tuple(part.images[:, 0].shape)):
+            return bad
+    order = [ranks(heat.detach().float(), seed) for seed, heat in enumerate(maps)]
+    given = arrays(known.images, known.labels, new.images, new.labels, *order)
+    reached = retrain(lambda seed: network(known, seed), 0, Removal(0.3), Training(epochs=8), *given)
+    disc, rim = (sweeps("shapes")[0].values(name)[:, 1].mean() for name in ("disc", "object and its rim"))
+    told = f"a retrained network reaches {reached:.2f} (the disc {disc:.2f}, the object and its rim {rim:.2f})"
+    if reached < disc:
+        return Verdict("right", f"Right: {told}. Your ranking knows no network, and explains none.")
+    return Verdict("wrong", f"Without the 30 % that you rank highest {told}; expected less than the disc.")

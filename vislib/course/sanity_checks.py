@@ -8,17 +8,68 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from vislib import controls, data, sanity
+from vislib.activations import record
 from vislib.course import results
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
 from vislib.course.names import beside, on_page
-from vislib.course.verdict import NOT_YET, Verdict, attempt, number
+from vislib.course.verdict import NOT_YET, Verdict, attempt, number, tensor_verdict
+from vislib.intervals import crossed, verdict
+from vislib.models import Classifier
 from vislib.sanity import interval, spearman
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from vislib.course.frame import Explorer
+
+
+PHOTOS = [
+    "astronaut",
+    "cameraman",
+    "cat",
+    "coffee",
+    "coins",
+    "flower",
+    "hopper",
+    "motorcycle",
+    "palace",
+    "rocket",
+]  # in the order of the stored tables
+NAMES = {
+    "gradient": "gradient",
+    "input_x_gradient": "input × gradient",
+    "smoothgrad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "guided_backprop": "guided backprop",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+    "sobel": "Sobel (control)",
+}
+METHODS = list(NAMES)[:-1]
+FOR_LABELS = list(NAMES)[:6]
+MEASURES = {
+    "Spearman": "spearman",
+    "Spearman, absolute": "absolute",
+    "SSIM, absolute": "ssim",
+    "HOG, absolute": "hog",
+}
+WAYS = {
+    "all pixels": "spearman",
+    "all, absolute": "absolute",
+    "ink only": "ink",
+    "ink, absolute": "ink_absolute",
+}
+SAME = 0.9  # a wholly random network more like the trained one than this: no network has a say
+
+
+def photographs(model: Classifier) -> tuple[Tensor, Tensor]:
+    """Return the ten photographs of the tables, (10, 3, H, W), and the class that the model names for each."""
+    photos = torch.cat([model.preprocess(data.photo(name)) for name in PHOTOS])
+    with torch.no_grad():
+        return photos, model(photos).argmax(1)
 
 
 def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, width: float = 9.0) -> "Figure":
@@ -48,11 +99,36 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
     return made
 
 
+def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: float = 8.8) -> "Figure":
+    """Draw maps of several networks side by side, image after image: a row per method, each map cut at its own 99th percentile.
+
+    Args:
+        images: (B, 1, H, W), pixels in [0, 1]; their outline is drawn on each map.
+        rows: method -> network -> maps (B, H, W); a method with values below 0 is drawn in colours centred on 0.
+        width: of the figure, in inches.
+    """
+    networks = list(next(iter(rows.values())))
+    columns = len(images) * len(networks)
+    made, axes = figure(len(rows), columns, (width, len(rows) * (width - 1.2) / columns + 0.4))
+    for r, (method, maps) in enumerate(rows.items()):
+        signed = any(bool((heat < 0).any()) for heat in maps.values())
+        for c, axis in enumerate(axes[r]):
+            k, name = c // len(networks), networks[c % len(networks)]
+            heat = clipped(maps[name][k : k + 1])[0]
+            scale = overlay(axis, images[k], heat, signed=signed, limit=1.0, outline=True)
+            axis.set_title("" if r else beside(name), fontsize=10)
+        where: Any = {"transform": axes[r, 0].transAxes, "rotation": 90, "ha": "right", "va": "center"}
+        axes[r, 0].text(-0.06, 0.5, beside(method), **where)
+        bar = made.colorbar(scale, ax=list(axes[r]), shrink=0.8, aspect=12, pad=0.01)
+        bar.set_ticks([-1, 0, 1] if signed else [0, 1])
+    return made
+
+
 def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, ylabel: str = "similarity") -> "Figure":
     """Draw a panel per method: how alike its maps stay to those of the trained network.
 
     Bands are 95 % intervals over seeds and photographs; the trained network itself is a hollow dot at 0. Dashed: the end of
-    the curve, a stranger's map, from which all is counted. Dotted: two strangers with each other.
+    the curve, all blocks random, from which all is counted. Dotted: two independent random networks with each other.
 
     Args:
         kept: name -> values (seeds, layers, B) and floor (pairs, B), as in :class:`vislib.sanity.Cascade`.
@@ -133,10 +209,16 @@ def _table(name: str) -> Any:
 
 
 def kept(method: str, measure: str = "spearman") -> tuple[Tensor, Tensor]:
-    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and two strangers (pairs, photographs)."""
+    """Return from the tables how alike a method's maps stay (seeds, blocks, photographs), and those of two random networks."""
     tables = _table("sanity"), _table("sanity_floor")
     values, floor = (torch.tensor(table[table.method == method][measure].tolist()) for table in tables)
     return values.unflatten(0, (tables[0].seed.nunique(), -1)), floor
+
+
+def ends(method: str, measure: str) -> tuple[Tensor, Tensor]:
+    """Return how alike a wholly random network's maps are to the trained one's, and two random ones' (photographs,)."""
+    values, floor = kept(method, measure)
+    return values[:, -1].mean(0), floor.mean(0)
 
 
 def twins(method: str, measure: str) -> tuple[Tensor, Tensor]:
@@ -144,6 +226,97 @@ def twins(method: str, measure: str) -> tuple[Tensor, Tensor]:
     table = _table("sanity_labels").set_index(["method", "against"])
     values, ceiling = (torch.tensor(table.loc[(method, kind), measure].tolist()) for kind in ("permuted", "true"))
     return values, ceiling
+
+
+def left(method: str, depth: int, measure: str = "spearman") -> tuple[float, float, float, str]:
+    """Return how much of a map is left with so many random blocks, from the tables: share, low, high, verdict.
+
+    0 is a wholly random network's map and 1 the trained network's own. The method fails where the whole 95 % interval
+    lies above a half, and passes where it lies below. A method whose wholly random network draws the same map has
+    nothing to lose, and fails.
+    """
+    values = kept(method, measure)[0].double()
+    now, end = values[:, depth - 1], values[:, -1]
+    if end.mean() > SAME:
+        return 1.0, 1.0, 1.0, "fails"
+    above, way = now - (1 + end) / 2, 1 - float(end.mean())
+    low, high = (0.5 + float(side) / way for side in crossed(above.numpy()))
+    return 0.5 + float(above.mean()) / way, low, high, _PASSES[verdict(low - 0.5, high - 0.5, better="lower")]
+
+
+_PASSES = {"better": "passes", "worse": "fails", "inconclusive": "inconclusive"}
+
+
+def left_for_labels(method: str, way: str = "ink") -> tuple[float, float, float, str]:
+    """Return which share of its ceiling a method keeps when the labels are shuffled: mean, least, most, verdict.
+
+    The method fails where each of the ten pairs of networks keeps more than half, and passes where each keeps less.
+    """
+    values, ceiling = twins(method, way)
+    shares = values / ceiling.mean()
+    low, high = float(shares.min()), float(shares.max())
+    return float(shares.mean()), low, high, "fails" if low > 0.5 else "passes" if high < 0.5 else "inconclusive"
+
+
+def checks() -> "DataFrame":
+    """Return both checks of all methods, as `vislib.course.review.board` draws them: "better" is passed."""
+    import pandas as pd
+
+    verdicts = {said: name for name, said in _PASSES.items()}
+    rows = [(NAMES[method], "random weights", *left(method, 10)) for method in NAMES]
+    for test, way in (("random labels, with signs", "ink"), ("random labels, absolute", "ink_absolute")):
+        rows += [(NAMES[method], test, *left_for_labels(method, way)) for method in FOR_LABELS]
+        rows.append((NAMES["sobel"], test, 1.0, 1.0, 1.0, "fails"))  # no network has a say in it
+    table = pd.DataFrame(rows, columns=["explainer", "test", "value", "low", "high", "verdict"])
+    return table.replace({"verdict": verdicts})
+
+
+def by_labels() -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
+    """Return for each way of comparing and each method what `twins` does, as `dots` draws it."""
+    return {title: {NAMES[m]: twins(m, way) for m in FOR_LABELS} for title, way in WAYS.items()}
+
+
+def by_measure() -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
+    """Return for each measure and each method what `ends` does, as `dots` draws it."""
+    return {title: {NAMES[m]: ends(m, measure) for m in METHODS} for title, measure in MEASURES.items()}
+
+
+def like_edges() -> dict[str, tuple[Tensor, Tensor]]:
+    """Return how each method correlates with the edges: the trained network, and the mean of random ones (photographs,)."""
+    table = _table("sanity_edges").set_index("method")
+    return {name: (torch.tensor(table.trained[m]), torch.tensor(table.random[m])) for m, name in NAMES.items()}
+
+
+def left_by_measure() -> "DataFrame":
+    """Return what `left` does after 1, 4 and 10 random blocks, a column per measure; ! fails, ? is inconclusive."""
+    import pandas as pd
+
+    marks = {"passes": "", "inconclusive": "?", "fails": "!"}
+    columns = {}
+    for title, measure in MEASURES.items():
+        found = {NAMES[m]: [left(m, depth, measure) for depth in (1, 4, 10)] for m in METHODS}
+        columns[title] = {m: " / ".join(f"{x:z.2f}{marks[said]}" for x, _, _, said in row) for m, row in found.items()}
+    return pd.DataFrame(columns)
+
+
+class Below(nn.Module):
+    """A network up to a block: its answers (B, channels) are the means of the block's channels."""
+
+    def __init__(self, model: nn.Module, block: str) -> None:
+        super().__init__()
+        self.model, self.block = model, f"network.{block}"
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the means over the map, (B, channels), for images (B, 3, H, W)."""
+        with record(self.model, [self.block], detach=False) as seen:
+            self.model(images)
+        return seen[self.block].mean((2, 3))
+
+
+def mixture(answers: Tensor, target: Tensor) -> Tensor:
+    """Return a meaningless score (B,): one random mixture of all answers (B, K), the same for every target."""
+    return answers @ torch.randn(answers.shape[1], generator=torch.Generator().manual_seed(0)).to(answers)
 
 
 def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], blocks: Sequence[str]) -> "Explorer":
@@ -285,3 +458,33 @@ def check_ground(function: Callable[[Tensor, Callable[[Tensor, Tensor], Tensor]]
     if abs(answer - 6 * mean(list(combinations(range(4), 2)))) < 1e-4:
         return Verdict("wrong", "That is the sum; divide it by the number of pairs.")
     return Verdict("wrong", f"For the maps of the checker expected 0.633, and yours is {answer:.3f}.")
+
+
+def check_fraud(function: Callable[[nn.Module, Tensor, Tensor], Tensor | None]) -> Verdict:
+    """Check `fraud(model, images, target)`: maps that pass the check of random weights and draw the edges of the image.
+
+    With the last block random they must be below 0.5 alike to what they were, and at least 0.6 alike to the edges.
+    """
+    from vislib import models
+
+    scenes, judge = data.shapes(8, seed=1, device="cpu"), models.trained("shapes_object", device="cpu")
+    edges = controls.sobel(judge, scenes.images, scenes.labels)
+    broken = next(iter(sanity.randomised(judge, scenes.images)))[1]
+    with torch.random.fork_rng(devices=[]):
+        maps = [attempt(function, net, scenes.images.clone(), scenes.labels) for net in (judge, judge, broken)]
+    for answer in maps:
+        if bad := tensor_verdict(answer, tuple(edges.shape)):
+            return bad
+    maps = [answer.detach().float() for answer in maps]
+    like, kept_up = (float(spearman(maps[0], other).mean()) for other in (edges, maps[2]))
+    if not torch.equal(maps[0], maps[1]):
+        return Verdict("wrong", "Asked twice about one network, your method gives two maps; let the weights seed it.")
+    if like < 0.6:
+        return Verdict("wrong", f"Your maps correlate with the edges at {like:.2f}; expected 0.6 or more.")
+    if kept_up >= 0.5:
+        return Verdict(
+            "wrong", f"With one random block your maps still correlate at {kept_up:.2f}; expected below 0.5."
+        )
+    return Verdict(
+        "right", f"Right: {like:.2f} like the edges, and only {kept_up:.2f} like itself. It passes, and is a fraud."
+    )
