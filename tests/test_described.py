@@ -33,6 +33,7 @@ def test_a_map_names_its_peak_and_where_it_lies(y: int, x: int, where: str, imag
         (torch.full((3, 3), torch.nan), "no value is known"),
         (torch.tensor([[1.0, torch.nan], [torch.inf, -2.0]]), "largest value 1 at the top left, smallest -2 at the bottom right"),
         (torch.ones(1, 1), "1 everywhere"),
+        (torch.eye(9)[[8, 8, 8]].T.contiguous(), "largest value 1 at the bottom"),  # three as high
     ],
 )  # fmt: skip
 def test_unusual_maps_are_told_truly(heat: Tensor, said: str) -> None:

@@ -37,18 +37,17 @@ def peaks(heat: ArrayLike) -> str:
     known = np.where(np.isfinite(values), values, np.nan)
     if np.isnan(known).all():
         return "no value is known"
-    high, low = np.nanargmax(known), np.nanargmin(known)
-    if known.flat[high] == known.flat[low]:
-        return f"{number(known.flat[high])} everywhere"
+    high, low = np.nanmax(known), np.nanmin(known)
+    if high == low:
+        return f"{number(high)} everywhere"
 
-    def at(index: np.intp) -> str:
+    def at(value: float) -> str:
         y, x = (
-            place / max(side - 1, 1)
-            for place, side in zip(divmod(int(index), values.shape[1]), values.shape, strict=True)
+            np.median(way) / max(side - 1, 1) for way, side in zip(np.where(known == value), known.shape, strict=True)
         )
-        return f"{number(known.flat[index])} {place(x, 1 - y)}"
+        return f"{number(value)} {place(x, 1 - y)}"  # the middle of the places, where several are as high
 
-    return f"largest value {at(high)}" + (f", smallest {at(low)}" if known.flat[low] < 0 else "")
+    return f"largest value {at(high)}" + (f", smallest {at(low)}" if low < 0 else "")
 
 
 def place(x: float, y: float) -> str:
