@@ -574,7 +574,7 @@ CLAIMS = [
     Claim(
         "gradients.rather",
         "Of the map of a class rather than its runner-up at least a twentieth speaks for the runner-up.",
-        [WHERE],
+        [WHERE, "card:gradients.contrast"],
         {"photo": PHOTOS},
         rather,
         rival="rather than an absurd class",
@@ -625,7 +625,6 @@ PLAIN = [
     "gradients.norm",
     "gradients.read",
     "gradients.saturated",
-    "gradients.disagree",
     "exam:gradients.exam_zero",
     "exam:gradients.exam_method",
     "exam:gradients.exam_draw",

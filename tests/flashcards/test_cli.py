@@ -11,8 +11,10 @@ import pytest
 
 from flashcards import collection
 from flashcards.cli import main
+from flashcards.course import sections_of
 
-FINE = "\n# The black-patch pitfall\n\n## What? {#t.fine}\n\n**This**.\n"
+SECTION = (sections_of("04_occlusion") or ())[0]
+FINE = f"\n# {SECTION}\n\n## What? {{#t.fine}}\n\n**This**.\n"
 
 
 def test_due_lists_what_waits(filled, capsys):
@@ -96,7 +98,7 @@ def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys)
         f"{tmp_path}: a folder; expected a Markdown file",
         f"{tmp_path / 'none.md'}: no such file; expected a Markdown file",
     ]
-    heading = "# The black-patch pitfall\n\n## Why? {#t.one}\n\n"
+    heading = f"# {SECTION}\n\n## Why? {{#t.one}}\n\n"
     assert main(["check", str(write_deck(f"{heading}- (1) says **so**\n- (½) says more\n"))]) == 0  # a good deck
     paper = write_deck("## Why? {#t.one}\n\n- (1) says so\n- (½) says more\n", name="paper.md")
     assert main(["check", "--exam", str(paper)]) == 1

@@ -18,6 +18,7 @@ from tests.conftest import THOROUGH
 from tests.drawn import day
 
 FRONT = '+++\ntitle = "T"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n\n'
+SECTION = (sections_of("04_occlusion") or ())[0]
 WORDS = [
     "amber",
     "bridge",
@@ -58,7 +59,7 @@ def folder(tmp_path_factory):
 @st.composite
 def choices(draw):
     """Cards with options, and for each whether its longest option is the right one."""
-    cards, longest = "# The black-patch pitfall\n", []
+    cards, longest = f"# {SECTION}\n", []
     for number in range(draw(st.integers(1, 8))):
         lengths = draw(st.lists(st.integers(1, 60), min_size=2, max_size=6))
         right = draw(st.integers(0, len(lengths) - 1))
@@ -83,7 +84,7 @@ def test_the_longest_option_may_be_right_in_half_of_the_cards_and_no_more(folder
 
 
 def test_a_deck_without_options_has_no_longest_one(folder):
-    assert told(folder, "# The black-patch pitfall\n\n## What? {#t.a}\n\n**This**.\n") == []
+    assert told(folder, f"# {SECTION}\n\n## What? {{#t.a}}\n\n**This**.\n") == []
 
 
 # ---- the front ----
@@ -115,7 +116,7 @@ def fronts(draw):
 def test_a_front_that_contains_a_key_term_of_its_answer_is_told(folder, drawn):
     (folder / "dot.png").write_bytes(b"dot")
     card, contained = drawn
-    problems = told(folder, f"# The black-patch pitfall\n\n{card}")
+    problems = told(folder, f"# {SECTION}\n\n{card}")
     assert [bool(re.search("the front contains .*, a key term", problem)) for problem in problems] == [True] * contained
 
 
@@ -144,7 +145,7 @@ def test_other_words_are_no_term(front, term):
 
 
 def test_an_answer_that_marks_no_key_term_is_told(folder):
-    assert told(folder, "# The black-patch pitfall\n\n## What? {#t.a}\n\nThis, *really*.\n") == [
+    assert told(folder, f"# {SECTION}\n\n## What? {{#t.a}}\n\nThis, *really*.\n") == [
         "drawn.md:9: an answer without key terms; expected the words that count in bold, '**so**'"
     ]
 
