@@ -226,7 +226,7 @@ def test_the_first_page_is_what_the_readme_says_of_the_course_and_a_list_of_all_
     ):
         assert part in page
     assert not any(part in page for part in ("make", "\nrest", "<!--"))
-    assert page.endswith("notebooks/04_occlusion\ndocs/learners\nclaims\n```\n")
+    assert page.endswith("notebooks/04_occlusion\ncourse\ndocs/learners\nclaims\n```\n")
 
 
 def test_binder_is_offered_where_the_repository_is_known() -> None:

@@ -98,7 +98,7 @@ def definitions(texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return each term that stands in bold inside of a sentence of running text, with the sentence."""
     found = []
     for text in texts:
-        running = [line for line in text.splitlines() if not re.match(r"\s*([-|#>*<]|\d+\.|```|\$\$)", line)]
+        running = [line for line in text.splitlines() if not re.match(r"\s*([|#><]|[-*] |\d+\.|```|\$\$)", line)]
         for sentence in re.split(r"(?<=[.?!])\s+(?=[A-Z(*])", " ".join(running)):
             terms = re.findall(r"\*\*([A-Za-z][\w -]+)\*\*", sentence)
             defines = re.search(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import nbformat
 
 from experiments.audit import counted, weakest_first
-from tools import pages, vendor
+from tools import course_page, pages, vendor
 from tools.run_notebooks import is_note
 from tools.slides import NOTEBOOKS
 
@@ -70,9 +70,9 @@ def index(readme: str, names: Sequence[str], guides: dict[str, str], repository:
         else ""
     )
     more = "".join(f"- [{title}](docs/{name}.md)\n" for name, title in guides.items())
-    entries = [*(f"notebooks/{name}" for name in names), *(f"docs/{name}" for name in guides), "claims"]
+    entries = [*(f"notebooks/{name}" for name in names), "course", *(f"docs/{name}" for name in guides), "claims"]
     return (
-        f"{''.join(told)}{badge}## More\n\n{more}- [{CLAIMS}](claims.md)\n\n"
+        f"{''.join(told)}{badge}## More\n\n- [The course at a glance](course.md)\n{more}- [{CLAIMS}](claims.md)\n\n"
         f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{chr(10).join(entries)}\n```\n"
     )
 
@@ -132,6 +132,7 @@ def prepare(source: Path = SOURCE) -> None:
     for path in paths:
         nbformat.write(readable(nbformat.read(path, as_version=4)), source / "notebooks" / path.name)
     guides = {file.stem: _title(file) for file in sorted((source / "docs").glob("*.md"))}
+    (source / "course.md").write_text(course_page.page(), encoding="utf-8")
     (source / "claims.md").write_text(claims(counted()), encoding="utf-8")
     readme = (vendor.ROOT / "README.md").read_text(encoding="utf-8")
     repository = os.environ.get("GITHUB_REPOSITORY", "")
