@@ -57,6 +57,12 @@ def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of 
         raise ValueError(f"{what} contain NaN; expected a number for every pixel.")
 
 
+def check_device(value: Tensor, other: Tensor, name: str, of: str = "images") -> None:
+    """Raise unless both are on one device."""
+    if value.device != other.device:
+        raise ValueError(f"{name} is on {value.device} and {of} on {other.device}; expected both on one device.")
+
+
 def shown(value: Any) -> str:
     """Return what a value is, for a sentence: its shape, or its type."""
     return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

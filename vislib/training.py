@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.explain import answers, check_count, check_eval, check_images, check_number, check_target, evaluating
+from vislib.explain import answers, check_count, check_images, check_inputs, check_number, check_target, evaluating
 from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -135,8 +135,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
-    check_images(model, _seen(data))
-    check_eval(model)
+    check_inputs(model, _seen(data))
     check_count(batch_size, "batch_size")
     parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
     return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)

@@ -7,6 +7,7 @@ from vislib import HERE, stream
 from vislib.data import drawing
 from vislib.data.drawing import COLOURS, OBJECTS, REACH, TEXTURES
 from vislib.data.imageset import ImageSet
+from vislib.explain import check_choice
 
 __all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes", "tiles"]
 TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
@@ -50,8 +51,7 @@ def shapes(
     """
     if n < 1 or size < 16:
         raise ValueError(f"n is {n} and size {size}; expected at least 1 image of at least 16 pixels.")
-    if label not in TASKS:
-        raise ValueError(f"label is {label!r}; expected one of {', '.join(TASKS)}.")
+    check_choice(label, "label", TASKS)
     images, masks, attributes = drawing.draw(n, size, seed)
     labels = attributes[label]
     attributes["mark"] = torch.full((n,), -1, device="cpu")

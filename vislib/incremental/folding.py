@@ -28,7 +28,7 @@ def fold(root: nn.Module, graph: fx.Graph) -> Folded:
         end = node
         if operation(root, node) in (nn.Conv2d, "Conv2dSame", F.conv2d):
             folded.convs.add(node)
-            if (user := _only_user(node)) is not None and (norm := _norm(root, user)) is not None:
+            if (user := _only_user(node)) is not None and (norm := affine(_module(root, user))) is not None:
                 folded.norm[node] = norm
                 folded.absorbed[user], end = node, user
         elif node in folded.absorbed or not is_fresh(root, node):
@@ -49,11 +49,6 @@ def _module(root: nn.Module, node: fx.Node) -> nn.Module | None:
     """Return the module that a node calls with one argument alone."""
     alone = node.op == "call_module" and len(node.args) == 1 and not node.kwargs
     return root.get_submodule(str(node.target)) if alone else None
-
-
-def _norm(root: nn.Module, node: fx.Node) -> Affine | None:
-    module = _module(root, node)
-    return None if module is None else affine(module)
 
 
 def _activation(root: nn.Module, node: fx.Node) -> Activation | None:

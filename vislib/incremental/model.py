@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import answers, check_batch_size, check_eval, check_images
+from vislib.explain import answers, check_batch_size, check_inputs
 from vislib.fills import windows
 from vislib.incremental.graph import PixelNumberError, UntraceableError, trace
 from vislib.incremental.half import warn_if_slower
 from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups, ruled
 from vislib.incremental.steps import Step, head, steps, version
-from vislib.look import check_logits
+from vislib.look import check_device, check_logits
 from vislib.memory import KEPT, Ints, halving, largest_activation, pixels_in_flight, positions_in_flight
 
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
@@ -63,8 +63,7 @@ class IncrementalModel:
         incremental: bool = True,
         dense_from: float = 0.7,
     ) -> None:
-        check_images(model, images)
-        check_eval(model)
+        check_inputs(model, images)
         check_batch_size(batch_size)
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise TypeError(f"dtype is {dtype!r}; expected a floating-point type such as torch.bfloat16, or None.")
@@ -297,10 +296,7 @@ class IncrementalModel:
         if not fits or any(p > side for p, side in zip(patches.shape[-2:], seen.shape[-2:], strict=True)):
             came = f"shape {tuple(patches.shape)}" if isinstance(patches, Tensor) else f"type {type(patches).__name__}"
             raise ValueError(f"patches has {came}; expected (N, {seen.shape[1]}, h, w), no larger than the images.")
-        if patches.device != seen.device:
-            raise ValueError(
-                f"patches is on {patches.device} and images on {seen.device}; expected both on one device."
-            )
+        check_device(patches, seen, "patches")
         if index is None:
             if len(seen) != 1:
                 raise ValueError(f"index is None for {len(seen)} images; expected an int tensor of shape (N,).")

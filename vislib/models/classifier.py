@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vislib.activations import watching
-from vislib.explain import answers, check_count, check_eval, check_images, check_model, closest
+from vislib.explain import answers, check_count, check_inputs, check_model, closest
 from vislib.models.asking import head_of, input_channels
 from vislib.models.pixels import pixels
 
@@ -109,8 +109,7 @@ class Classifier(nn.Module):
     @torch.no_grad()
     def top(self, images: Tensor, k: int = 5) -> list[list[tuple[str, float]]]:
         """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
-        check_images(self, images)
-        check_eval(self)
+        check_inputs(self, images)
         check_count(k, "k")
         logits = answers(self, images)
         names = self.classes or [str(i) for i in range(logits.shape[1])]
@@ -139,8 +138,7 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the input of the head, (B, D): what the network has made of the images before it decides."""
-        check_images(self, images)
-        check_eval(self)
+        check_inputs(self, images)
         caught: list[Tensor] = []
         with watching({"head": self.head}, lambda name, module, inputs: caught.append(inputs[0]), before=True):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything

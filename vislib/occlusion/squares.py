@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, scores, takes
+from vislib.explain import Score, check_images, check_inputs, pair, probability, scores, takes
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
 from vislib.look import check_logits
@@ -99,8 +99,7 @@ def occlusion_logits(model: nn.Module, images: Tensor, **options: Any) -> tuple[
 
     Arguments and errors as in `occlusion_grid`.
     """
-    check_images(model, images)
-    check_eval(model)
+    check_inputs(model, images)
     return _sweep(model, images, None, lambda logits, index: logits, Sliding(**options))
 
 

@@ -37,8 +37,7 @@ def _start_pixels(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 
 
 def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
-    pixels: Tensor = numbers.sigmoid()
-    return pixels
+    return numbers.sigmoid()
 
 
 def _start_fourier(shape: Sequence[int], generator: torch.Generator) -> Tensor:

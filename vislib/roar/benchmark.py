@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vislib import one_thread
 from vislib.data import ImageSet
-from vislib.explain import Explainer, check_count, check_inputs, takes
+from vislib.explain import Explainer, check_choice, check_count, check_inputs, takes
 from vislib.roar import sweep as sweeps
 from vislib.roar.explained import Maps, check_names, check_options, explained
 from vislib.roar.removal import Removal, ranks
@@ -161,9 +161,8 @@ def road(
     """
     check_names(explainers, controls)
     check_options(fractions, fill)
-    if order not in ("both", *ORDERS):
-        raise ValueError(f"order is {order!r}; expected one of both, {', '.join(ORDERS)}.")
-    check_inputs(model, test.images, 0)
+    check_choice(order, "order", ("both", *ORDERS))
+    check_inputs(model, test.images)
     colour, rows = sweeps.mean_colour(test.images) if colour is None else colour, []
     if colour.shape != (test.images.shape[1], 1, 1) or colour.device != test.images.device:
         raise ValueError(

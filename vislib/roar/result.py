@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vislib.explain import check_choice
 from vislib.intervals import Floats, interval, verdict
 
 if TYPE_CHECKING:
@@ -122,9 +123,6 @@ class RoadResult:
         Raises:
             ValueError: for an order that is not in the table.
         """
-        orders = list(dict.fromkeys(self.table["order"]))
-        if order not in orders:
-            raise ValueError(f"order is {order!r}; expected one of {', '.join(orders)}.")
+        check_choice(order, "order", dict.fromkeys(self.table["order"]))
         rows = self.table[self.table["order"] == order].assign(seed=0)
-        result = RoarResult(rows)
-        return result.areas().set_index("explainer")["mean"]
+        return RoarResult(rows).areas().set_index("explainer")["mean"]

@@ -17,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from vislib import seeded
 from vislib.activations import find_layer, watching
-from vislib.explain import answers, check_eval, check_images
+from vislib.explain import answers, check_inputs
 
 Order = Literal["output_first", "independent"]
 _PRODUCT = re.compile("conv|linear|mm|matmul|einsum|tensordot|embedding")  # operations that take weights
@@ -151,10 +151,9 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     Also return when each layer last began to run; or its weights, in a network that does not call it, were first used.
 
     Raises:
-        TypeError, ValueError: as `check_images` and `check_eval`, or for quantised weights.
+        TypeError, ValueError: as `check_inputs`, or for quantised weights.
     """
-    check_images(model, images)
-    check_eval(model)
+    check_inputs(model, images)
     for name, value in model.state_dict().items():
         if any(isinstance(part, Tensor) and part.is_quantized for part in pytree.tree_leaves(value)):
             raise ValueError(f"{name!r} is quantised, and cannot be drawn at random; expected floating point.")
