@@ -97,9 +97,8 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
             result[same] = 0.5
             continue
         around = windows(framed, index[same], rows[same], cols[same], (h + 2, w + 2))
-        pull = images.new_zeros(
-            len(around), images.shape[1], h, w
-        )  # each pixel is drawn towards its neighbours on the ring
+        # Each pixel is drawn towards its neighbours on the ring.
+        pull = images.new_zeros(len(around), images.shape[1], h, w)
         pull[..., 0, :] += around[..., 0, 1:-1]
         pull[..., -1, :] += around[..., -1, 1:-1]
         pull[..., 0] += around[..., 1:-1, 0]

@@ -41,9 +41,7 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
     if not finite:
         raise ValueError("the model answers with NaN or infinity; expected logits, where -inf alone may mask a class.")
     if masked:
-        raise ValueError(
-            "target contains a class that the model masks (its logit is -inf); expected one that it names."
-        )
+        raise ValueError("target contains a class that the model masks with -inf; expected one that it names.")
 
 
 def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of the explainer") -> None:

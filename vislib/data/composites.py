@@ -91,9 +91,7 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
     drawn = torch.rand(n, 5, generator=stream(seed, "tiles"), **HERE)
     side, jitter = 3 * size // 32, size // 8
     rows = ((size - side + 1) * drawn[:, :2]).long()
-    left, right = (
-        start * size // 64 + (jitter * share).long() for start, share in ((9, drawn[:, 2]), (39, drawn[:, 3]))
-    )
+    left, right = (start * size // 64 + (jitter * drawn[:, k]).long() for k, start in ((2, 9), (3, 39)))
     labels = (drawn[:, 4] < 0.5).long()
     masks = torch.zeros_like(background.images[:, 0], dtype=torch.bool)
     for i, (image, label) in enumerate(zip(background.images, labels.tolist(), strict=True)):

@@ -121,9 +121,8 @@ def _onednn(dtype: torch.dtype) -> bool:
     if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
         return False
     generator = torch.Generator().manual_seed(0)
-    x, weight, bias = (
-        torch.randn(s, generator=generator, **HERE).to(dtype) for s in ((2, 8, 5, 5), (8, 8, 3, 3), (8,))
-    )
+    shapes = (2, 8, 5, 5), (8, 8, 3, 3), (8,)
+    x, weight, bias = (torch.randn(shape, generator=generator, **HERE).to(dtype) for shape in shapes)
     x = x.contiguous(memory_format=torch.channels_last)
     try:
         packed = _pack(weight, (1, 1), (1, 1), (1, 1), 1, x.shape)

@@ -86,13 +86,9 @@ class IncrementalModel:
             self._attempt(self._prove)
             if not self._steps:
                 self._ask()
-        if not self._steps:
-            with torch.no_grad():
-                self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))
         if self._dtype.itemsize == 2 < images.element_size():
-            warn_if_slower(
-                model, self._model, self._images[:1].expand(self._batch_size or 4, -1, -1, -1)[:4], self._dtype
-            )
+            some = self._images[:1].expand(min(self._batch_size or 4, 4), -1, -1, -1)
+            warn_if_slower(model, self._model, some, self._dtype)
         self._weights = _versions(self._model)
 
     def _ask(self) -> None:
@@ -127,9 +123,8 @@ class IncrementalModel:
         one = self._images[:1].to(self._dtype)
         other = 1 - one / 2
         try:
-            both, ones, others = (
-                answers(self._model, torch.cat(p)) for p in ((one, other), (one, one), (other, other))
-            )
+            pairs = (one, other), (one, one), (other, other)
+            both, ones, others = (answers(self._model, torch.cat(pair)) for pair in pairs)
         except ValueError:
             self._plain_answer(self._images, True)  # which says it of the images themselves, if it is true of them
             raise
@@ -200,9 +195,7 @@ class IncrementalModel:
         `patches` is asked for the patches (n, C, h, w) of some positions, an int tensor (n,) on the images' device.
         """
         if hasattr(self, "_weights") and self._weights != _versions(self._model):
-            raise ValueError(
-                "the model's weights have changed since it saw the images; expected a new IncrementalModel."
-            )
+            raise ValueError("the model's weights have changed meanwhile; expected a new IncrementalModel.")
         device = self._images.device
         at = [torch.from_numpy(a).to(device) for a in (index, rows, cols)]
 
@@ -234,7 +227,8 @@ class IncrementalModel:
     def _work(self, size: tuple[int, int], rows: Ints, cols: Ints, index: Ints) -> Iterator[tuple[Ints, int, Compute]]:
         """Yield positions that belong together, how many to take at once, and how to compute some of them."""
         if not self._steps:
-            limit = self._batch_size or positions_in_flight(self._largest)
+            image = self._images[:1].to(self._dtype)
+            limit = self._batch_size or positions_in_flight(largest_activation(self._model, image))
             yield np.arange(len(rows)), limit, lambda some, x: self._plain(x, rows[some], cols[some], index[some])
             return
         for start in range(0, len(self._images), self._together):

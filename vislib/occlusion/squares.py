@@ -1,6 +1,5 @@
 """Occlusion: cover a part of the image, and see how far the score falls (Zeiler & Fergus 2014)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,11 +104,7 @@ def occlusion_logits(model: nn.Module, images: Tensor, **options: Any) -> tuple[
 
 @torch.no_grad()
 def _sweep(
-    model: nn.Module,
-    images: Tensor,
-    target: Tensor | None,
-    reduce: Callable[[Tensor, Tensor], Tensor],
-    how: Sliding,
+    model: nn.Module, images: Tensor, target: Tensor | None, reduce: Score, how: Sliding
 ) -> tuple[Tensor, Tensor]:
     """Apply `reduce(logits, index)` to the clean images and to all covered copies: (B, ...), (B, rows, cols, ...)."""
     sizes = _sizes(images, how)

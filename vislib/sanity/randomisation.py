@@ -245,14 +245,13 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     layout, where it sums in double precision, by 1e-7; and a deep random network magnifies that.
     """
 
-    def plain(norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def plain(name: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(x.contiguous() for x in inputs)
 
-    handles = [norm.register_forward_pre_hook(plain) for norm in norms]
     for norm in norms:
         norm.momentum, norm.training = 1.0, True
     if norms:
-        answers(network, images, twice=False)  # in training mode, on purpose
-    for norm, handle in zip(norms, handles, strict=True):
+        with watching({str(i): norm for i, norm in enumerate(norms)}, plain, before=True):
+            answers(network, images, twice=False)  # in training mode, on purpose
+    for norm in norms:
         norm.training = False
-        handle.remove()
