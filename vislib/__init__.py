@@ -38,8 +38,7 @@ def device() -> torch.device:
     Raises:
         ValueError: if ``VISLIB_DEVICE`` names no device that PyTorch can use here.
     """
-    name = os.environ.get("VISLIB_DEVICE")
-    if name:
+    if name := os.environ.get("VISLIB_DEVICE"):
         try:
             return torch.empty(0, device=name).device
         except (RuntimeError, AssertionError, NotImplementedError) as error:

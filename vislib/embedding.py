@@ -62,9 +62,8 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     """
     x = _points(x)
     n, d = x.shape
-    check_number(
-        n_components, "n_components", f"1 to {min(n, d)} for {n} points of {d} dimensions", 1, min(n, d), whole=True
-    )
+    expected = f"1 to {min(n, d)} for {n} points of {d} dimensions"
+    check_number(n_components, "n_components", expected, 1, min(n, d), whole=True)
     precise = x if x.device.type == "mps" else x.double()  # Apple's devices have no double precision
     mean = precise.mean(0)
     _, values, directions = torch.linalg.svd(precise - mean, full_matrices=False)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import add_up, ask, ask_ahead, check_no_shares, computable, shown
+from vislib.look import add_up, ask, ask_ahead, check_device, check_no_shares, computable, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
@@ -181,13 +181,10 @@ def check_images(model: object, images: Tensor) -> None:
     if not images.is_floating_point():
         raise TypeError(f"images has dtype {images.dtype}; expected floating point, with pixels in [0, 1].")
     if images.numel() == 0:
-        raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
-        )
+        raise ValueError(f"images has shape {tuple(images.shape)}; expected one image of one pixel at least.")
     tensors = chain(model.parameters(), model.buffers()) if isinstance(model, nn.Module) else ()
     weight = next((p for p in tensors if p.is_floating_point()), images)
-    if images.device != weight.device:
-        raise ValueError(f"images is on {images.device} and the model on {weight.device}; expected both on one device.")
+    check_device(images, weight, "images", "the model")
     if images.dtype != weight.dtype:
         raise TypeError(f"images has dtype {images.dtype} and the model {weight.dtype}; expected the same.")
     low, high = torch.stack(images.detach().aminmax()).cpu().tolist()
@@ -210,8 +207,7 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     target = target.expand(batch) if target.ndim == 0 else target
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(f"target has dtype {target.dtype}; {expected}")
-    if target.device != images.device:
-        raise ValueError(f"target is on {target.device} and images on {images.device}; expected both on one device.")
+    check_device(target, images, "target")
     if target.shape != (batch,):
         raise ValueError(f"target has shape {tuple(target.shape)} for {batch} images; {expected}")
     if (lowest := int(target.min())) < 0:
@@ -245,8 +241,8 @@ def _mode_matters(module: nn.Module) -> bool:
     return isinstance(module, nn.RReLU) or type(module).__name__ in _STOCHASTIC_DEPTH
 
 
-def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-    """Check model, images and target together; return the target as an int64 tensor (B,)."""
+def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor = 0) -> Tensor:
+    """Check model, images and target, if there is one, together; return the target as an int64 tensor (B,)."""
     check_images(model, images)
     check_eval(model)
     return check_target(images, target)
@@ -260,6 +256,13 @@ def check_number(
         raise TypeError(f"{name} is {value!r}; expected {expected}.")
     if not low <= value <= high:
         raise ValueError(f"{name} is {value}; expected {expected}.")
+
+
+def check_choice(value: str, name: str, known: Iterable[str]) -> None:
+    """Raise unless `value` is one of the known names."""
+    if value not in (names := list(known)):
+        came = repr(value) if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"{name} is {came}; expected one of {', '.join(names)}.")
 
 
 def check_count(value: int, name: str) -> None:

@@ -149,9 +149,8 @@ def _ranks(heatmap: Tensor, seed: int) -> Tensor:
     # One order for all images: an image has the same curve in any batch. `roar.removal.ranks` draws one for each image,
     # since a retrained network would learn where a common order begins.
     flat = heatmap.flatten(1)
-    shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed), device="cpu").to(
-        flat.device
-    )
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = torch.randperm(flat.shape[1], generator=generator, device="cpu").to(flat.device)
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(dim=1).reshape(heatmap.shape)
 

@@ -10,10 +10,12 @@ and what is painted over can be painted back.
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vislib import HERE
 from vislib.explain import closest
+from vislib.look import check_device
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
 """A name (in `FILLS`, or "inpaint"), a function images -> canvas, or a tensor that broadcasts to (B, C, H, W)."""
@@ -88,22 +90,19 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
     result = images.new_empty(len(index), images.shape[1], h, w)
     above, below, before, behind = rows > 0, rows + h < height, cols > 0, cols + w < width
     kinds = torch.stack([above, below, before, behind], 1)
+    framed = F.pad(images, (1, 1, 1, 1))  # beyond the border nothing draws
     for kind in kinds.unique(dim=0).cpu().tolist():
         same = (kinds == torch.tensor(kind, device=images.device)).all(1)
         if not any(kind):
             result[same] = 0.5
             continue
-        b, top, left = index[same], rows[same], cols[same]
-        down, across = (start[:, None] + torch.arange(n, device=images.device) for start, n in ((top, h), (left, w)))
-        pull = images.new_zeros(len(b), images.shape[1], h, w)  # each pixel is drawn towards its neighbours on the ring
-        if kind[0]:
-            pull[:, :, 0] += images[b[:, None], :, top[:, None] - 1, across].transpose(1, 2)
-        if kind[1]:
-            pull[:, :, -1] += images[b[:, None], :, top[:, None] + h, across].transpose(1, 2)
-        if kind[2]:
-            pull[..., 0] += images[b[:, None], :, down, left[:, None] - 1].transpose(1, 2)
-        if kind[3]:
-            pull[..., -1] += images[b[:, None], :, down, left[:, None] + w].transpose(1, 2)
+        around = windows(framed, index[same], rows[same], cols[same], (h + 2, w + 2))
+        # Each pixel is drawn towards its neighbours on the ring.
+        pull = images.new_zeros(len(around), images.shape[1], h, w)
+        pull[..., 0, :] += around[..., 0, 1:-1]
+        pull[..., -1, :] += around[..., -1, 1:-1]
+        pull[..., 0] += around[..., 1:-1, 0]
+        pull[..., -1] += around[..., 1:-1, -1]
         # The Laplacian of a rectangle is a sum of one matrix for the rows and one for the columns: solve in their bases.
         (rates, basis), (rates_, basis_) = (_laplacian(n, *ends) for n, ends in ((h, kind[:2]), (w, kind[2:])))
         rates, basis, rates_, basis_ = (t.to(images) for t in (rates, basis, rates_, basis_))
@@ -159,8 +158,7 @@ def canvas(fill: Fill, images: Tensor) -> Tensor:
     filled = fill if isinstance(fill, Tensor) else fill(images)
     if not isinstance(filled, Tensor):
         raise TypeError(f"the fill function returned a {type(filled).__name__}; expected a tensor like the images.")
-    if filled.device != images.device:
-        raise ValueError(f"the fill is on {filled.device} and images on {images.device}; expected both on one device.")
+    check_device(filled, images, "the fill")
     try:
         filled = filled.to(images.dtype).expand_as(images)
     except RuntimeError:

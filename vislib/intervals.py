@@ -17,7 +17,8 @@ def interval(values: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
     Student 1908, The Probable Error of a Mean, https://doi.org/10.1093/biomet/6.1.1
     """
     n = len(values)
-    return _around(values.mean(0), _variance(values) / n if n > 1 else np.full(values.shape[1:], np.nan), n - 1, level)
+    variance = values.var(0, ddof=1) / n if n > 1 else np.full(values.shape[1:], np.nan)
+    return _around(values.mean(0), variance, n - 1, level)
 
 
 def crossed(values: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -37,16 +38,10 @@ def crossed(values: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
     if min(seeds, images) < 2:
         return _around(mean, np.full(mean.shape, np.nan), 1, level)
     of_seed, of_image = values.mean(1), values.mean(0)
-    rest = values - of_seed[:, None] - of_image + mean
     freedom = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])
-    parts = np.stack(
-        [
-            _variance(of_seed) / seeds,
-            _variance(of_image) / images,
-            np.square(rest).sum((0, 1)) / freedom[2] / (seeds * images),
-        ],
-        -1,
-    )
+    rest = np.square(values - of_seed[:, None] - of_image + mean).sum((0, 1)) / freedom[2]
+    variances = [of_seed.var(0, ddof=1), of_image.var(0, ddof=1), rest]
+    parts = np.stack(variances, -1) / [seeds, images, seeds * images]
     variance = np.maximum(parts[..., 0] + parts[..., 1] - parts[..., 2], parts[..., :2].max(-1))
     spread = (np.square(parts) / freedom).sum(-1)
     satterthwaite = np.divide(np.square(variance), spread, out=np.ones_like(variance), where=spread > 0)
@@ -87,11 +82,6 @@ def verdict(low: float, high: float, *, better: str = "higher") -> str:
     if not (above or below):
         return "inconclusive"
     return "better" if above == (better == "higher") else "worse"
-
-
-def _variance(values: Floats) -> Floats:
-    found: Floats = values.var(0, ddof=1)
-    return found
 
 
 def _around(mean: Floats, variance: Floats, freedom: Any, level: float) -> tuple[Floats, Floats]:

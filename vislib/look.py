@@ -41,9 +41,7 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
     if not finite:
         raise ValueError("the model answers with NaN or infinity; expected logits, where -inf alone may mask a class.")
     if masked:
-        raise ValueError(
-            "target contains a class that the model masks (its logit is -inf); expected one that it names."
-        )
+        raise ValueError("target contains a class that the model masks with -inf; expected one that it names.")
 
 
 def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of the explainer") -> None:
@@ -55,6 +53,12 @@ def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of 
         raise ValueError(f"{what} are on {heatmap.device} and images on {images.device}; expected one device.")
     if heatmap.isnan().any():
         raise ValueError(f"{what} contain NaN; expected a number for every pixel.")
+
+
+def check_device(value: Tensor, other: Tensor, name: str, of: str = "images") -> None:
+    """Raise unless both are on one device."""
+    if value.device != other.device:
+        raise ValueError(f"{name} is on {value.device} and {of} on {other.device}; expected both on one device.")
 
 
 def shown(value: Any) -> str:

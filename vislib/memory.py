@@ -67,6 +67,5 @@ def halving(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in str(error) for sign in ("can't allocate memory", "not enough memory", "backend out of memory")
-    )
+    signs = "can't allocate memory", "not enough memory", "backend out of memory"
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)

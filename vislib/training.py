@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.explain import answers, check_count, check_eval, check_images, check_number, check_target, evaluating
+from vislib.explain import answers, check_count, check_images, check_inputs, check_number, check_target, evaluating
 from vislib.progress import progress_bar
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -21,15 +21,6 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def _seen(data: ImageSet) -> Tensor:
     """Return the images that are checked: all, or the first of those that are only made when a batch is asked for."""
     return data.images if isinstance(data.images, Tensor) else data.images[:8]
-
-
-def _check_labels(model: nn.Module, data: ImageSet, loss: Loss) -> None:
-    """Raise unless the model answers with a class for every label; another loss may compare other things."""
-    if loss is F.cross_entropy:
-        images = _seen(data)
-        labels = check_target(images, data.labels[: len(images)])
-        with torch.no_grad(), evaluating(model):
-            answers(model, images[:8], labels[:8])
 
 
 def fit(
@@ -70,12 +61,16 @@ def fit(
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
     """
-    check_images(model, _seen(data))
+    seen = _seen(data)
+    check_images(model, seen)
     check_count(epochs, "epochs")
     check_count(batch_size, "batch_size")
     check_number(learning_rate, "learning_rate", "a finite number above 0", float_info.min, float_info.max)
     check_number(weight_decay, "weight_decay", "a finite number of 0 or more", 0, float_info.max)
-    _check_labels(model, data, loss)
+    if loss is F.cross_entropy:  # which needs a class for every label; another loss may compare other things
+        labels = check_target(seen, data.labels[: len(seen)])
+        with torch.no_grad(), evaluating(model):
+            answers(model, seen[:8], labels[:8])
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
@@ -135,8 +130,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
-    check_images(model, _seen(data))
-    check_eval(model)
+    check_inputs(model, _seen(data))
     check_count(batch_size, "batch_size")
     parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
     return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)

@@ -7,6 +7,7 @@ from vislib import HERE, stream
 from vislib.data import drawing
 from vislib.data.drawing import COLOURS, OBJECTS, REACH, TEXTURES
 from vislib.data.imageset import ImageSet
+from vislib.explain import check_choice
 
 __all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes", "tiles"]
 TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
@@ -50,8 +51,7 @@ def shapes(
     """
     if n < 1 or size < 16:
         raise ValueError(f"n is {n} and size {size}; expected at least 1 image of at least 16 pixels.")
-    if label not in TASKS:
-        raise ValueError(f"label is {label!r}; expected one of {', '.join(TASKS)}.")
+    check_choice(label, "label", TASKS)
     images, masks, attributes = drawing.draw(n, size, seed)
     labels = attributes[label]
     attributes["mark"] = torch.full((n,), -1, device="cpu")
@@ -91,9 +91,7 @@ def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str |
     drawn = torch.rand(n, 5, generator=stream(seed, "tiles"), **HERE)
     side, jitter = 3 * size // 32, size // 8
     rows = ((size - side + 1) * drawn[:, :2]).long()
-    left, right = (
-        start * size // 64 + (jitter * share).long() for start, share in ((9, drawn[:, 2]), (39, drawn[:, 3]))
-    )
+    left, right = (start * size // 64 + (jitter * drawn[:, k]).long() for k, start in ((2, 9), (3, 39)))
     labels = (drawn[:, 4] < 0.5).long()
     masks = torch.zeros_like(background.images[:, 0], dtype=torch.bool)
     for i, (image, label) in enumerate(zip(background.images, labels.tolist(), strict=True)):

@@ -111,9 +111,7 @@ def _textures(size: int) -> list[list[Tensor]]:
     for name in TEXTURES:
         pixels = torch.from_numpy(np.asarray(getattr(data, name)(), dtype=np.float32))[None, None]
         pixels = (pixels - pixels.mean()) / pixels.std()
-        photos.append(
-            [F.interpolate(pixels, (s * size, s * size), mode="bilinear", antialias=True)[0, 0] for s in _SCALES]
-        )
+        photos.append([F.interpolate(pixels, s * size, mode="bilinear", antialias=True)[0, 0] for s in _SCALES])
     return photos
 
 

@@ -35,12 +35,9 @@ class ImageSet:
     attributes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lengths = {"labels": len(self.labels)} | {name: len(values) for name, values in self.attributes.items()}
-        if self.masks is not None:
-            lengths["masks"] = len(self.masks)
-        for name, length in lengths.items():
-            if length != len(self.images):
-                raise ValueError(f"{name} has length {length} for {len(self.images)} images; expected one per image.")
+        for name, values in {"labels": self.labels, **self.attributes, "masks": self.masks}.items():
+            if values is not None and len(values) != len(self):
+                raise ValueError(f"{name} has length {len(values)} for {len(self)} images; expected one per image.")
 
     def __len__(self) -> int:
         return len(self.images)

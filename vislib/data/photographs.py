@@ -31,19 +31,17 @@ class PhotoFile:
         return Path(spec.origin).parent / self.path
 
 
-_SKIMAGE, _SKLEARN, _MATPLOTLIB = "skimage", "sklearn", "matplotlib"
-
 PHOTOS: dict[str, PhotoFile] = {
-    "astronaut": PhotoFile(_SKIMAGE, "data/astronaut.png", "public domain, NASA"),
-    "cameraman": PhotoFile(_SKIMAGE, "data/camera.png", "CC0, Lav Varshney"),
-    "cat": PhotoFile(_SKIMAGE, "data/chelsea.png", "CC0, Stefan van der Walt"),
-    "coffee": PhotoFile(_SKIMAGE, "data/coffee.png", "CC0, Rachel Michetti"),
-    "coins": PhotoFile(_SKIMAGE, "data/coins.png", "no known restrictions, Brooklyn Museum"),
-    "flower": PhotoFile(_SKLEARN, "datasets/images/flower.jpg", "CC BY 2.0, vultilion"),
-    "hopper": PhotoFile(_MATPLOTLIB, "mpl-data/sample_data/grace_hopper.jpg", "public domain, US Navy"),
-    "motorcycle": PhotoFile(_SKIMAGE, "data/motorcycle_left.png", "Middlebury stereo benchmark 2014"),
-    "palace": PhotoFile(_SKLEARN, "datasets/images/china.jpg", "CC BY 2.0, danielbuechele"),
-    "rocket": PhotoFile(_SKIMAGE, "data/rocket.jpg", "public domain, SpaceX"),
+    "astronaut": PhotoFile("skimage", "data/astronaut.png", "public domain, NASA"),
+    "cameraman": PhotoFile("skimage", "data/camera.png", "CC0, Lav Varshney"),
+    "cat": PhotoFile("skimage", "data/chelsea.png", "CC0, Stefan van der Walt"),
+    "coffee": PhotoFile("skimage", "data/coffee.png", "CC0, Rachel Michetti"),
+    "coins": PhotoFile("skimage", "data/coins.png", "no known restrictions, Brooklyn Museum"),
+    "flower": PhotoFile("sklearn", "datasets/images/flower.jpg", "CC BY 2.0, vultilion"),
+    "hopper": PhotoFile("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "public domain, US Navy"),
+    "motorcycle": PhotoFile("skimage", "data/motorcycle_left.png", "Middlebury stereo benchmark 2014"),
+    "palace": PhotoFile("sklearn", "datasets/images/china.jpg", "CC BY 2.0, danielbuechele"),
+    "rocket": PhotoFile("skimage", "data/rocket.jpg", "public domain, SpaceX"),
 }
 
 

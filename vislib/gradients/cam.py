@@ -68,8 +68,7 @@ def _cam(
         weights, seen = (_on_grid(t.movedim(dim, 1), grid or size, name) for t in (grads, activation.detach()))
         if grads.ndim == 3 and not weights.any():
             raise ValueError(f"the score depends on no place of the layer {name!r}; expected an earlier layer.")
-        heat: Tensor = (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
-        return heat
+        return (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
 
     return on_copies(images, work)
 

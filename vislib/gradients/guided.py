@@ -22,8 +22,8 @@ class _Guided(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         leaves, spec = pytree.tree_flatten((args, kwargs or {}))
-        tensors = [(i, x) for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
-        given = [(i, x.detach().clone()) for i, x in tensors]  # it may work in place
+        # Copies, since it may work in place.
+        given = [(i, x.detach().clone()) for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
 
         def made(place: int, probe: Tensor) -> Any:
             args, kwargs = spec.unflatten([*leaves[:place], probe, *leaves[place + 1 :]])

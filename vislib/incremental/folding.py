@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any
 
 import torch.nn.functional as F
 from torch import fx, nn
@@ -28,7 +27,7 @@ def fold(root: nn.Module, graph: fx.Graph) -> Folded:
         end = node
         if operation(root, node) in (nn.Conv2d, "Conv2dSame", F.conv2d):
             folded.convs.add(node)
-            if (user := _only_user(node)) is not None and (norm := _norm(root, user)) is not None:
+            if (user := _only_user(node)) is not None and (norm := affine(_module(root, user))) is not None:
                 folded.norm[node] = norm
                 folded.absorbed[user], end = node, user
         elif node in folded.absorbed or not is_fresh(root, node):
@@ -46,27 +45,15 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _module(root: nn.Module, node: fx.Node) -> nn.Module | None:
-    """Return the module that a node calls with one argument alone."""
-    alone = node.op == "call_module" and len(node.args) == 1 and not node.kwargs
-    return root.get_submodule(str(node.target)) if alone else None
-
-
-def _norm(root: nn.Module, node: fx.Node) -> Affine | None:
-    module = _module(root, node)
-    return None if module is None else affine(module)
+    return root.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def _activation(root: nn.Module, node: fx.Node) -> Activation | None:
-    make = ACTIVATIONS.get(operation(root, node))
-    if make is None:
+    if (make := ACTIVATIONS.get(operation(root, node))) is None:
         return None
-    if node.op == "call_module":
-        module = _module(root, node)
-        return None if module is None else make(**{name: getattr(module, name) for name in signature(make).parameters})
-    more: dict[str, Any] = {k: v for k, v in node.kwargs.items() if k != "inplace"}
-    if any(isinstance(a, fx.Node) for a in (*node.args[1:], *more.values())):
-        return None
+    if (module := _module(root, node)) is not None:
+        return make(**{name: getattr(module, name) for name in signature(make).parameters})
     try:
-        return make(*node.args[1:], **more)
-    except TypeError:
+        return make(*node.args[1:], **{name: value for name, value in node.kwargs.items() if name != "inplace"})
+    except TypeError:  # more arguments than it has as a module
         return None

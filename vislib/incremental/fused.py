@@ -35,8 +35,8 @@ class Affine(nn.Module):
         return torch.addcmul(self.summand, x, self.factor).to(x.dtype)
 
 
-def affine(module: nn.Module) -> Affine | None:
-    """Return what a BatchNorm does with its stored statistics; None for any other module, or one that uses others."""
+def affine(module: nn.Module | None) -> Affine | None:
+    """Return what a BatchNorm does with its stored statistics; None for anything else, or one that uses others."""
     stored = type(module) is nn.BatchNorm2d and not module.training and module.running_mean is not None
     return Affine(module) if stored else None
 
@@ -121,9 +121,8 @@ def _onednn(dtype: torch.dtype) -> bool:
     if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
         return False
     generator = torch.Generator().manual_seed(0)
-    x, weight, bias = (
-        torch.randn(s, generator=generator, **HERE).to(dtype) for s in ((2, 8, 5, 5), (8, 8, 3, 3), (8,))
-    )
+    shapes = (2, 8, 5, 5), (8, 8, 3, 3), (8,)
+    x, weight, bias = (torch.randn(shape, generator=generator, **HERE).to(dtype) for shape in shapes)
     x = x.contiguous(memory_format=torch.channels_last)
     try:
         packed = _pack(weight, (1, 1), (1, 1), (1, 1), 1, x.shape)

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import answers, check_batch_size, check_eval, check_images
+from vislib.explain import answers, check_batch_size, check_inputs
 from vislib.fills import windows
 from vislib.incremental.graph import PixelNumberError, UntraceableError, trace
 from vislib.incremental.half import warn_if_slower
 from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups, ruled
 from vislib.incremental.steps import Step, head, steps, version
-from vislib.look import check_logits
+from vislib.look import check_device, check_logits
 from vislib.memory import KEPT, Ints, halving, largest_activation, pixels_in_flight, positions_in_flight
 
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
@@ -63,8 +63,7 @@ class IncrementalModel:
         incremental: bool = True,
         dense_from: float = 0.7,
     ) -> None:
-        check_images(model, images)
-        check_eval(model)
+        check_inputs(model, images)
         check_batch_size(batch_size)
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise TypeError(f"dtype is {dtype!r}; expected a floating-point type such as torch.bfloat16, or None.")
@@ -87,13 +86,9 @@ class IncrementalModel:
             self._attempt(self._prove)
             if not self._steps:
                 self._ask()
-        if not self._steps:
-            with torch.no_grad():
-                self._largest = largest_activation(self._model, self._images[:1].to(self._dtype))
         if self._dtype.itemsize == 2 < images.element_size():
-            warn_if_slower(
-                model, self._model, self._images[:1].expand(self._batch_size or 4, -1, -1, -1)[:4], self._dtype
-            )
+            some = self._images[:1].expand(min(self._batch_size or 4, 4), -1, -1, -1)
+            warn_if_slower(model, self._model, some, self._dtype)
         self._weights = _versions(self._model)
 
     def _ask(self) -> None:
@@ -128,9 +123,8 @@ class IncrementalModel:
         one = self._images[:1].to(self._dtype)
         other = 1 - one / 2
         try:
-            both, ones, others = (
-                answers(self._model, torch.cat(p)) for p in ((one, other), (one, one), (other, other))
-            )
+            pairs = (one, other), (one, one), (other, other)
+            both, ones, others = (answers(self._model, torch.cat(pair)) for pair in pairs)
         except ValueError:
             self._plain_answer(self._images, True)  # which says it of the images themselves, if it is true of them
             raise
@@ -201,9 +195,7 @@ class IncrementalModel:
         `patches` is asked for the patches (n, C, h, w) of some positions, an int tensor (n,) on the images' device.
         """
         if hasattr(self, "_weights") and self._weights != _versions(self._model):
-            raise ValueError(
-                "the model's weights have changed since it saw the images; expected a new IncrementalModel."
-            )
+            raise ValueError("the model's weights have changed meanwhile; expected a new IncrementalModel.")
         device = self._images.device
         at = [torch.from_numpy(a).to(device) for a in (index, rows, cols)]
 
@@ -235,7 +227,8 @@ class IncrementalModel:
     def _work(self, size: tuple[int, int], rows: Ints, cols: Ints, index: Ints) -> Iterator[tuple[Ints, int, Compute]]:
         """Yield positions that belong together, how many to take at once, and how to compute some of them."""
         if not self._steps:
-            limit = self._batch_size or positions_in_flight(self._largest)
+            image = self._images[:1].to(self._dtype)
+            limit = self._batch_size or positions_in_flight(largest_activation(self._model, image))
             yield np.arange(len(rows)), limit, lambda some, x: self._plain(x, rows[some], cols[some], index[some])
             return
         for start in range(0, len(self._images), self._together):
@@ -297,10 +290,7 @@ class IncrementalModel:
         if not fits or any(p > side for p, side in zip(patches.shape[-2:], seen.shape[-2:], strict=True)):
             came = f"shape {tuple(patches.shape)}" if isinstance(patches, Tensor) else f"type {type(patches).__name__}"
             raise ValueError(f"patches has {came}; expected (N, {seen.shape[1]}, h, w), no larger than the images.")
-        if patches.device != seen.device:
-            raise ValueError(
-                f"patches is on {patches.device} and images on {seen.device}; expected both on one device."
-            )
+        check_device(patches, seen, "patches")
         if index is None:
             if len(seen) != 1:
                 raise ValueError(f"index is None for {len(seen)} images; expected an int tensor of shape (N,).")

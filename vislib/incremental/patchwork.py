@@ -48,10 +48,8 @@ class CleanMaps:
             self._padded[step, pad] = (flat, value.shape[-2], value.shape[-1], top, left)
         flat, rows, cols, above, before = self._padded[step, pad]
         first = torch.from_numpy((index * rows + box.top + above) * cols + box.left + before).to(flat.device)
-        within = torch.arange(box.height, device=flat.device)[:, None] * cols + torch.arange(
-            box.width, device=flat.device
-        )
-        pixels = first[:, None] + within.flatten()
+        down, across = (torch.arange(side, device=flat.device) for side in box[2:])
+        pixels = first[:, None] + (down[:, None] * cols + across).flatten()
         return flat.index_select(0, pixels.flatten()).view(len(index), box.height, box.width, -1)
 
 

@@ -115,10 +115,9 @@ def _common(start: Ints, stop: Ints, size: int) -> tuple[Ints, int]:
 
 def ruled(steps: Sequence[Step]) -> float:
     """Return the share of the work that operations with a rule have."""
-    costs = [
-        (_cost(s) * _area(s), s.rule is not None) for s in steps if isinstance(s.value, Tensor) and s.value.ndim > 1
-    ]
-    return sum(c for c, with_rule in costs if with_rule) / sum(c for c, _ in costs)
+    maps = [s for s in steps if isinstance(s.value, Tensor) and s.value.ndim > 1]
+    costs = [_cost(s) * _area(s) for s in maps]
+    return sum(c for s, c in zip(maps, costs, strict=True) if s.rule is not None) / sum(costs)
 
 
 def _area(step: Step) -> int:

@@ -45,17 +45,15 @@ def _fits(argument: Any, shape: torch.Size) -> bool:
     return not isinstance(argument, tuple | list | dict)
 
 
+identity = elementwise(lambda full, *args, **kwargs: full)
+
+
 def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
     """Concatenation along the channels."""
     if (dim if axis is None else axis) not in (1, -3) or not all(is_map(t) for t in tensors):
         return None
     same = all(t.shape[-2:] == tensors[0].shape[-2:] for t in tensors)
     return Local(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if same else None
-
-
-def identity(x: Any, *args: Any, **kwargs: Any) -> Rule | None:
-    """The map itself."""
-    return Local(lambda full: full, (x,)) if is_map(x) else None
 
 
 # ---- the table ----

@@ -14,8 +14,7 @@ def shared_copy(model: nn.Module) -> nn.Module:
             twin = type(module).__new__(type(module))  # PyTorch's own layers keep nothing that a call would change
             twin.__dict__.update(module.__dict__)
             known[id(module)] = twin
-    copied: nn.Module = copy.deepcopy(model, known)
-    return copied
+    return copy.deepcopy(model, known)
 
 
 def simplify(module: nn.Module) -> None:

@@ -83,10 +83,8 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         values = [made[i].value for i in step.reads]
         versions = [version(v) for v in values]
         step.value = step(lambda i: made[i].value)
-        of_pixels = not step.shape_only and any(
-            isinstance(v, Tensor | tuple) and not isinstance(v, torch.Size) for v in values
-        )
-        if isinstance(step.value, int | float | complex | list) and of_pixels:
+        pixels = [v for v in values if isinstance(v, Tensor | tuple) and not isinstance(v, torch.Size)]
+        if pixels and not step.shape_only and isinstance(step.value, int | float | complex | list):
             raise PixelNumberError("a number is read off the pixels")
         if versions != [version(v) for v in values]:
             raise UntraceableError("an operation changes its input unasked")
@@ -147,11 +145,9 @@ def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
         whole = fn if norm is None else lambda *a, **k: norm(fn(*a, **k))
         work = getattr(fn, "in_features", 0.0)
         return Step(whole, args, kwargs, work=work, apart=_apart(root, node), activation=activation)
-    reaches = all(r.is_map for r in refs((rule.args, rule.kwargs)) if r.shape is not None)
+    reach = rule if all(r.is_map for r in refs((rule.args, rule.kwargs)) if r.shape is not None) else None
     activation = None if node in folded.convs else activation  # a convolution applies it itself
-    return Step(
-        rule.fn, rule.args, rule.kwargs, rule if reaches else None, rule.work, apart=True, activation=activation
-    )
+    return Step(rule.fn, rule.args, rule.kwargs, reach, rule.work, apart=True, activation=activation)
 
 
 def _apart(root: nn.Module, node: fx.Node) -> bool:
@@ -166,8 +162,7 @@ def _apart(root: nn.Module, node: fx.Node) -> bool:
 
 def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Rule | None:
     """Look a node's rule up; arguments that no rule expects have none."""
-    build = RULES.get(operation(root, node))
-    if build is None:
+    if (build := RULES.get(operation(root, node))) is None:
         return None
     first = (root.get_submodule(str(node.target)),) if node.op == "call_module" else ()
     fused = partial(Conv, norm=folded.norm.get(node), activation=folded.activation.get(node))

@@ -5,6 +5,7 @@ Each takes the arguments of the operation itself; what depends on the image arri
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch.nn.functional as F
@@ -97,12 +98,8 @@ def max_pool(
     kernel, before, holes = _pair(kernel_size), _pair(padding), _pair(dilation)
     step = _pair(stride if stride else kernel_size)
 
-    def whole(full: Tensor) -> Tensor:
-        return F.max_pool2d(full, kernel, step, before, holes, ceil_mode)
-
-    def part(context: Tensor) -> Tensor:
-        return F.max_pool2d(context, kernel, step, 0, holes)
-
+    part = partial(F.max_pool2d, kernel_size=kernel, stride=step, dilation=holes)
+    whole = partial(part, padding=before, ceil_mode=ceil_mode)
     return _window(whole, x, kernel, step, before, holes, part=part, pad=-math.inf, work=1.0)
 
 
@@ -120,16 +117,10 @@ def avg_pool(
         return None
     kernel, before = _pair(kernel_size), _pair(padding)
     step = _pair(stride if stride else kernel_size)
-
-    def whole(full: Tensor) -> Tensor:
-        return F.avg_pool2d(full, kernel, step, before, ceil_mode, count_include_pad, divisor_override)
-
     sizes = zip(x.shape[-2:], kernel, step, before, strict=True)
     overhang = ceil_mode and any((n + 2 * b - k) % s for n, k, s, b in sizes)
     if overhang or (before != (0, 0) and not count_include_pad and divisor_override is None):
         return None
-
-    def part(context: Tensor) -> Tensor:
-        return F.avg_pool2d(context, kernel, step, divisor_override=divisor_override)
-
+    part = partial(F.avg_pool2d, kernel_size=kernel, stride=step, divisor_override=divisor_override)
+    whole = partial(part, padding=before, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
     return _window(whole, x, kernel, step, before, part=part, work=1.0)

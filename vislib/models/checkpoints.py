@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,8 @@ def save(model: Classifier, arguments: Mapping[str, Any], facts: Mapping[str, st
     """
     from safetensors.torch import save_file
 
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-        for name, value in model.network.state_dict().items()
-    }
+    halved = deepcopy(model.network).half().state_dict()
+    tensors = {name: value.cpu().contiguous() for name, value in halved.items()}
     build = {
         "network": type(model.network).__name__,
         "arguments": dict(arguments),

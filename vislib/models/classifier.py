@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vislib.activations import watching
-from vislib.explain import answers, check_count, check_eval, check_images, check_model, closest
+from vislib.explain import answers, check_count, check_inputs, check_model, closest
 from vislib.models.asking import head_of, input_channels
 from vislib.models.pixels import pixels
 
@@ -100,29 +100,22 @@ class Classifier(nn.Module):
         Raises:
             TypeError, ValueError: if it is none of these.
         """
-        resized = pixels(image, self.resize, self.channels)
-        height, width = resized.shape[-2:]
-        top, left = round((height - self.input_size) / 2), round((width - self.input_size) / 2)
-        cut = resized[..., top : top + self.input_size, left : left + self.input_size]
+        from torchvision.transforms.v2.functional import center_crop
+
+        cut: Tensor = center_crop(pixels(image, self.resize, self.channels), [self.input_size, self.input_size])
         return cut.to(self.mean)
 
     @torch.no_grad()
     def top(self, images: Tensor, k: int = 5) -> list[list[tuple[str, float]]]:
         """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
-        check_images(self, images)
-        check_eval(self)
+        check_inputs(self, images)
         check_count(k, "k")
         logits = answers(self, images)
         names = self.classes or [str(i) for i in range(logits.shape[1])]
-        if len(names) != logits.shape[1]:
-            raise ValueError(
-                f"{len(names)} classes are named, and the network has {logits.shape[1]}; expected the same."
-            )
+        _check_named(len(names), logits.shape[1])
         values, indices = logits.softmax(1).topk(min(k, logits.shape[1]))
-        return [
-            [(names[i], p) for i, p in zip(row, probabilities, strict=True)]
-            for row, probabilities in zip(indices.cpu().tolist(), values.cpu().tolist(), strict=True)
-        ]
+        rows = zip(indices.cpu().tolist(), values.cpu().tolist(), strict=True)
+        return [[(names[i], p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def index(self, class_name: str) -> int:
         """Return the index of a class by its name.
@@ -139,8 +132,7 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the input of the head, (B, D): what the network has made of the images before it decides."""
-        check_images(self, images)
-        check_eval(self)
+        check_inputs(self, images)
         caught: list[Tensor] = []
         with watching({"head": self.head}, lambda name, module, inputs: caught.append(inputs[0]), before=True):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything
@@ -165,9 +157,7 @@ class Classifier(nn.Module):
             fitting = {name: module for name, module in linear.items() if classes in (None, module.out_features)}
             layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
             if not fitting and layers and isinstance(layers[-1], nn.Linear):
-                raise ValueError(
-                    f"{classes} classes are named, and the network has {layers[-1].out_features}; expected the same."
-                )
+                _check_named(classes, layers[-1].out_features)
             return head_of(network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
         wanted: list[str] = [name for name, module in linear.items() if head is module or head == name]
         if not wanted:
@@ -178,6 +168,11 @@ class Classifier(nn.Module):
         if classes not in (None, outputs):
             raise ValueError(f"head has {outputs} outputs and there are {classes} classes; expected the same.")
         return wanted[0]
+
+
+def _check_named(named: int | None, outputs: int) -> None:
+    if named != outputs:
+        raise ValueError(f"{named} classes are named, and the network has {outputs}; expected the same.")
 
 
 class TwoClasses(nn.Module):

@@ -1,6 +1,5 @@
 """Occlusion: cover a part of the image, and see how far the score falls (Zeiler & Fergus 2014)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import Score, check_eval, check_images, check_inputs, pair, probability, scores, takes
+from vislib.explain import Score, check_images, check_inputs, pair, probability, scores, takes
 from vislib.fills import Fill, patches
 from vislib.incremental import IncrementalModel
 from vislib.look import check_logits
@@ -99,18 +98,13 @@ def occlusion_logits(model: nn.Module, images: Tensor, **options: Any) -> tuple[
 
     Arguments and errors as in `occlusion_grid`.
     """
-    check_images(model, images)
-    check_eval(model)
+    check_inputs(model, images)
     return _sweep(model, images, None, lambda logits, index: logits, Sliding(**options))
 
 
 @torch.no_grad()
 def _sweep(
-    model: nn.Module,
-    images: Tensor,
-    target: Tensor | None,
-    reduce: Callable[[Tensor, Tensor], Tensor],
-    how: Sliding,
+    model: nn.Module, images: Tensor, target: Tensor | None, reduce: Score, how: Sliding
 ) -> tuple[Tensor, Tensor]:
     """Apply `reduce(logits, index)` to the clean images and to all covered copies: (B, ...), (B, rows, cols, ...)."""
     sizes = _sizes(images, how)

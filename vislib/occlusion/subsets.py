@@ -106,9 +106,8 @@ class _Squares:
 
     def spread(self, values: Tensor) -> Tensor:
         """Give every pixel the value of its square: (n, count) -> (n, H, W)."""
-        blocks: Tensor = (
-            values.unflatten(1, self.grid).repeat_interleave(self.patch[0], 1).repeat_interleave(self.patch[1], 2)
-        )
+        h, w = self.patch
+        blocks: Tensor = values.unflatten(1, self.grid).repeat_interleave(h, 1).repeat_interleave(w, 2)
         return blocks[:, : self.height, : self.width]
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vislib.activations import record
 from vislib.differentiation import check_slope, differentiating
-from vislib.explain import check_batch_size, check_count, check_number
+from vislib.explain import check_batch_size, check_choice, check_count, check_number
 from vislib.memory import largest_activation, positions_in_flight
 from vislib.progress import progress_bar
 from vislib.reconstruction.parametrisation import PARAMETRISATIONS, variation
@@ -36,10 +36,7 @@ class Ascent:
     def __post_init__(self) -> None:
         check_count(self.steps, "steps")
         check_batch_size(self.batch_size)
-        if self.parametrisation not in PARAMETRISATIONS:
-            raise ValueError(
-                f"parametrisation is {self.parametrisation!r}; expected one of {', '.join(PARAMETRISATIONS)}."
-            )
+        check_choice(self.parametrisation, "parametrisation", PARAMETRISATIONS)
         check_number(self.learning_rate, "learning_rate", "a positive number", float_info.min, float_info.max)
         for name in ("total_variation", "l2"):
             check_number(getattr(self, name), name, "a finite number", -float_info.max, float_info.max)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import check_eval, check_images, takes
+from vislib.explain import check_inputs, takes
 from vislib.incremental.lean import lean
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
 
@@ -30,8 +30,7 @@ def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: flo
     Mahendran & Vedaldi 2015, Understanding Deep Image Representations by Inverting Them,
     https://arxiv.org/abs/1412.0035
     """
-    check_images(model, images)
-    check_eval(model)
+    check_inputs(model, images)
     how = Ascent(total_variation=total_variation, **options)
     with torch.no_grad():
         wanted = layer_answer(model, images, layer)

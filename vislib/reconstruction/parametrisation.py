@@ -6,7 +6,7 @@ write down every picture; they differ in which pictures are near.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,8 +24,7 @@ COLOURS = (
 )
 
 
-@dataclass(frozen=True)
-class Parametrisation:
+class Parametrisation(NamedTuple):
     """`start(shape of one image, generator)` draws the numbers of one image; `picture(numbers, shape)` makes pixels."""
 
     start: Callable[[Sequence[int], torch.Generator], Tensor]
@@ -37,8 +36,7 @@ def _start_pixels(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 
 
 def _from_pixels(numbers: Tensor, shape: Sequence[int]) -> Tensor:
-    pixels: Tensor = numbers.sigmoid()
-    return pixels
+    return numbers.sigmoid()
 
 
 def _start_fourier(shape: Sequence[int], generator: torch.Generator) -> Tensor:

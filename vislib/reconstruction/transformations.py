@@ -58,11 +58,9 @@ def move(images: Tensor, moves: Tensor) -> Tensor:
     angle, factor, right, down = moves.unbind(1)
     cos, sin = angle.cos() / factor, angle.sin() / factor
     # Each row says where a pixel of the result comes from, in half sides of the image.
-    rows = (
-        torch.stack([cos, -sin * height / width, -2 * right / width], 1),
-        torch.stack([sin * width / height, cos, -2 * down / height], 1),
-    )
-    grid = F.affine_grid(torch.stack(rows, 1).to(images), list(images.shape), align_corners=False)
+    rows = [cos, -sin * height / width, -2 * right / width], [sin * width / height, cos, -2 * down / height]
+    matrix = torch.stack([torch.stack(row, 1) for row in rows], 1)
+    grid = F.affine_grid(matrix.to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 

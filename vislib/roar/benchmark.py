@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vislib import one_thread
 from vislib.data import ImageSet
-from vislib.explain import Explainer, check_count, check_inputs, takes
+from vislib.explain import Explainer, check_choice, check_count, check_inputs, takes
 from vislib.roar import sweep as sweeps
 from vislib.roar.explained import Maps, check_names, check_options, explained
 from vislib.roar.removal import Removal, ranks
@@ -68,6 +68,8 @@ def roar(
 
     Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, https://arxiv.org/abs/1806.10758
     """
+    import pandas as pd
+
     check_names(explainers, controls)
     check_options(fractions, fill)
     check_count(seeds, "seeds")
@@ -99,7 +101,7 @@ def roar(
         for cell, value in zip(cells, values, strict=True)
     ]
     setting = {"keep": keep, "mask_only": mask_only, "fill": fill, **asdict(training)}
-    return RoarResult(_frame(rows), _frame(before) if before else None, accuracy(base, test), setting)
+    return RoarResult(pd.DataFrame(rows), pd.DataFrame(before) if before else None, accuracy(base, test), setting)
 
 
 def heatmaps(
@@ -159,11 +161,12 @@ def road(
     Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods,
     https://arxiv.org/abs/2202.00449
     """
+    import pandas as pd
+
     check_names(explainers, controls)
     check_options(fractions, fill)
-    if order not in ("both", *ORDERS):
-        raise ValueError(f"order is {order!r}; expected one of both, {', '.join(ORDERS)}.")
-    check_inputs(model, test.images, 0)
+    check_choice(order, "order", ("both", *ORDERS))
+    check_inputs(model, test.images)
     colour, rows = sweeps.mean_colour(test.images) if colour is None else colour, []
     if colour.shape != (test.images.shape[1], 1, 1) or colour.device != test.images.device:
         raise ValueError(
@@ -176,10 +179,9 @@ def road(
             for fraction in fractions:
                 how = Removal(float(fraction), way == "least_first", fill)
                 left = sweeps.without(test.images, test.labels, places, how, colour, seed)
-                rows.append(
-                    {"explainer": name, "order": way, "fraction": how.fraction, "accuracy": accuracy(model, left)}
-                )
-    return RoadResult(_frame(rows))
+                share = accuracy(model, left)
+                rows.append({"explainer": name, "order": way, "fraction": how.fraction, "accuracy": share})
+    return RoadResult(pd.DataFrame(rows))
 
 
 # ---- networks ----
@@ -213,9 +215,3 @@ def _trained(
         fit(model, train, seed=_BASE, **asdict(training))
     sweeps.write(place, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
     return model
-
-
-def _frame(rows: list[dict[str, Any]]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vislib import controls as _controls
 from vislib import fills
-from vislib.explain import Explainer, answers, check_inputs
+from vislib.explain import Explainer, answers, check_choice, check_inputs
 from vislib.look import check_heatmap
 from vislib.roar.removal import FILLS
 
@@ -25,7 +25,7 @@ def explained(
 ) -> Iterator[tuple[str, list[Tensor]]]:
     """Return the heatmaps of each set, by the name of the explainer; then those of the controls."""
     for images in sets:
-        check_inputs(model, images, 0)
+        check_inputs(model, images)
     targets = [_named(model, images) for images in sets]
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
@@ -76,7 +76,4 @@ def check_options(fractions: Sequence[float], fill: str) -> None:
     shares = list(fractions)
     if not shares or not all(0 <= share <= 1 for share in shares) or len(set(shares)) < len(shares):
         raise ValueError(f"fractions is {shares}; expected different shares of removed pixels, each in [0, 1].")
-    if fill not in FILLS:
-        raise ValueError(
-            f"fill is {repr(fill) if isinstance(fill, str) else type(fill).__name__}; expected one of {', '.join(FILLS)}."
-        )
+    check_choice(fill, "fill", FILLS)

@@ -1,10 +1,12 @@
 """What a sweep of ROAR has found: its table, and what follows from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vislib.explain import check_choice
 from vislib.intervals import Floats, interval, verdict
 
 if TYPE_CHECKING:
@@ -76,17 +78,15 @@ class RoarResult:
         order of batches. The verdict is "better" or "worse" where the interval leaves out 0, else "inconclusive"; lower
         is better, and higher where the pixels were kept.
         """
-        other = self.values(against)
-        pairs = {name: self.values(name) - other for name in self.explainers if name != against}
-        return self._judged(self._frame(pairs, level))
+        return self._judged(self.values, against, level)
 
     def area_differences(self, against: str = "random", *, level: float = 0.95) -> "DataFrame":
         """Compare the areas in the same way: explainer, mean, low, high, verdict."""
-        other = self.area(against)
-        pairs = {name: (self.area(name) - other)[:, None] for name in self.explainers if name != against}
-        return self._judged(self._frame(pairs, level).drop(columns="fraction"))
+        return self._judged(lambda name: self.area(name)[:, None], against, level).drop(columns="fraction")
 
-    def _judged(self, table: "DataFrame") -> "DataFrame":
+    def _judged(self, of: Callable[[str], Floats], against: str, level: float) -> "DataFrame":
+        other = of(against)
+        table = self._frame({name: of(name) - other for name in self.explainers if name != against}, level)
         better = "higher" if self.setting.get("keep") else "lower"
         ends = zip(table["low"], table["high"], strict=True)
         return table.assign(verdict=[verdict(low, high, better=better) for low, high in ends])
@@ -96,11 +96,8 @@ class RoarResult:
 
         rows = []
         for name, found in values.items():
-            low, high = interval(found, level=level)
-            rows += [
-                {"explainer": name, "fraction": f, "mean": m, "low": a, "high": b}
-                for f, m, a, b in zip(self.fractions, found.mean(0), low, high, strict=False)
-            ]
+            columns = zip(self.fractions, found.mean(0), *interval(found, level=level), strict=False)
+            rows += [{"explainer": name, "fraction": f, "mean": m, "low": a, "high": b} for f, m, a, b in columns]
         return pd.DataFrame(rows)
 
 
@@ -122,9 +119,6 @@ class RoadResult:
         Raises:
             ValueError: for an order that is not in the table.
         """
-        orders = list(dict.fromkeys(self.table["order"]))
-        if order not in orders:
-            raise ValueError(f"order is {order!r}; expected one of {', '.join(orders)}.")
+        check_choice(order, "order", dict.fromkeys(self.table["order"]))
         rows = self.table[self.table["order"] == order].assign(seed=0)
-        result = RoarResult(rows)
-        return result.areas().set_index("explainer")["mean"]
+        return RoarResult(rows).areas().set_index("explainer")["mean"]

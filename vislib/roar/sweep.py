@@ -59,21 +59,12 @@ class Cell(NamedTuple):
     key: str
 
 
-def retrain(
-    build_model: BuildModel,
-    seed: int,
-    how: Removal,
-    training: Training,
-    train_images: Array,
-    train_labels: Array,
-    test_images: Array,
-    test_labels: Array,
-    train_ranks: Array,
-    test_ranks: Array,
-) -> float:
-    """Train a fresh network on images without some of their pixels; return its last accuracy on such test images."""
-    given = train_images, train_labels, test_images, test_labels, train_ranks, test_ranks
-    images, labels, unseen, answers, order, order_unseen = tensors(*given)
+def retrain(build_model: BuildModel, seed: int, how: Removal, training: Training, *data: Array) -> float:
+    """Train a fresh network on images without some of their pixels; return its last accuracy on such test images.
+
+    `data` are images and labels for training, those of the test, and the ranks of the pixels of both.
+    """
+    images, labels, unseen, answers, order, order_unseen = tensors(*data)
     colour = mean_colour(images)
     with _ONE_AT_A_TIME, one_thread(images.device):
         model = build_model(seed)

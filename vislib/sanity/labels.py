@@ -69,9 +69,7 @@ def label_twins(
         network, data = build_model(seed), replace(train, labels=labels)
         begun.append(nn.utils.parameters_to_vector(network.parameters()).detach())
         if any(torch.equal(begun[-1], other) for other in begun[:-1]):
-            raise ValueError(
-                f"build_model({seed}) begins with the weights of an earlier network; expected other ones for each seed."
-            )
+            raise ValueError(f"build_model({seed}) begins with the weights of an earlier network; expected others.")
         fit(network, data, epochs=epochs, seed=seed, progress=progress)
         if (share := accuracy(network, data)) < fitted:
             raise ValueError(
@@ -104,7 +102,6 @@ def random_labels(
     for network in (*twins.true, *twins.permuted):
         check_inputs(network, images, target)
     true, permuted = ([explainer(n, images, target) for n in networks] for networks in (twins.true, twins.permuted))
-    return RandomLabels(
-        torch.stack([similarity(a, b) for a, b in zip(true, permuted, strict=True)]),
-        torch.stack([similarity(a, b) for a, b in combinations(true, 2)]),
-    )
+    values = torch.stack([similarity(a, b) for a, b in zip(true, permuted, strict=True)])
+    ceiling = torch.stack([similarity(a, b) for a, b in combinations(true, 2)])
+    return RandomLabels(values, ceiling)

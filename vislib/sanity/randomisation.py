@@ -17,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from vislib import seeded
 from vislib.activations import find_layer, watching
-from vislib.explain import answers, check_eval, check_images
+from vislib.explain import answers, check_inputs
 
 Order = Literal["output_first", "independent"]
 _PRODUCT = re.compile("conv|linear|mm|matmul|einsum|tensordot|embedding")  # operations that take weights
@@ -151,10 +151,9 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     Also return when each layer last began to run; or its weights, in a network that does not call it, were first used.
 
     Raises:
-        TypeError, ValueError: as `check_images` and `check_eval`, or for quantised weights.
+        TypeError, ValueError: as `check_inputs`, or for quantised weights.
     """
-    check_images(model, images)
-    check_eval(model)
+    check_inputs(model, images)
     for name, value in model.state_dict().items():
         if any(isinstance(part, Tensor) and part.is_quantized for part in pytree.tree_leaves(value)):
             raise ValueError(f"{name!r} is quantised, and cannot be drawn at random; expected floating point.")
@@ -246,14 +245,13 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     layout, where it sums in double precision, by 1e-7; and a deep random network magnifies that.
     """
 
-    def plain(norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def plain(name: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(x.contiguous() for x in inputs)
 
-    handles = [norm.register_forward_pre_hook(plain) for norm in norms]
     for norm in norms:
         norm.momentum, norm.training = 1.0, True
     if norms:
-        answers(network, images, twice=False)  # in training mode, on purpose
-    for norm, handle in zip(norms, handles, strict=True):
+        with watching({str(i): norm for i, norm in enumerate(norms)}, plain, before=True):
+            answers(network, images, twice=False)  # in training mode, on purpose
+    for norm in norms:
         norm.training = False
-        handle.remove()

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,19 +52,9 @@ def ssim(a: Tensor, b: Tensor, *, absolute: bool = False) -> Tensor:
     _check_size(a, _WINDOW, "the window of SSIM")
     from skimage.metrics import structural_similarity
 
-    def measure(x: Array, y: Array) -> float:
-        return float(
-            structural_similarity(
-                x / np.abs(x).max(),
-                y / np.abs(y).max(),
-                data_range=1 if absolute else 2,
-                gaussian_weights=True,
-                sigma=1.5,
-                use_sample_covariance=False,
-            )
-        )
-
-    return _each(a, b, absolute, measure)
+    paper = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    measure = partial(structural_similarity, data_range=1 if absolute else 2, **paper)
+    return _each(a, b, absolute, lambda x, y: measure(_scaled(x), _scaled(y)))
 
 
 def hog(a: Tensor, b: Tensor, *, absolute: bool = False, cell: int = 16) -> Tensor:
@@ -77,11 +68,14 @@ def hog(a: Tensor, b: Tensor, *, absolute: bool = False, cell: int = 16) -> Tens
     _check_size(a, 3 * cell, "a block of HOG")
     from skimage.feature import hog as histograms
 
-    def measure(x: Array, y: Array) -> float:
-        edges = [histograms(v / np.abs(v).max(), orientations=9, pixels_per_cell=(cell, cell)) for v in (x, y)]
-        return _unless_constant(edges[0], edges[1], _rank_correlation)
+    edges = partial(histograms, orientations=9, pixels_per_cell=(cell, cell))
+    alike = partial(_unless_constant, measure=_rank_correlation)
+    return _each(a, b, absolute, lambda x, y: alike(edges(_scaled(x)), edges(_scaled(y))))
 
-    return _each(a, b, absolute, measure)
+
+def _scaled(values: Array) -> Array:
+    scaled: Array = values / np.abs(values).max()
+    return scaled
 
 
 def _each(
