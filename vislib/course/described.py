@@ -84,8 +84,15 @@ def _named(axis: "Axes") -> str:
 
 
 def _colours(figure: "Figure") -> str:
-    bars = [axis for axis in figure.axes if axis.get_label() == "<colorbar>"]
-    return "; ".join(f"{b.get_ylabel()} from {number(b.get_ylim()[0])} to {number(b.get_ylim()[1])}" for b in bars)
+    """Return what each colour bar measures, and its ends: as numbers, or in the words that stand there."""
+    told = []
+    for bar in (axis for axis in figure.axes if axis.get_label() == "<colorbar>"):
+        way = "x" if bar.get_xlabel() else "y"
+        words = list(_words(bar, way).values())
+        low, high = getattr(bar, f"get_{way}lim")()
+        ends = (words[0], words[-1]) if words else (number(low), number(high))
+        told.append(f"{getattr(bar, f'get_{way}label')()} from {ends[0]} to {ends[1]}")
+    return "; ".join(told)
 
 
 def _says(axis: "Axes") -> Iterator[str]:

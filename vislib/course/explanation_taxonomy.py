@@ -211,7 +211,7 @@ def _sheets(model: Classifier, image: Tensor, target: int, patch: int, facts: Ma
     )
     engineer = (
         f"<table><tr><th>class</th><th>logit</th></tr>{rows}</table><p>Red: covering this place makes <b>{name}</b> less "
-        f"likely, by {float(drops.max()):.2f} where it is reddest; it has {sure:.2f} now. "
+        f"likely; the one square that counts most costs {float(drops.max()):.2f} of {sure:.2f}. "
         f"Cover the frame of the end user, and the first answer is "
         f"<b>{on_page(then)}</b> with {chance:.2f}.</p>"
     )

@@ -4,6 +4,7 @@ Signed maps use a diverging scale centred on 0, unsigned ones a sequential scale
 eyes. Maps that are drawn together share one scale.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ def pictures(
     images = list(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
+    titles = [_wrapped(title, width / columns) for title in titles]
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     cell = width / columns
     made, axes = figure(rows, columns, (width, rows * (cell + 0.2 * lines)))
@@ -78,6 +80,12 @@ def pictures(
     for axis, title in zip(axes.flat, titles, strict=False):
         axis.set_title(beside(title))
     return made
+
+
+def _wrapped(title: str, inches: float) -> str:
+    """Return a title broken into lines that stand above a panel of so many inches without touching the next one's."""
+    most = max(int(inches / 0.09), 8)  # characters of 11 points
+    return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, most) or [""])
 
 
 def answer(image: Tensor, top: Sequence[tuple[str, float]], *, title: str = "") -> "Figure":
@@ -146,7 +154,7 @@ def heatmaps(
     for place, (axis, (image, heat, name, title)) in enumerate(zip(axes.flat, grid, strict=False)):
         if heat is None:
             draw_image(axis, image)
-            title = title or name
+            title = _wrapped(title or name, cell)
         else:
             scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
             if several and place % columns == 0:
