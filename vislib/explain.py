@@ -181,7 +181,9 @@ def check_images(model: object, images: Tensor) -> None:
     if not images.is_floating_point():
         raise TypeError(f"images has dtype {images.dtype}; expected floating point, with pixels in [0, 1].")
     if images.numel() == 0:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected one image of one pixel at least.")
+        raise ValueError(
+            f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
+        )
     tensors = chain(model.parameters(), model.buffers()) if isinstance(model, nn.Module) else ()
     weight = next((p for p in tensors if p.is_floating_point()), images)
     check_device(images, weight, "images", "the model")
