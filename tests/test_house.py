@@ -90,7 +90,11 @@ def test_conda_installs_the_course_by_pip_under_the_same_pins_without_cuda() -> 
 
 def test_decks_pictures_and_scripts_are_in_the_wheel() -> None:
     """Hatch takes every file of the named packages that git does not ignore, but for the keys of exams."""
-    wheel = {"packages": ["vislib", "flashcards", "experiments"], "exclude": ["flashcards/keys"]}
+    wheel = {
+        "packages": ["vislib", "flashcards", "experiments"],
+        "exclude": ["flashcards/keys"],
+        "force-include": {"notebooks": "vislib/course/notebooks"},
+    }
     assert PROJECT["tool"]["hatch"] == {"build": {"targets": {"wheel": wheel}}}
     ignored = GitIgnoreSpec.from_lines((ROOT / ".gitignore").read_text(encoding="utf-8").splitlines())
     files = [

@@ -1,18 +1,30 @@
 """The lectures are made of tagged cells: what a tag says is on the slide, what it cannot show is an error, no fact is missing."""
 
 import copy
+import io
 import re
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
-from tools import lectures, pages
+from tools import course_page, lectures, pages
 from tools.run_notebooks import NOTE
 
-PIXEL = "iVBORw0KGgo="
+
+def _png(wide: int, high: int) -> str:
+    """A picture whose left half is black and whose right half is white."""
+    image = Image.new("L", (wide, high))
+    image.paste(255, (wide // 2, 0, wide, high))
+    image.save(file := io.BytesIO(), "PNG")
+    return b64encode(file.getvalue()).decode()
+
+
+PICTURE = _png(40, 10)
 PREDICTION = (
     "<p><em>Commit.</em></p>\n<p>Which <em>place</em>?</p>\n<p>A) the &lt;legs&gt;<br>\nB) the coat</p>\n"
     "<details><summary>Answer</summary>B: the coat. Because.</details>"
@@ -24,7 +36,7 @@ def _notebook(**tag: Any) -> Any:
     source = 'predict("a.b", "Which *place*?", ["the <legs>", "the coat"], "the coat", explanation="Because.")'
     outputs = [
         new_output("display_data", data={"text/html": PREDICTION}),
-        new_output("display_data", data={"image/png": PIXEL}, metadata={"image/png": {"alt": "a map"}}),
+        new_output("display_data", data={"image/png": PICTURE}, metadata={"image/png": {"alt": "a map"}}),
         new_output("stream", name="stdout", text="0.95 < 1\n"),
         new_output("execute_result", data={"text/html": "<style>td {}</style><table><tr><td>7</td></tr></table>"}),
     ]
@@ -41,7 +53,7 @@ def _slide(**tag: Any) -> lectures.Slide:
 @pytest.mark.parametrize(
     ("show", "seen", "unseen"),
     [
-        ("figure", f'<img alt="a map" src="data:image/png;base64,{PIXEL}">', "predict"),
+        ("figure", f'<img alt="a map" src="data:image/png;base64,{PICTURE}">', "predict"),
         ("output", "<pre>0.95 &lt; 1</pre>", "data:image"),
         ("table", "<td>7</td>", "<style>"),
         ("code", "predict(", "data:image"),
@@ -75,7 +87,7 @@ def test_text_minutes_facts_and_the_notes_of_the_section_are_told() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "message"),
-    [({"show": ["picture"]}, "expected some of figure, table, output, code, ask"), ({"minuets": 1}, "lecture says 'minuets'")],
+    [({"show": ["picture"]}, "expected some of figure, table, output, code, ask"), ({"minuets": 1}, "cell 2: lecture says 'minuets'")],
 )  # fmt: skip
 def test_a_tag_that_says_what_is_unknown_is_refused(tag: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -90,6 +102,43 @@ def test_a_cell_without_what_it_should_show_is_refused(show: str) -> None:
         notebook.cells[2].cell_type = "markdown"
     with pytest.raises(ValueError, match=f"has no {show} to show"):
         list(lectures.slides(notebook, "x"))
+
+
+def _images(body: str) -> list[Image.Image]:
+    return [Image.open(io.BytesIO(b64decode(data))) for data in re.findall(r'base64,([^"]+)"', body)]
+
+
+def test_parts_of_a_figure_are_cut_out() -> None:
+    left, right = _images(_slide(show=["figure"], parts=[[0, 0, 0, 0.25, 1], [0, 0.5, 0.5, 1, 1]]).body)
+    assert (left.size, left.getextrema()) == ((10, 10), (0, 0))
+    assert (right.size, right.getextrema()) == ((20, 5), (255, 255))
+
+
+def test_text_stands_beside_a_picture_that_is_not_wide_and_above_one_that_is() -> None:
+    assert _slide(show=["figure"], text="Look.").body.startswith("<p>Look.</p>\n<div")
+    narrow = _slide(show=["figure"], text="Look.", parts=[[0, 0, 0, 0.3, 1]]).body
+    assert narrow.startswith('<div class="beside"><div><p>Look.</p>\n</div><div class="pictures')
+    pair = _slide(show=["figure"], text="Look.", parts=[[0, 0, 0, 0.25, 1], [0, 0, 0, 0.25, 1]]).body
+    assert 'class="pictures row"' in pair
+    assert "beside" not in pair
+
+
+def test_a_cell_makes_as_many_slides_as_it_has_tags() -> None:
+    notebook = _notebook()
+    notebook.cells[2].metadata["lecture"] = [{"title": "one"}, {"title": "two", "show": ["output"]}]
+    assert [(slide.title, slide.notes) for slide in lectures.slides(notebook, "x")] == [
+        ("one", "Ask the room."),
+        ("two", ""),
+    ]
+
+
+def test_a_note_that_stands_first_in_its_section_is_for_the_next_slide() -> None:
+    notebook = _notebook()
+    notebook.cells.insert(2, notebook.cells.pop())
+    assert [slide.notes for slide in lectures.slides(notebook, "x")] == ["Ask the room."]
+    notebook.cells.insert(3, new_markdown_cell("Text.\n\n## Another section"))
+    [slide] = lectures.slides(notebook, "x")
+    assert (slide.section, slide.notes) == ("Another section", "")
 
 
 def test_notes_of_another_slide_are_not_taken() -> None:
@@ -111,3 +160,18 @@ def test_a_lecture_takes_its_notebooks_in_their_order(tmp_path: Path) -> None:
         notebook = _notebook(title=name)
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     assert [slide.title for slide in lectures.lecture(2, tmp_path)] == ["05_b", "06_c"]
+
+
+@pytest.mark.parametrize("number", lectures.LECTURES)
+def test_the_lectures_of_the_course_can_be_given(number: int) -> None:
+    made = lectures.lecture(number)
+    assert 25 <= len(made) <= 40
+    assert all(1 <= slide.minutes <= 4 for slide in made)
+    assert all(len(slide.title) <= 70 for slide in made)
+    assert 3 <= sum('class="ask"' in slide.body for slide in made) <= 5
+
+
+def test_every_fact_has_slides_cards_and_exam_questions() -> None:
+    assert lectures.wrong({number: lectures.lecture(number) for number in lectures.LECTURES}) == []
+    gaps = [(fact, kind) for fact, by in course_page.covered().items() for kind, found in by.items() if not found]
+    assert gaps == []

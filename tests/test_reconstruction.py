@@ -366,10 +366,10 @@ def test_a_network_that_a_copy_would_change_is_used_itself(cnn: nn.Module, image
 
 
 def test_every_row_of_the_tables_has_its_picture() -> None:
-    for name, grid in ((name, recipe.grid) for name, recipe in RECIPES.items() if name.startswith("reconstruction")):
+    for name, recipe in ((name, recipe) for name, recipe in RECIPES.items() if name.startswith("reconstruction")):
         rows = results.read(name)["rows"]
-        files = ["_".join(str(row[k]) for k in grid) for row in rows]
-        pictures = results.pictures("reconstruction", files)
+        files = ["_".join(str(row[k]) for k in recipe.grid) for row in rows]
+        pictures = results.pictures(recipe.keep["folder"].name, files)
         assert pictures.shape == (len(rows), 3, 224, 224)
         assert pictures.std((1, 2, 3)).min() > 0.05
 

@@ -4,19 +4,23 @@ A cell is on a slide if its metadata says so::
 
     "lecture": {"title": "Two fills, two answers", "minutes": 3, "facts": [12], "text": "- ...", "show": ["figure"]}
 
-``title`` is what the slide says in one line, ``text`` (Markdown) stands below it, ``show`` names what of the cell appears
-below that: "figure" (as stored), "table", "output" (printed), "code", "ask" (a prediction: its question and options, and a place
-for a show of hands) or nothing. ``minutes`` and the next speaker notes of the section go to the notes. Lecture 1 is
+A list of such tags makes several slides of one cell. ``title`` is what the slide says in one line, ``text`` (Markdown) stands
+below it, ``show`` names what of the cell appears below that: "figure" (as stored), "table", "output" (printed), "code", "ask"
+(a prediction: its question and options, and a place for a show of hands) or nothing. ``parts`` picks from the stored figures
+what is shown: ``[[1, 0, 0, 0.5, 1]]`` is the left half of the second, in shares of its width and height. Text stands beside a
+picture that is not wide. ``minutes`` and the section's speaker notes that are nearest go to the notes. Lecture 1 is
 notebooks 00 to 04, lecture 2 is 05 to 09; the order is that of the cells. ``build/lectures`` then holds for each lecture
 an HTML (press S for the notes) and a PDF, and the plan: slide, minute, fact, notebook and section.
 """
 
 import argparse
 import html
+import io
 import os
 import re
 import shutil
 import sys
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,7 @@ from typing import Any
 
 import nbformat
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from tools import pages, vendor
 from tools.run_notebooks import NOTE, is_note, prediction
@@ -38,6 +43,8 @@ LECTURES = {
 MINUTES = 90
 FACTS = range(1, 15)
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+KEYS = ("title", "minutes", "facts", "text", "show", "parts")
+WIDE = 1.5  # times as wide as high: such pictures are larger below a text than beside it
 SHOWS = ("figure", "table", "output", "code", "ask")
 
 
@@ -54,57 +61,99 @@ class Slide:
     section: str
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A stored picture: what it shows in words, its data, and itself."""
+
+    alt: str
+    source: str
+    image: Image.Image
+
+    def part(self, left: float, top: float, right: float, bottom: float) -> "Picture":
+        """Return what lies between these shares of the width and the height."""
+        wide, high = self.image.size
+        image = self.image.crop((round(left * wide), round(top * high), round(right * wide), round(bottom * high)))
+        image.save(file := io.BytesIO(), "PNG")
+        return Picture(self.alt, f"data:image/png;base64,{b64encode(file.getvalue()).decode()}", image)
+
+
 def slides(notebook: nbformat.NotebookNode, name: str) -> Iterator[Slide]:
     """Yield the slides that a notebook's cells are tagged for.
 
     Raises:
         ValueError: for a tag that says what is unknown, or a cell that has nothing of what it should show.
     """
-    section = ""
+    section, notes = "", _notes(notebook.cells)
     for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown" and (heading := re.match(r"#{1,3} (.+)", cell.source)):
-            section = heading[1]
-        tag = cell.metadata.get("lecture")
-        if tag is None:
-            continue
-        if unknown := set(tag) - {"title", "minutes", "facts", "text", "show"}:
-            raise ValueError(
-                f"{name}, cell {number}: lecture says {min(unknown)!r}; expected title, minutes, facts, text, show."
+        headings = re.findall(r"^#{1,3} (.+)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
+        if headings and cell.source.startswith("#"):
+            section = headings[0]
+        tags = cell.metadata.get("lecture", [])
+        for tag in tags if isinstance(tags, list) else [tags]:
+            where = f"{name}, cell {number}"
+            if unknown := set(tag) - set(KEYS):
+                raise ValueError(f"{where}: lecture says {min(unknown)!r}; expected some of {', '.join(KEYS)}.")
+            yield Slide(
+                title=tag["title"],
+                minutes=tag.get("minutes", 0),
+                facts=tuple(tag.get("facts", ())),
+                body=_body(tag, cell, where),
+                notes=notes.pop(number, ""),
+                notebook=name,
+                section=section,
             )
-        shown = "".join(_shown(what, cell, f"{name}, cell {number}") for what in tag.get("show", ()))
-        text = _MARKDOWN.render(tag.get("text", ""))
-        yield Slide(
-            title=tag["title"],
-            minutes=tag.get("minutes", 0),
-            facts=tuple(tag.get("facts", ())),
-            body=text + shown,
-            notes=_notes(notebook.cells, number),
-            notebook=name,
-            section=section,
-        )
+        section = headings[-1] if headings else section
 
 
-def _shown(what: str, cell: nbformat.NotebookNode, where: str) -> str:
-    makers = {"figure": _figures, "table": _tables, "output": _printed, "code": _code, "ask": _question}
-    if what not in makers:
+def _body(tag: dict[str, Any], cell: nbformat.NotebookNode, where: str) -> str:
+    text: str = _MARKDOWN.render(tag.get("text", ""))
+    pictures = _pictures(cell, tag.get("parts"))
+    shown = "".join(_shown(what, cell, pictures, where) for what in tag.get("show", ()))
+    if text and tag.get("show") == ["figure"] and _aspect(pictures) < WIDE:
+        return f'<div class="beside"><div>{text}</div>{shown}</div>'
+    return text + shown
+
+
+def _shown(what: str, cell: nbformat.NotebookNode, pictures: Sequence[Picture], where: str) -> str:
+    makers = {"table": _tables, "output": _printed, "code": _code, "ask": _question}
+    if what not in SHOWS:
         raise ValueError(f"{where}: show has {what!r}; expected some of {', '.join(SHOWS)}.")
-    made = makers[what](cell)
+    made = _figures(pictures) if what == "figure" else makers[what](cell)
     if not made:
         raise ValueError(f"{where} has no {what} to show; execute the notebook, or change the tag.")
     return made
 
 
-def _figures(cell: nbformat.NotebookNode) -> str:
-    """Stored pictures, those of an explorer's page included."""
-    found = []
+def _pictures(cell: nbformat.NotebookNode, parts: Sequence[Sequence[float]] | None) -> list[Picture]:
+    """Stored pictures, those of an explorer's page included, or the parts of them that are asked for."""
+    stored = []
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         for kind in ("image/png", "image/jpeg"):
             if kind in data:
                 alt = html.escape(output.metadata.get(kind, {}).get("alt", ""))
-                found.append(f'<img alt="{alt}" src="data:{kind};base64,{"".join(data[kind]).strip()}">')
-        found += re.findall(r"<img [^>]*>", "".join(data.get("text/html", "")))
-    return "".join(found)
+                stored.append((alt, f"data:{kind};base64,{''.join(data[kind]).strip()}"))
+        page = "".join(data.get("text/html", ""))
+        stored += re.findall(r'<img alt="([^"]*)"[^>]*src="(data:[^"]+)"', page)
+    opened = [
+        Picture(alt, source, Image.open(io.BytesIO(b64decode(source.partition(",")[2])))) for alt, source in stored
+    ]
+    return opened if parts is None else [opened[int(number)].part(*box) for number, *box in parts]
+
+
+def _in_a_row(pictures: Sequence[Picture]) -> bool:
+    return all(picture.image.width < 1.2 * picture.image.height for picture in pictures)
+
+
+def _aspect(pictures: Sequence[Picture]) -> float:
+    """Width through height of all pictures of a slide together."""
+    each = [picture.image.width / picture.image.height for picture in pictures]
+    return sum(each) if _in_a_row(pictures) else 1 / sum(1 / aspect for aspect in each)
+
+
+def _figures(pictures: Sequence[Picture]) -> str:
+    images = "".join(f'<img alt="{picture.alt}" src="{picture.source}">' for picture in pictures)
+    return f'<div class="pictures{" row" * _in_a_row(pictures)}">{images}</div>' if images else ""
 
 
 def _tables(cell: nbformat.NotebookNode) -> str:
@@ -130,14 +179,25 @@ def _question(cell: nbformat.NotebookNode) -> str:
     return f'<div class="ask">{question}<ol type="A">{rows}</ol></div>'
 
 
-def _notes(cells: Sequence[nbformat.NotebookNode], number: int) -> str:
-    """Return the speaker notes that stand nearest before the next tagged cell of the same section."""
-    for cell in cells[number + 1 :]:
+def _notes(cells: Sequence[nbformat.NotebookNode]) -> dict[int, str]:
+    """Return for tagged cells the speaker notes: a note is for the nearest before it in its section, or else the next."""
+    found: dict[int, str] = {}
+    tagged, waiting = None, ""
+    for number, cell in enumerate(cells):
         if is_note(cell):
-            return str(cell.source).removeprefix(NOTE).replace("\n> ", "\n").strip("\n >")
-        if "lecture" in cell.metadata or re.match("#{1,2} ", cell.source):
-            break
-    return ""
+            said = str(cell.source).removeprefix(NOTE).replace("\n> ", "\n").strip("\n >")
+            if tagged is None:
+                waiting = said
+            else:
+                found[tagged] = said
+            continue
+        if cell.cell_type == "markdown" and re.search("^#{1,2} ", cell.source, re.MULTILINE):
+            tagged, waiting = None, ""
+        if "lecture" in cell.metadata:
+            tagged = number
+            if waiting:
+                found[number], waiting = waiting, ""
+    return found
 
 
 def lecture(number: int, folder: Path = NOTEBOOKS) -> list[Slide]:
@@ -171,7 +231,8 @@ def _section(slide: Slide, begins: float) -> str:
     said = (
         f"{slide.minutes:g} min, from minute {begins:g}. Notebook {slide.notebook}, {slide.section!r}.\n\n{slide.notes}"
     )
-    return _framed(f'<h2>{title}</h2><div class="body">{slide.body}</div>', _MARKDOWN.render(said))
+    kind = "body" if "<img" in slide.body else "body plain"
+    return _framed(f'<h2>{title}</h2><div class="{kind}">{slide.body}</div>', _MARKDOWN.render(said))
 
 
 def _framed(content: str, notes: str = "") -> str:
