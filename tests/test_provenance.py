@@ -54,7 +54,8 @@ def change(root: Path, topic: str, before: str, after: str) -> None:
 # What each recipe explains, written down by hand.
 CASCADES = {"sanity", "sanity_floor", "sanity_edges"}  # the family with Grad-CAM, and occlusion by the logit
 SWEEPS = {
-    f"roar_{name}" for name in ("shapes", "shapes_masks", "digits", "digits_masks", "without", "asked", "swapped")
+    f"roar_{name}"
+    for name in ("shapes", "shapes_masks", "digits", "digits_masks", "without", "asked", "swapped", "filled")
 }
 FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradients or guided backprop
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}

@@ -18,14 +18,18 @@ from nbformat.v4 import new_markdown_cell
 from tools.run_notebooks import FOLDER, is_note, prediction
 
 OUT = FOLDER.parent / "build" / "handout"
+# By what the reader sees, not by a tag for nbconvert: a tag that was forgotten would hand the solution out.
+_SOLUTION = re.compile(r"<details>\n<summary>[^<]*(?:[Ss]olution|How to solve it).*?</details>\n*", re.DOTALL)
 
 
 def for_students(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the notebook without solutions, predictions' answers and notes, ready to be worked through."""
-    notebook.cells = [_asked(cell) for cell in notebook.cells if not is_note(cell) and not is_solution(cell)]
+    notebook.cells = [_asked(cell) for cell in notebook.cells if not is_note(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"[^.\n]*\bfolded (?:below|underneath)[^.\n]*\.", "", cell.source)
+            without = _SOLUTION.sub("", cell.source)
+            cell.source = re.sub(r"[^.\n]*\bfolded (?:below|underneath)[^.\n]*\.", "", without).strip()
+    notebook.cells = [cell for cell in notebook.cells if cell.source or cell.cell_type == "code"]
     return notebook
 
 
@@ -37,16 +41,6 @@ def _asked(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     rows = "\n".join(f"<li>{option}</li>" for option in options)
     text = f'**Predict.**\n\n{question}\n<ol type="A">\n{rows}\n</ol>\n\nYour answer, and why:'
     return new_markdown_cell(text, id=cell.id, metadata={"slideshow": cell.metadata.get("slideshow", {})})
-
-
-def is_solution(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell folds a solution away; the whole cell is then no student's.
-
-    By what the reader sees, not by a tag for nbconvert: a tag that was forgotten would hand the solution out.
-    """
-    return cell.cell_type == "markdown" and any(
-        f"<summary>{word}" in cell.source for word in ("Solution", "How to solve it")
-    )
 
 
 def build(names: Sequence[str], out: Path = OUT) -> list[Path]:
