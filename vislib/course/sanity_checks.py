@@ -26,18 +26,7 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
-PHOTOS = [
-    "astronaut",
-    "cameraman",
-    "cat",
-    "coffee",
-    "coins",
-    "flower",
-    "hopper",
-    "motorcycle",
-    "palace",
-    "rocket",
-]  # in the order of the stored tables
+PHOTOS = list(data.PHOTOS)  # in the order of the stored tables
 NAMES = {
     "gradient": "gradient",
     "input_x_gradient": "input × gradient",
