@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from flashcards.model import Card, Report
 
-_ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s|ly)$")
+_ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s|ly)+$")
 
 
 def check_deck(cards: Sequence[Card], sections: Sequence[str] | None, problem: Report) -> None:

@@ -130,6 +130,8 @@ def test_a_front_that_contains_a_key_term_of_its_answer_is_told(folder, drawn):
         ("ROAR retrains it", "retraining"),
         ("What does $\\lvert\\nabla_x f(x)\\rvert_1$ measure?", "$\\lvert\\nabla_x f(x)\\rvert_1$"),
         ("Two HUBS", "hub"),
+        ("Two classes", "class"),
+        ("One bias of many", "biases"),
     ],
 )
 def test_a_term_is_known_whatever_its_ending_and_hyphen(front, term):
