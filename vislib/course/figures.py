@@ -172,7 +172,7 @@ def heatmaps(
 def name_row(axis: "Axes", name: str) -> None:
     """Write the name of a row left of its first panel: upright where it is a letter, else turned to run along the row."""
     letter = len(name) <= 2
-    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 12, "rotation": 90}
+    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 11, "rotation": 90}
     axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center", **look)
 
 
