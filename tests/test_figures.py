@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from vislib.course import figures
+from vislib.course import figures, start_here
 from vislib.course.encoding import encoded_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -234,3 +234,17 @@ def test_drawing_leaves_the_style_of_others_alone(images: Tensor) -> None:
     figures.heatmaps(images[:1], {"a": torch.rand(1, 16, 16)})
     assert dict(plt.rcParams) == before
     assert plt.isinteractive() == interactive
+
+
+def test_the_name_of_a_row_is_turned_and_a_letter_is_upright(images: Tensor) -> None:
+    heat = torch.rand(3, 16, 16)
+    figure = figures.heatmaps(images, {"a method": heat, "A": heat})
+    turned, upright = (figure.axes[panel].texts[0] for panel in (3, 6))
+    assert (turned.get_rotation(), upright.get_rotation()) == (90, 0)
+    assert upright.get_fontsize() > turned.get_fontsize() == 11
+
+
+def test_many_maps_of_one_image_stand_in_full_rows_with_their_bar(images: Tensor) -> None:
+    figure = start_here.in_a_row(images[:1], {name: torch.rand(1, 16, 16) for name in ("gray", *"bcdef")}, label="drop")
+    assert [axis.get_title() for axis in figure.axes[:8]] == ["grey", *"bcdef", "", ""]
+    assert figure.axes[8].get_ylabel() == "drop"

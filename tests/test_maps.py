@@ -172,3 +172,9 @@ def test_the_number_of_a_bar_stands_clear_of_the_floor() -> None:
         box = text.get_window_extent()
         assert not box.y0 < line < box.y1, text.get_text()
     assert "chance: 1" in figure.axes[0].get_legend_handles_labels()[1]
+
+
+def test_ten_groups_have_ten_colours_and_more_differ_by_colour_or_marker() -> None:
+    assert len({maps.colour(k, "", [], None) for k in range(10)}) == 10
+    looks = {(maps.colour(k, "", [], None), maps.MARKERS[k % 8 if k < 8 else (k + 3) % 8]) for k in range(13)}
+    assert len(looks) == 13

@@ -208,6 +208,7 @@ def test_cascades_draw_the_means_and_the_trained_network_apart() -> None:
         assert line.get_ydata() == pytest.approx(values.mean((0, 2)).numpy())
         assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0], [1])
     assert encoded_figure(figure)
+    assert len(cascades({"one": (values, floor), "two": (values, floor)}, columns=4).axes) == 2  # no empty panel beside
 
 
 @pytest.mark.filterwarnings("error")

@@ -149,9 +149,9 @@ def explorer(
         f'-{2 * thumb * (i % columns)}px -{2 * thumb * (i // columns)}px" title="{i}: {html.escape(names[k])}"></i></b>'
         for i, ((x, y), k) in enumerate(zip(at.tolist(), groups.tolist(), strict=True))
     )
-    colours = "".join(f".vlmap .g{k}{{background:{PALETTE[k % 8]}}}" for k in range(len(names)))
+    colours = "".join(f".vlmap .g{k}{{background:{PALETTE[k % len(PALETTE)]}}}" for k in range(len(names)))
     legend = " ".join(
-        f'<span style="color:{PALETTE[k % 8]}">●</span>&nbsp;{on_page(name)}' for k, name in enumerate(names)
+        f'<span style="color:{PALETTE[k % len(PALETTE)]}">●</span>&nbsp;{on_page(name)}' for k, name in enumerate(names)
     )
     url = base64.b64encode(encoded_image(sheet, "JPEG")).decode()
     page = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
-_SHOWN = {"sobel": "edges (Sobel)"}
+_SHOWN = {"sobel": "edges (Sobel)", "gray": "grey"}
 _STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 11,
@@ -78,7 +78,7 @@ def pictures(
     for axis, image in zip(axes.flat, images, strict=False):
         draw_image(axis, image)
     for axis, title in zip(axes.flat, titles, strict=False):
-        axis.set_title(beside(title))
+        axis.set_title(beside(title), fontsize=11)
     return made
 
 
@@ -158,9 +158,7 @@ def heatmaps(
         else:
             scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
             if several and place % columns == 0:
-                axis.text(
-                    -0.06, 0.5, beside(names[name]), transform=axis.transAxes, rotation=90, ha="right", va="center"
-                )
+                name_row(axis, names[name])
         axis.set_title(beside(title))
     if scale is not None:
         bar = made.colorbar(scale, ax=axes, shrink=0.9 if rows == 1 else 0.6, aspect=25, pad=0.02)
@@ -169,6 +167,13 @@ def heatmaps(
             bar.set_ticks([scale.norm.vmin, 0, scale.norm.vmax] if signed else [0, scale.norm.vmax])
             bar.set_ticklabels(["− end", "0", "+ end"] if signed else ["0", "end"])
     return made
+
+
+def name_row(axis: "Axes", name: str) -> None:
+    """Write the name of a row left of its first panel: upright where it is a letter, else turned to run along the row."""
+    letter = len(name) <= 2
+    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 11, "rotation": 90}
+    axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center", **look)
 
 
 def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float, outline: bool = False) -> Any:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 
-# The palette of Okabe and Ito, which colour-blind eyes can tell apart; beyond eight groups the marker helps.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000")
+# The palette of Okabe and Ito and two more, for ten digits; colour-blind eyes can tell them apart, beyond ten the marker helps.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000", "#882255", "#9acd32")
 MARKERS = "os^DvP*X"
 _PALE = "#b8b8b8"
 _CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
@@ -81,7 +81,7 @@ def dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, 
 
 def colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
     """Return the colour of the group of number k."""
-    return _PALE if name == pale else PALETTE[k % 8]
+    return _PALE if name == pale else PALETTE[k % len(PALETTE)]
 
 
 def rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:

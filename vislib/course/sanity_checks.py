@@ -12,7 +12,7 @@ from vislib import controls, data, sanity
 from vislib.activations import record
 from vislib.course import results
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
+from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, name_row, overlay
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, number, tensor_verdict
 from vislib.intervals import crossed, verdict
@@ -77,9 +77,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
     for r, (name, maps) in enumerate(rows.items()):
         axes[r, 0].axis("off")
         draw_image(axes[r, 0], image)
-        axes[r, 0].text(
-            -0.06, 0.5, beside(name), transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
-        )
+        name_row(axes[r, 0], name)
         for c, heat in enumerate(clipped(maps), start=1):
             scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
             if r == 0:
@@ -106,8 +104,7 @@ def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width
             heat = clipped(maps[name][k : k + 1])[0]
             scale = overlay(axis, images[k], heat, signed=signed, limit=1.0, outline=True)
             axis.set_title("" if r else beside(name), fontsize=10)
-        where: Any = {"transform": axes[r, 0].transAxes, "rotation": 90, "ha": "right", "va": "center"}
-        axes[r, 0].text(-0.06, 0.5, beside(method), **where)
+        name_row(axes[r, 0], method)
         bar = made.colorbar(scale, ax=list(axes[r]), shrink=0.8, aspect=12, pad=0.01)
         bar.set_ticks([-1, 0, 1] if signed else [0, 1])
     return made
@@ -124,6 +121,7 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
         columns: panels in a row.
         ylabel: what is measured.
     """
+    columns = min(columns, len(kept))
     rows = -(-len(kept) // columns)
     made, axes = figure(rows, columns, (9.0, 2.25 * rows + 0.4), sharex=True, sharey=True)
     for axis, (name, (values, floor)) in zip(axes.flat, kept.items(), strict=False):
