@@ -5,7 +5,9 @@ from importlib.resources import files
 
 from playwright.sync_api import Page
 
-RUN = """async (within) => (await axe.run(within || document, { resultTypes: ['violations'] })).violations
+# Without `preload` axe-core would ask for each style sheet again, which a page from a disk may not.
+OPTIONS = {"resultTypes": ["violations"], "preload": False}
+RUN = """async ([within, options]) => (await axe.run(within || document, options)).violations
   .filter((found) => ['serious', 'critical'].includes(found.impact))
   .flatMap((found) => found.nodes.map((node) => [found.id, node.target.join(' '), node.failureSummary]))"""
 
@@ -21,7 +23,7 @@ def serious(page: Page, within: str | None = None) -> list[str]:
         playwright.sync_api.Error: if nothing on the page is `within`.
     """
     page.evaluate(_axe())
-    return [f"{rule}: {where}: {' '.join(said.split())}" for rule, where, said in page.evaluate(RUN, within)]
+    return [f"{rule}: {where}: {' '.join(said.split())}" for rule, where, said in page.evaluate(RUN, [within, OPTIONS])]
 
 
 @cache
