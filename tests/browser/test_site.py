@@ -125,7 +125,7 @@ def test_the_holes_answer_what_the_tables_say(explorers: Callable[..., Page]) ->
     share.focus()
     share.press("End")
     for method, told in HOLES["methods"].items():
-        box.get_by_label("ranked by").select_option(method)
+        box.get_by_role("combobox").select_option(method)
         values = [told["retrained"][-1], told["alone"][-1], HOLES["methods"]["random"]["retrained"][-1]]
         words = [str(round(100 * value + 1e-9)) for value in values]
         expect(box.locator("output strong")).to_have_text(["90 % removed.", *words])
