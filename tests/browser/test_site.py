@@ -169,6 +169,7 @@ def test_no_link_leads_nowhere_and_nothing_is_loaded_from_elsewhere(built: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # axe-core looks at every word of thirty long pages
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_opens_from_a_folder_and_everybody_can_read_it(
