@@ -286,7 +286,7 @@ def _neighbour_table(
     return (
         f'<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">nearest to <b>'
         f"{on_page(names[i])}</b> (●: in both lists)</caption><tr>"
-        f'<th style="text-align:left">{_spot(BLUE)} among all weights, by {way}</th>'
+        f'<th style="text-align:left;padding-right:12px">{_spot(BLUE)} among all weights, by {way}</th>'
         f'<th style="text-align:left;padding-right:24px">lists with it</th>'
         f'<th style="text-align:left">{_spot(ORANGE)} on the map</th></tr>{rows}</table>'
     )
