@@ -108,7 +108,7 @@ def removed(
     *,
     colour: Tensor,
     at: Sequence[float],
-    width: float = 9.0,
+    width: float = 8.2,
 ) -> "Figure":
     """Draw ROAR: an image, each ranking's map of it, the image without more and more pixels, and what is still learned.
 
@@ -121,7 +121,7 @@ def removed(
         width: of the figure, in inches.
     """
     columns = 2 + len(at)
-    made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.5)))
+    made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.4)))
     for line, (name, heat) in zip(axes, maps.items(), strict=True):
         draw_image(line[0], image)
         line[0].set_title("whole", fontsize=10)
