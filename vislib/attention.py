@@ -6,6 +6,7 @@ Whether a network asks PyTorch's own layer for it, its fused function, or writes
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from vislib.activations import check_visible
 from vislib.differentiation import check_slope
-from vislib.explain import Score, answers, check_inputs, check_number, logit, pair, probability, scores
+from vislib.explain import Score, answers, check_inputs, check_number, logit, pair, probability, scores, takes
 from vislib.gradients.cam import on_grid
 from vislib.gradients.sensitivity import Forward, in_flight, on_copies, total_score
 from vislib.look import add_up, as_written
@@ -35,16 +36,18 @@ _LAYER = FunctionType(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read from the tokens, and how they lie in the image: the options, see `attention`."""
+
+    score: Score = logit
+    grid: tuple[int, int] | None = None
+    batch_size: int | None = None
+
+
+@takes(Reading)
 def attention(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    *,
-    block: int = -1,
-    head: int | None = None,
-    score: Score = logit,
-    grid: tuple[int, int] | None = None,
-    batch_size: int | None = None,
+    model: nn.Module, images: Tensor, target: int | Tensor, *, block: int = -1, head: int | None = None, **options: Any
 ) -> Tensor:
     """Show what the token that the answer reads takes from each place in one block; the shares, enlarged. Unsigned.
 
@@ -81,18 +84,11 @@ def attention(
             raise ValueError(f"head is {head}, and the block has {heads}; expected 0 to {heads - 1}.")
         return shares[block].mean(1) if head is None else shares[block][:, head]
 
-    return _explained(model, images, target, chosen, score, grid, batch_size)
+    return _explained(model, images, target, chosen, Reading(**options))
 
 
-def rollout(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    *,
-    score: Score = logit,
-    grid: tuple[int, int] | None = None,
-    batch_size: int | None = None,
-) -> Tensor:
+@takes(Reading)
+def rollout(model: nn.Module, images: Tensor, target: int | Tensor, **options: Any) -> Tensor:
     """Multiply the attention of all blocks, mean over heads, half of it given to the token itself; enlarged. Unsigned.
 
     Args:
@@ -110,18 +106,11 @@ def rollout(
     def rolled(shares: list[Tensor], slopes: list[Tensor]) -> Tensor:
         return _through([(share.mean(1) - _each(share)) / 2 for share in shares])
 
-    return _explained(model, images, target, rolled, score, grid, batch_size)
+    return _explained(model, images, target, rolled, Reading(**options))
 
 
-def attention_relevance(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    *,
-    score: Score = logit,
-    grid: tuple[int, int] | None = None,
-    batch_size: int | None = None,
-) -> Tensor:
+@takes(Reading)
+def attention_relevance(model: nn.Module, images: Tensor, target: int | Tensor, **options: Any) -> Tensor:
     """Explain by the attention of all blocks, each share times its gradient: the positive part, mean over heads. Unsigned.
 
     What a block adds goes through those after it, as in `rollout`; a share that does not move the score adds nothing.
@@ -142,7 +131,7 @@ def attention_relevance(
     def relevant(shares: list[Tensor], slopes: list[Tensor]) -> Tensor:
         return _through([(share * slope).relu().mean(1) for share, slope in zip(shares, slopes, strict=True)])
 
-    return _explained(model, images, target, relevant, score, grid, batch_size)
+    return _explained(model, images, target, relevant, Reading(**options))
 
 
 @torch.no_grad()
@@ -178,7 +167,7 @@ def drop_tokens(
     """
     classes = check_inputs(model, images, target)
     clean = scores(score, answers(model, images, classes), classes)
-    read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), logit, grid)
+    read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), Reading(grid=grid))
     if read.any():
         raise ValueError("the answer is read from the tokens of places, which stay; expected a class token.")
     keep = 1 - torch.eye(read.numel(), dtype=images.dtype, device=images.device)
@@ -214,31 +203,21 @@ def _through(added: Sequence[Tensor]) -> Tensor:
     return reached
 
 
-def _explained(
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    combine: Combine,
-    score: Score,
-    grid: tuple[int, int] | None,
-    batch_size: int | None,
-) -> Tensor:
+def _explained(model: nn.Module, images: Tensor, target: int | Tensor, combine: Combine, how: Reading) -> Tensor:
     """Return what the tokens that the answer reads have of each place, enlarged."""
     classes = check_inputs(model, images, target)
-    batch = in_flight(model, images, len(images), batch_size)
+    batch = in_flight(model, images, len(images), how.batch_size)
     groups = zip(images.split(batch), classes.split(batch), strict=True)
-    return _enlarged(torch.cat([_on_places(model, some, of, combine, score, grid) for some, of in groups]), images)
+    return _enlarged(torch.cat([_on_places(model, some, of, combine, how) for some, of in groups]), images)
 
 
-def _on_places(
-    model: nn.Module, images: Tensor, classes: Tensor, combine: Combine, score: Score, grid: tuple[int, int] | None
-) -> Tensor:
+def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combine, how: Reading) -> Tensor:
     """Return what the tokens that the answer reads have of each place, (B, h, w)."""
-    grid = None if grid is None else pair(grid, "grid")
+    grid = None if how.grid is None else pair(how.grid, "grid")
 
     def work(pixels: Tensor) -> Tensor:
         seen: list[_Shares] = []
-        total = total_score(_watched(model, seen), pixels.requires_grad_(), classes, score)
+        total = total_score(_watched(model, seen), pixels.requires_grad_(), classes, how.score)
         met = seen[0].met
         _check_met(met, len(pixels))
         if not total.requires_grad:
