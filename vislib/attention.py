@@ -166,6 +166,7 @@ def drop_tokens(
     Naseer et al. 2021, Intriguing Properties of Vision Transformers, https://arxiv.org/abs/2105.10497
     """
     classes = check_inputs(model, images, target)
+    batch = in_flight(model, images, 2**62, batch_size)
     clean = scores(score, answers(model, images, classes), classes)
     read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), Reading(grid=grid))
     if read.any():
@@ -181,7 +182,7 @@ def drop_tokens(
 
     todo = np.arange(len(without))
     with progress_bar(len(todo), "tokens", progress) as bar:
-        for at, found in halving(todo, in_flight(model, images, len(todo), batch_size), work):
+        for at, found in halving(todo, batch, work):
             without[at] = found
             bar.update(len(found))
     return _enlarged(clean[:, None, None] - without.view(-1, *read.shape[1:]), images)
