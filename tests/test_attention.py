@@ -214,7 +214,7 @@ def test_a_mean_over_tokens_reads_all_of_them() -> None:
     shares = F.softmax(8 * Bright().cut(images).flatten(1), 1)
     expected = F.interpolate(shares.detach().view(2, 1, 4, 6), (32, 48), mode="bilinear")[:, 0]
     close(attention(Bright(pool=True), images, 1), expected, 1e-5)
-    with pytest.raises(ValueError, match="read from the tokens of places, which stay; expected a class token"):
+    with pytest.raises(ValueError, match="answers from the tokens of places, which stay; expected a class token"):
         drop_tokens(Bright(pool=True), images, 1)
 
 

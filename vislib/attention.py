@@ -170,7 +170,7 @@ def drop_tokens(
     clean = scores(score, answers(model, images, classes), classes)
     read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), Reading(grid=grid))
     if read.any():
-        raise ValueError("the answer is read from the tokens of places, which stay; expected a class token.")
+        raise ValueError("the model answers from the tokens of places, which stay; expected a class token.")
     keep = 1 - torch.eye(read.numel(), dtype=images.dtype, device=images.device)
     without = clean.new_empty(len(images) * len(keep))
 
