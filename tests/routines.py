@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.pretend import PretendTensor, to_pretend
+from vislib import attention as attending
 from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, models, nets, sanity, training
 from vislib.activations import record
 from vislib.course import networks
@@ -67,6 +68,10 @@ def _scaled(model: nn.Module, seed: int) -> nn.Module:
 
 def _patches(model: nn.Module) -> nn.Module:
     return _like(model, networks.PatchEvidenceNet(classes=5, width=4).eval())
+
+
+def _vit(model: nn.Module) -> nn.Module:
+    return _like(model, nets.SmallViT(classes=5, size=16, width=8, depth=2, heads=2).eval())
 
 
 def _explaining(model: nn.Module, gated: bool = False) -> nn.Module:
@@ -167,6 +172,12 @@ ROUTINES: dict[str, Routine] = {
     "gradients.completeness_gap": lambda model, images, target: gradients.completeness_gap(
         model, images, target, images[:, 0]
     ),
+    **{
+        f"attention.{name}": lambda model, images, target, name=name: getattr(attending, name)(
+            _vit(model), images, target
+        )
+        for name in ("attention", "rollout", "attention_relevance", "drop_tokens")
+    },
     "sanity.cascade": lambda model, images, target: _values(
         sanity.cascade(model, images, target, gradients.gradient, seeds=2)
     ),
@@ -225,6 +236,7 @@ ROUTINES: dict[str, Routine] = {
     "embedding.class_weights": lambda model, images, target: model(images) @ embedding.class_weights(model),
     "training.accuracy": lambda model, images, target: training.accuracy(model, _image_set(images, target)),
     "nets.SmallCNN": lambda model, images, target: _like(model, nets.SmallCNN(size=16, widths=(4, 4)).eval())(images),
+    "nets.SmallViT": lambda model, images, target: _vit(model)(images),
     "reconstruction.reconstruct": lambda model, images, target: reconstruct(model, target, steps=3, size=16),
     "reconstruction.reconstruct of a unit": lambda model, images, target: reconstruct(
         model, target, layer="4", parametrisation="pixels", steps=3, size=16
@@ -310,7 +322,8 @@ def tensors(result: Any) -> list[Tensor]:
 
 # One of each topic, the one that does most.
 REPRESENTATIVES = (
-    *("activations.record", "controls.blurred", "data.shapes", "embedding.tsne", "explain.probability"),
+    *("activations.record", "attention.attention_relevance", "controls.blurred"),
+    *("data.shapes", "embedding.tsne", "explain.probability"),
     *("faithfulness.deletion", "fills.inpaint", "gradients.integrated_gradients", "gradients.grad_cam"),
     *("incremental.IncrementalModel.stream", "models.Classifier.preprocess", "nets.SmallCNN", "networks.learned_mask"),
     *("occlusion.occlusion", "training.accuracy"),

@@ -407,7 +407,7 @@ def test_training_mode_of_layers_that_drop_inside(layer: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    "routine", [n for n in MODELS if n not in TRAINING and not n.startswith(("nets.", "networks."))]
+    "routine", [n for n in MODELS if n not in TRAINING and not n.startswith(("nets.", "networks.", "attention."))]
 )
 def test_training_mode_that_changes_nothing_is_accepted(routine: str, images: Tensor) -> None:
     network = nn.Sequential(

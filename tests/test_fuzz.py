@@ -24,7 +24,7 @@ from tests.conftest import THOROUGH
 from tests.drawn import day
 from tests.routines import tensors
 from tests.state import unchanged
-from vislib import controls, data, gradients, sanity
+from vislib import controls, data, gradients, nets, sanity
 from vislib.course import networks
 from vislib.explain import logit, probability
 from vislib.fills import NAMES
@@ -34,7 +34,11 @@ ROUTINES = [
     for name, asked in SIGNATURES.items()
     if asked.keys() & {"images", "a", "x", *SETS} and name not in ("networks.fit_jointly", "embedding.tsne")
 ]
-HEATMAPS = [name for name in ROUTINES if name.startswith(("gradients.", "controls.")) or name == "occlusion.occlusion"]
+HEATMAPS = [
+    name
+    for name in ROUTINES
+    if name.startswith(("gradients.", "controls.", "attention.")) or name == "occlusion.occlusion"
+]
 HEATMAPS = [name for name in HEATMAPS if not name.endswith(("pixel_gradient", "completeness_gap"))]
 FEWER = ("sanity.", "reconstruction.", "training.", "roar.")  # of those that take long
 
@@ -55,12 +59,14 @@ def _network(seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-# The networks that explain themselves have one size, and their routines take no other network.
+# Transformers and the networks that explain themselves have one size, and their routines take no other network.
 MODELS: dict[str, nn.Module] = {
     "networks.patch_evidence": networks.PatchEvidenceNet(classes=5, width=4).eval(),
     "networks.learned_mask": networks.SelfExplainingNet(classes=5, size=16, width=4).eval(),
     "networks.learned_words": networks.SelfExplainingNet(classes=5, size=16, width=4).eval(),
 }
+VIT = nets.SmallViT(classes=5, size=16, width=8, depth=2, heads=2).eval()
+MODELS |= {name: VIT for name in ROUTINES if name.startswith("attention.")}
 MODEL = _network()
 SIDE = st.integers(6, 12)
 FILL = st.sampled_from([*NAMES, lambda x: 1 - x, torch.tensor(0.25), torch.zeros(3, 1, 1)])
@@ -88,6 +94,8 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "scale": st.sampled_from([0.0, 0.1, 0.9]),
     "rotate": st.sampled_from([0.0, 10, 180]),
     "layer": st.sampled_from(["0", "1", "2"]),
+    "block": st.sampled_from([-2, -1, 0, 1]),
+    "head": st.sampled_from([None, 0, 1]),
     "blocks": st.sampled_from([None, ["0"], ["6", "0"]]),
     "order": st.sampled_from(["output_first", "independent"]),
     "similarity": st.just(sanity.spearman),

@@ -18,6 +18,7 @@ from vislib.activations import record
 from vislib.data import ImageSet
 from vislib.explain import answers, check_eval, check_images, check_inputs
 from vislib.models import Classifier, checkpoints
+from vislib.nets import SmallViT
 from vislib.training import fit
 
 FOLDER = Path(__file__).parent / "weights"
@@ -232,16 +233,18 @@ def _inside(model: nn.Module, kind: type[_Net]) -> tuple[str, _Net]:
 
 
 def trained(name: str, *, device: torch.device | str | None = None) -> Classifier:
-    """Return one of these networks with the weights that ship with it, in evaluation mode, its parameters fixed.
+    """Return one of the course's further networks with the weights that ship with it, in evaluation mode, its parameters fixed.
 
     Args:
-        name: "patches_colour", "patches_tiles", "explained_marked" or "gated_marked".
+        name: "patches_colour", "patches_tiles", "explained_marked", "gated_marked"; or a `SmallViT`, "vit_object",
+            "vit_texture".
         device: where to put it; None means :func:`vislib.device`.
 
     Raises:
         ValueError: for an unknown name, with the names that exist.
     """
-    kind = PatchEvidenceNet if name.startswith("patches") else SelfExplainingNet
+    kinds = {"patches": PatchEvidenceNet, "vit": SmallViT}
+    kind = kinds.get(str(name).split("_")[0], SelfExplainingNet)
     return checkpoints.read(name, FOLDER, kind).to(default_device() if device is None else torch.device(device))
 
 

@@ -65,7 +65,7 @@ def _cam(
             return _cam(model, images, classes, score, name, grid)
         if grads is None:
             raise ValueError(f"the score has no gradient at the layer {name!r}; expected one that it depends on.")
-        weights, seen = (_on_grid(t.movedim(dim, 1), grid or size, name) for t in (grads, activation.detach()))
+        weights, seen = (on_grid(t.movedim(dim, 1), grid or size, name) for t in (grads, activation.detach()))
         if grads.ndim == 3 and not weights.any():
             raise ValueError(f"the score depends on no place of the layer {name!r}; expected an earlier layer.")
         return (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
@@ -73,12 +73,12 @@ def _cam(
     return on_copies(images, work)
 
 
-def _on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
+def on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
     """Return maps (B, C, h, w) as they are, and the last of tokens (B, C, T) as maps; some before stand for no place."""
     if x.ndim == 4:
         return x
     extra = -1 if grid is None else x.shape[2] - grid[0] * grid[1]
     if grid is None or not 0 <= extra <= _EXTRA:
-        raise ValueError(f"the layer {name!r} answers with {x.shape[2]} tokens; expected grid=(height, width).")
+        raise ValueError(f"{name} has {x.shape[2]} tokens; expected grid=(height, width) of those that are places.")
     places: Tensor = x[..., extra:].unflatten(2, grid)
     return places
