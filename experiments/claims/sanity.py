@@ -70,6 +70,30 @@ def strangers(method: str, photo: int) -> Found:
     return found(more(method) > 0, more("grad_cam") > 0, more=more(method), grad_cam=more("grad_cam"))
 
 
+@cache
+def _networks() -> list[torch.nn.Module]:
+    """The trained network, and those with ever more random blocks."""
+    model, photos, _ = asked()
+    return [model, *(network for _, network in sanity.randomised(model, photos, seed=0))]
+
+
+@cache
+def _smooth(n: int, depth: int) -> Tensor:
+    _, photos, target = asked()
+    return gradients.smoothgrad(_networks()[depth], photos, target, n=n)
+
+
+def _copies(n: int, depth: int) -> float:
+    """How alike SmoothGrad's maps of n copies are with so many random blocks, in the mean over the photographs."""
+    return float(sanity.spearman(_smooth(n, 0), _smooth(n, depth)).mean())
+
+
+def copies(depth: int) -> Found:
+    """With 20 noisy copies for 4 SmoothGrad's mean similarity stays within 0.02; with one copy it does not."""
+    twenty, four, one = (_copies(n, depth) for n in (20, 4, 1))
+    return found(abs(twenty - four) < 0.02, abs(twenty - one) < 0.02, twenty=twenty, four=four, one=one)
+
+
 def edges(photo: int) -> Found:
     """Guided backprop goes with the edges more in random networks than in the trained one; SmoothGrad does not."""
     table = _table("sanity_edges", "method")
@@ -229,6 +253,15 @@ CLAIMS = [
         strangers,
         rival="Grad-CAM",
         files=[files.table("sanity"), files.table("sanity_floor")],
+    ),
+    Claim(
+        "sanity.copies",
+        "With 20 noisy copies for 4, SmoothGrad's mean similarity in the cascade stays within 0.02.",
+        [WHERE],
+        {"depth": [1, 4, 10, 19]},
+        copies,
+        rival="one copy",
+        files=PRETRAINED,
     ),
     Claim(
         "sanity.edges",
