@@ -89,7 +89,7 @@ def piece(fill: str) -> Found:
 
 
 def small(size: str, stride: int) -> Found:
-    """A black rectangle of an area below 8 % changes the answer somewhere on the legs, and nowhere else."""
+    """A black rectangle of an area below 8 % changes the answer nowhere but on the legs."""
     model, image, tripod = _photograph()
     height, width = map(int, size.split())
     _, covered = occlusion_logits(model, image, patch=(height, width), stride=stride, fill="black")
@@ -102,7 +102,7 @@ def small(size: str, stride: int) -> Found:
     ]
     inside = torch.tensor([[float(legs[r : r + height, c : c + width].mean()) for r, c in row] for row in corners])
     on, off = changed[inside > 0.7].sum(), changed[inside <= 0.7].sum()
-    return found(on > 0 and off == 0, off > 0, on_the_legs=int(on), elsewhere=int(off))
+    return found(off == 0, on == 0, on_the_legs=int(on), elsewhere=int(off))
 
 
 CLAIMS = [
@@ -145,11 +145,11 @@ CLAIMS = [
     ),
     Claim(
         "start.small",
-        "A black rectangle that hides 7 % of the picture changes the answer somewhere on the legs, and nowhere else.",
+        "A black rectangle that hides 7 % of the picture changes the answer nowhere but on the legs of the tripod.",
         [WHERE],
         {"size": ["50 70", "60 58", "54 66"], "stride": [10, 14]},
         small,
-        rival="the same rectangle elsewhere",
+        rival="nowhere on the legs",
         files=FILES,
         tolerance=1,
     ),

@@ -187,7 +187,7 @@ def scattered(seed: int) -> Found:
     mask = networks.learned_mask(networks.trained("gated_marked", device="cpu"), shapes.images, shapes.labels) > 0.5
 
     def inside(heat: Tensor) -> float:
-        return float((heat * shapes.masks).sum() / heat.sum())
+        return float((heat * shapes.masks).sum() / heat.sum())  # type: ignore[operator]
 
     own, rival = inside(votes.clamp(min=0)), inside(mask.float())
     return found(own < 0.5, rival < 0.5, votes=own, mask=rival)
