@@ -155,7 +155,7 @@ def kennel(network: str, dog: int) -> Found:
     return found(own >= 4, rival >= 4, dogs=own, random=rival)
 
 
-def angle(network: str, class_: int) -> Found:
+def degrees(network: str, class_: int) -> Found:
     """A class and its nearest by direction stand at more than 50 degrees; on the map at a few."""
 
     def cosine_of(points: Tensor) -> float:
@@ -206,11 +206,11 @@ CLAIMS = [
         files=FILES,
     ),
     Claim(
-        "weights.angle",
+        "weights.degrees",
         "A class and its nearest by direction stand at more than 50 degrees (the beagle and the basset at 67).",
         [WHERE],
         {"network": NETWORKS, "class_": list(range(12, 1000, 50))},
-        angle,
+        degrees,
         rival="two points of the map, seen from its middle",
         files=FILES,
     ),
