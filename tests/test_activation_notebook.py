@@ -49,6 +49,38 @@ def test_neighbours_stand_under_what_they_show() -> None:
     assert kinds == {titles[0].split()[0]}
 
 
+class Mean(nn.Module):
+    """Takes images of 32 pixels, and answers with their mean colour."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3))
+
+
+def test_squares_of_different_halves_share_no_pixel_and_are_compared_across() -> None:
+    model = models.Classifier(Mean(), input_size=32).eval()
+    cut = activation_tsne.pieces(model, 4, seed=5)
+    assert len(cut) == 4 * len(data.PHOTOS) == len(cut.classes) * 4
+    assert cut.attributes["half"].tolist() == [0, 1] * (2 * len(data.PHOTOS))
+    rocket = list(data.PHOTOS).index("rocket")
+    left, right = (cut.images[4 * rocket + k] for k in (0, 1))
+    assert not torch.equal(left, right)
+    perfect = torch.nn.functional.one_hot(cut.labels).float()
+    assert activation_tsne.across(perfect, cut, k=2) == 1
+    within = torch.nn.functional.one_hot(2 * cut.labels + cut.attributes["half"]).float()
+    assert activation_tsne.across(within, cut, k=2) < 0.4  # who agrees within one half only, agrees with nobody across
+
+
+def test_the_squares_lie_where_their_points_lie() -> None:
+    cut = activation_tsne.pieces(models.Classifier(Mean(), input_size=32).eval(), 2, seed=1)
+    points = torch.rand(len(cut), 2, generator=torch.Generator().manual_seed(8))
+    figure = activation_tsne.collages({"a": points}, cut, {"a": cut.images})
+    [axis] = figure.axes
+    middles = torch.tensor([[(x0 + x1) / 2, (y0 + y1) / 2] for x0, x1, y0, y1 in (i.get_extent() for i in axis.images)])
+    unit = (points - points.amin(0)) / (points.amax(0) - points.amin(0))
+    torch.testing.assert_close(middles, unit, atol=1e-5, rtol=0)
+    assert "2 rocket" in described(figure)
+
+
 def test_the_crowd_grows_with_the_dimensions() -> None:
     room, curves = activation_tsne.crowding((2, 50), n=100).axes
     low, high = room.lines[0].get_ydata()

@@ -113,3 +113,16 @@ def test_every_curve_of_roar_has_its_name() -> None:
     said = described(roar.curves(RoarResult(table), chance=0.125))
     assert "chance at 0.12; retrained, random at 0.75; retrained at 0.5" in said
     assert "across: pixels removed, in %" in said
+
+
+def test_points_on_a_line_lie_in_its_middle_and_there_is_no_negative_zero() -> None:
+    level = torch.stack([torch.linspace(-3, 5, 9), torch.full((9,), -2.0)], 1)
+    assert "9 dots in the middle" in described(maps.panels({"a": level}, [torch.zeros(9).long()], [["dots"]]))
+    assert "9 dots in the middle" in described(maps.panels({"a": level.flip(1)}, [torch.zeros(9).long()], [["dots"]]))
+    line = figures.lines([0, 1, 2], {"flat": [-0.0, -0.0, -0.0]}, xlabel="x", ylabel="y")
+    assert "flat at 0." in described(line)
+
+
+def test_a_scale_without_a_name_begins_with_its_ends(images: Tensor) -> None:
+    said = described(figures.heatmaps(images[:1], {"a": _with_peak(4, 4, 1.0)}, signed=False))
+    assert "colours: from 0 to 1" in said

@@ -1,5 +1,6 @@
 """The explorers compute what they show, and are a page where there is no kernel."""
 
+import base64
 import io
 import re
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from tests.explorers import controls
 from tests.state import unchanged
 from vislib.course import activation_tsne, occlusion, weight_pca
+from vislib.embedding import neighbour_accuracy, tsne
 from vislib.fills import canvas
 from vislib.models import Classifier
 
@@ -136,7 +138,7 @@ def test_the_model_and_the_image_stay_as_they_were(model: Classifier, image: Ten
     assert torch.equal(image, before)
 
 
-ROW = r"<tr><td[^>]*><bdi>([^<]*)</bdi>( ●)?</td><td><bdi>([^<]*)</bdi>( ●)?</td></tr>"
+ROW = r"<tr><td[^>]*><bdi>([^<]*)</bdi>( ●)?</td><td[^>]*>(\d+)</td><td[^>]*><bdi>([^<]*)</bdi>( ●)?</td></tr>"
 NAMES = ["crane", "tabby", "crane", "beagle", "<b>"]
 
 
@@ -148,9 +150,9 @@ def test_the_neighbour_explorer_lists_the_nearest_of_both_spaces() -> None:
     table = found["HTML"].value
     rows = re.findall(ROW, table)
     assert rows == [
-        ("crane (2)", " ●", "crane (0)", ""),
-        ("beagle", "", "crane (2)", " ●"),
-    ]  # two cranes are told apart
+        ("crane (2)", " ●", "4", "crane (0)", ""),
+        ("beagle", "", "3", "crane (2)", " ●"),
+    ]  # two cranes are told apart, and the middle one of a line stands in every other list
     before = found["Image"].value
     found["class"].value = "beagle"
     rows = re.findall(ROW, found["HTML"].value)
@@ -158,6 +160,27 @@ def test_the_neighbour_explorer_lists_the_nearest_of_both_spaces() -> None:
     assert found["Image"].value != before
     found["class"].value = "<b>"
     assert "<b><b></b>" not in found["HTML"].value  # a name is no markup
+
+
+def test_the_switch_of_the_neighbour_explorer_compares_angles_and_leaves_the_map() -> None:
+    generator = torch.Generator().manual_seed(4)
+    rows = torch.randn(30, 6, generator=generator) * torch.linspace(0.1, 3, 30)[:, None]
+    names, points = [f"class {i}" for i in range(30)], torch.randn(30, 2, generator=generator)
+    found = controls(weight_pca.explorer(names, rows, points, start="class 7", k=4))
+    read = {}
+    for way in ("distance", "direction"):
+        found["nearest by"].value = way
+        read[way] = re.findall(ROW, found["HTML"].value)
+        assert f"by {way}" in found["HTML"].value
+    cosines = torch.cosine_similarity(rows[7], rows).argsort(descending=True)[1:5]
+    distances = (rows - rows[7]).norm(dim=1).argsort()[1:5]
+    lists = {way: [row[0] for row in table] for way, table in read.items()}
+    assert lists == {way: [names[i] for i in order] for way, order in (("distance", distances), ("direction", cosines))}
+    assert [row[3] for row in read["distance"]] == [row[3] for row in read["direction"]]
+    agree = len(set(distances.tolist()) & set(cosines.tolist()))
+    assert f"agree on {agree} of 4" in found["HTML"].value
+    near = torch.cdist(rows, rows).argsort(1)[:, 1:5]
+    assert [int(row[2]) for row in read["distance"]] == [int((near == i).sum()) for i in distances]
 
 
 def test_the_neighbour_explorer_is_a_page_without_a_kernel() -> None:
@@ -171,17 +194,47 @@ def test_the_map_shows_each_point_with_its_own_image() -> None:
     images = torch.zeros(5, 3, 16, 16)
     images[3, 0] = 1  # a red one
     points = torch.tensor([[0.0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]])
-    page = activation_tsne.explorer(
-        points, images, torch.tensor([0, 1, 0, 1, 1]), ["a", "<b>"], thumb=16
-    )._repr_mimebundle_()
-    dots = re.findall(r'<b class="g(\d)" style="left:([\d.]+)%;bottom:([\d.]+)%">', page["text/html"])
+    explorer = activation_tsne.explorer(
+        points, images, torch.tensor([0, 1, 0, 1, 1]), ["a", "<b>"], known={1: points}, thumb=16
+    )
+    sheet_of, live = (child.value for child in explorer.children[::2][:2])
+    dots = re.findall(r'<b class="g(\d)" style="left:([\d.]+)%;bottom:([\d.]+)%">', live)
     assert [int(group) for group, _, _ in dots] == [0, 1, 0, 1, 1]
     assert dots[3][1:] == ("98.0", "98.0")
-    assert "&lt;b&gt;" in page["text/html"]
+    assert "&lt;b&gt;" in sheet_of
+    assert "&lt;b&gt;" in live
     # the image of point 3 stands in the second row, first column of a sheet of 3 x 3
-    assert 'background-position:-0px -32px" title="3:' in page["text/html"]
-    import base64
-
-    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", page["text/html"])[1]))))  # type: ignore[index]
+    assert 'background-position:-0px -32px" title="3:' in live
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", sheet_of)[1]))))  # type: ignore[index]
     assert sheet.shape == (48, 48, 3)
     assert sheet[24, 8, 0] > 200 > 60 > sheet[24, 8, 1]
+
+
+def test_the_slider_moves_the_perplexity_and_counts_on_the_map_that_is_seen() -> None:
+    generator = torch.Generator().manual_seed(11)
+    groups = torch.arange(36) // 12
+    x = torch.randn(36, 5, generator=generator) + 6 * torch.nn.functional.one_hot(groups, 5)
+    noise = torch.randn(36, 2, generator=generator)
+    explorer = activation_tsne.explorer(x, torch.rand(36, 3, 8, 8), groups, ["a", "b", "c"], known={10: noise}, thumb=8)
+    slider, live, words = explorer.children[1:]
+    assert slider.options == (2, 5, 10)  # 20 needs more than sixty points
+    assert slider.value == 10
+    assert f"{neighbour_accuracy(noise, groups):.0%} on this map" in words.value
+    assert f"for {neighbour_accuracy(x, groups):.0%} by all numbers" in words.value
+    before = live.value
+    slider.value = 5
+    computed = tsne(x, perplexity=5)
+    assert f"{neighbour_accuracy(computed, groups):.0%} on this map" in words.value
+    assert live.value != before
+    slider.value = 10
+    assert live.value == before  # a map that exists is not computed again
+
+
+def test_the_map_is_a_picture_without_a_kernel() -> None:
+    points = torch.rand(20, 2, generator=torch.Generator().manual_seed(2))
+    page = activation_tsne.explorer(
+        points, torch.rand(20, 3, 8, 8), torch.arange(20) % 2, ["left", "right"], known={3: points}
+    )._repr_mimebundle_()["text/html"]
+    assert "data:image/png;base64" in page
+    assert "10 left" in re.search('alt="([^"]*)"', page)[1]  # type: ignore[index]
+    assert "<style" not in page  # JupyterLab and GitHub take it out of a notebook that was not run here

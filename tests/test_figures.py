@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from vislib.course import figures
+from vislib.course import figures, start_here
 from vislib.course.encoding import encoded_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -234,3 +234,43 @@ def test_drawing_leaves_the_style_of_others_alone(images: Tensor) -> None:
     figures.heatmaps(images[:1], {"a": torch.rand(1, 16, 16)})
     assert dict(plt.rcParams) == before
     assert plt.isinteractive() == interactive
+
+
+def test_the_name_of_a_row_is_turned_and_a_letter_is_upright(images: Tensor) -> None:
+    heat = torch.rand(3, 16, 16)
+    figure = figures.heatmaps(images, {"a method": heat, "A": heat})
+    turned, upright = (figure.axes[panel].texts[0] for panel in (3, 6))
+    assert (turned.get_rotation(), upright.get_rotation()) == (90, 0)
+    assert upright.get_fontsize() > turned.get_fontsize() == 11
+
+
+def test_many_maps_of_one_image_stand_in_full_rows_with_their_bar(images: Tensor) -> None:
+    figure = start_here.in_a_row(images[:1], {name: torch.rand(1, 16, 16) for name in ("gray", *"bcdef")}, label="drop")
+    assert [axis.get_title() for axis in figure.axes[:8]] == ["grey", *"bcdef", "", ""]
+    assert figure.axes[8].get_ylabel() == "drop"
+
+
+@pytest.mark.parametrize(("count", "columns", "names"), [(9, 3, 3), (8, 4, 2), (3, 1, 0), (2, 2, 1), (12, 4, 3)])
+def test_pictures_fit_a_screen_and_lie_close(count: int, columns: int, names: int) -> None:
+    titles = ["one line\nand a second"] * count
+    figure = figures.pictures(torch.rand(count, 3, 8, 8), titles, names=["a long name"] * names, columns=columns)
+    figure.canvas.draw()
+    assert figure.get_figheight() <= 6 or figure.get_figheight() < 2 * count / columns
+    boxes = [axis.get_window_extent() for axis in figure.axes[:count]]
+    assert min(box.width for box in boxes) > 95
+    rows = sorted({round(box.y0) for box in boxes})
+    for low, high in pairwise(rows):
+        assert high - low < boxes[0].height + 65  # the two lines of a title, and no more
+
+
+def test_a_title_that_nearly_fits_is_made_smaller_and_one_that_does_not_is_broken() -> None:
+    nearly, long = "a cat of 17 chars", "a title that no size of letters makes fit above it"
+    for text, size, lines in ((nearly, 9, 1), (long, 11, 4), ("short", 11, 1)):
+        figure = figures.pictures(torch.rand(6, 3, 8, 8), [text] * 6, width=7.8)
+        title = figure.axes[0].title
+        assert (title.get_fontsize(), title.get_text().count("\n") + 1) == (size, lines)
+
+
+def test_maps_of_few_columns_and_many_rows_fit_a_screen(images: Tensor) -> None:
+    heats = {name: torch.rand(2, 16, 16) for name in ("a", "b")}
+    assert figures.heatmaps(torch.cat([images[:1]] * 2), heats).get_figheight() < 6

@@ -54,7 +54,7 @@ def _slide(**tag: Any) -> lectures.Slide:
     ("show", "seen", "unseen"),
     [
         ("figure", f'<img alt="a map" src="data:image/png;base64,{PICTURE}">', "predict"),
-        ("output", "<pre>0.95 &lt; 1</pre>", "data:image"),
+        ("output", "<td>0.95 &lt; 1</td>", "<pre>"),
         ("table", "<td>7</td>", "<style>"),
         ("code", "predict(", "data:image"),
         ("ask", "the &lt;legs&gt;", "Because"),
@@ -80,7 +80,6 @@ def test_text_minutes_facts_and_the_notes_of_the_section_are_told() -> None:
     text = lectures.page(1, [slide, slide])
     assert "2.5 min, from minute 2.5. Notebook 04_occlusion, 'A section'." in re.sub(r"&#x27;", "'", text)
     assert text.count("<section>") == 4
-    assert "vultilion" in text
     assert [address for address in pages.Page(text).loads if pages.is_remote(address)] == []
     assert "| 3 | 2.5 | 2.5 | What it says | 3, 4 | 04_occlusion, A section |" in lectures.plan({1: [slide, slide]})
 
@@ -132,6 +131,42 @@ def test_a_cell_makes_as_many_slides_as_it_has_tags() -> None:
     ]
 
 
+def test_a_tag_without_a_title_adds_to_the_slide_before() -> None:
+    notebook = _notebook(text="Look.", parts=[[0, 0, 0, 0.25, 1]], show=["figure"], credits=["cat"])
+    notebook.cells.append(copy.deepcopy(notebook.cells[2]))
+    notebook.cells[4].metadata["lecture"] = {"show": ["output"], "credits": ["digits"]}
+    [slide] = lectures.slides(notebook, "x")
+    assert (slide.title, slide.minutes, slide.credits) == ("What it says", 2.5, ("cat", "digits"))
+    beside = slide.body.partition('<div class="pictures">')[0]
+    assert "Look." in beside  # both words and table are beside the picture
+    assert "0.95" in beside
+    del notebook.cells[2]
+    with pytest.raises(ValueError, match="no slide before it to add to"):
+        list(lectures.slides(notebook, "x"))
+
+
+def test_printed_lines_are_rows_and_their_groups_cells() -> None:
+    notebook = _notebook(show=["output"], lines=r"^(\w+) (-?[\d.]+) <(.*)$", columns=["name", "a", "b"])
+    notebook.cells[2].outputs[2].text = "heading\nfirst -0.2 <x>\nsecond 3 <y\nlast\n"
+    [slide] = lectures.slides(notebook, "x")
+    rows = re.findall("<tr>(.*?)</tr>", slide.body)
+    assert [re.findall("<t[hd]>(.*?)</t", row) for row in rows] == [
+        ["name", "a", "b"], ["first", "−0.2", "x&gt;"], ["second", "3", "y"],
+    ]  # fmt: skip
+    notebook.cells[2].outputs[2].text = "other\n"
+    with pytest.raises(ValueError, match="has no output to show"):
+        list(lectures.slides(notebook, "x"))
+
+
+def test_credits_are_those_of_what_is_shown() -> None:
+    told = lectures.credits([_slide(credits=["motorcycle"]), _slide(credits=["textures", "motorcycle"])])
+    assert re.findall("<td>(.*?)</td>", told)[::2] == ["motorcycle", "textures"]
+    assert "no licence stated" in told
+    assert "coins" not in told
+    with pytest.raises(ValueError, match="no credits for 'moon'"):
+        lectures.credits([_slide(credits=["moon"])])
+
+
 def test_a_note_that_stands_first_in_its_section_is_for_the_next_slide() -> None:
     notebook = _notebook()
     notebook.cells.insert(2, notebook.cells.pop())
@@ -160,6 +195,52 @@ def test_a_lecture_takes_its_notebooks_in_their_order(tmp_path: Path) -> None:
         notebook = _notebook(title=name)
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     assert [slide.title for slide in lectures.lecture(2, tmp_path)] == ["05_b", "06_c"]
+
+
+NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?: ?%)?")
+
+
+def _typed(tag: dict[str, Any]) -> set[str]:
+    """The numbers that a slide types, code and years of papers left out."""
+    text = re.sub(
+        r"```.*?```|\$.*?\$|\(\D*et al\. \d{4}\)|^\d+\. ", "", tag.get("text", ""), flags=re.DOTALL | re.MULTILINE
+    )
+    return {number.replace(" ", "") for number in NUMBER.findall(f"{tag.get('title', '')}\n{text}")}
+
+
+def _unfounded(notebook: Any) -> list[str]:
+    """The numbers that slides type and the notebook neither prints, draws nor, if they are whole, states."""
+    cells = notebook.cells
+    outputs = "\n".join(str(output) for cell in cells for output in cell.get("outputs", []))
+    stored = re.sub(r"[\w+/=]{200,}", "", outputs.replace("\\n", " "))  # without the pictures' data
+    whole = "\n".join(cell.source for cell in cells)
+    found = []
+    for cell in cells:
+        tags = cell.metadata.get("lecture", [])
+        for tag in tags if isinstance(tags, list) else [tags]:
+            for number in _typed(tag):
+                known = stored if re.search(r"\.|%", number) else stored + whole
+                if number not in NUMBER.findall(known.replace(" %", "%")):
+                    found.append(f"{tag.get('title')}: {number}")
+    return found
+
+
+def test_a_number_that_a_slide_types_is_one_that_its_notebook_shows() -> None:
+    assert _unfounded(_notebook(text="It is 0.95, and 7 (Ho et al. 2019).\n\n```\nx = 3\n```")) == []
+    assert _unfounded(_notebook(text="It is 0.9, and 96 %.")) != []
+    notebooks = [nbformat.read(path, as_version=4) for path in sorted(lectures.NOTEBOOKS.glob("0*.ipynb"))]
+    assert [line for notebook in notebooks for line in _unfounded(notebook)] == []
+
+
+@pytest.mark.parametrize("number", lectures.LECTURES)
+def test_each_photograph_that_a_slide_opens_is_credited(number: int) -> None:
+    for start in lectures.LECTURES[number][1]:
+        for path in lectures.NOTEBOOKS.glob(f"{start}_*.ipynb"):
+            for cell in nbformat.read(path, as_version=4).cells:
+                tags = cell.metadata.get("lecture", [])
+                told = {name for tag in (tags if isinstance(tags, list) else [tags]) for name in tag.get("credits", ())}
+                if tags and "mage/" in str(cell.get("outputs")):
+                    assert set(re.findall(r'photo\("(\w+)"', cell.source)) <= told
 
 
 @pytest.mark.parametrize("number", lectures.LECTURES)

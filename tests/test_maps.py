@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from torch import Tensor
 
-from vislib import models
+from vislib import data, models
 from vislib.course import activation_tsne, figures, maps, weight_pca
 from vislib.embedding import class_weights, pca
 
@@ -172,3 +172,20 @@ def test_the_number_of_a_bar_stands_clear_of_the_floor() -> None:
         box = text.get_window_extent()
         assert not box.y0 < line < box.y1, text.get_text()
     assert "chance: 1" in figure.axes[0].get_legend_handles_labels()[1]
+
+
+def test_ten_groups_have_ten_colours_and_more_differ_by_colour_or_marker() -> None:
+    assert len({maps.colour(k, "", [], None) for k in range(10)}) == 10
+    looks = {(maps.colour(k, "", [], None), maps.MARKERS[k % 8 if k < 8 else (k + 3) % 8]) for k in range(13)}
+    assert len(looks) == 13
+
+
+def test_groups_that_are_named_after_colours_have_them_and_ten_groups_ten_colours() -> None:
+    named = {name: maps.colour(k, name, data.COLOURS, None) for k, name in enumerate(data.COLOURS)}
+    shifted = {name: maps.colour(k + 3, name, data.COLOURS, None) for k, name in enumerate(data.COLOURS)}
+    assert named == shifted
+    assert len(set(named.values())) == len(data.COLOURS)
+    for name, way in {"red": 0, "green": 1, "blue": 2}.items():
+        parts = [int(named[name][i : i + 2], 16) for i in (1, 3, 5)]
+        assert parts.index(max(parts)) == way, name
+    assert len({maps.colour(k, str(k), list("0123456789"), None) for k in range(10)}) == 10

@@ -100,7 +100,7 @@ FIGURES: dict[str, Callable[[Names], Figure]] = {
     "board": lambda n: review.board(_table(n)),
 }
 PAGES: dict[str, Callable[[Names], Any]] = {
-    "tsne": lambda n: activation_tsne.explorer(POINTS, IMAGES, GROUPS, n, title=n[0]),
+    "tsne": lambda n: activation_tsne.explorer(POINTS, IMAGES, GROUPS, n, known={1: POINTS}, title=n[0]),
     "taxonomy": lambda n: explanation_taxonomy.explorer(_model(n), IMAGES[:1], 0, patch=16, facts={n[0]: n[1]}),
     "gradients": lambda n: gradients.explorer(_model(n), IMAGES[:1], 0),
     "occlusion": lambda n: occlusion.explorer(_model(n), IMAGES[:1], 0),

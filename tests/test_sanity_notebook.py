@@ -134,7 +134,7 @@ def test_the_cascade_explorer_shows_the_map_of_its_depth() -> None:
     explorer = sanity_checks.explorer(
         images, {"one": maps, "two": maps.flip(0)}, ["cat", "<cup>"], ["head", "mid<dle>", "stem"]
     )
-    (method, name), depth, (left, right), words = (
+    (method, name), depth, (photograph, left, right), words = (
         explorer.children[0].children,
         explorer.children[1],
         explorer.children[2].children,
@@ -157,8 +157,22 @@ def test_the_cascade_explorer_shows_the_map_of_its_depth() -> None:
     method.value = "two"
     assert right.value != before
     before = right.value
+    plain = photograph.value
     name.value = "<cup>"
     assert right.value != before
+    assert photograph.value != plain
+
+
+def test_no_photograph_shines_through_the_maps_of_the_cascade_explorer() -> None:
+    maps = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(6))
+    drawn = [
+        [
+            picture.value
+            for picture in sanity_checks.explorer(image, {"one": maps}, ["a"], ["b"]).children[2].children[1:]
+        ]
+        for image in (torch.zeros(1, 3, 12, 12), torch.ones(1, 1, 12, 12))
+    ]
+    assert drawn[0] == drawn[1]
 
 
 def test_the_cascade_explorer_is_a_page_without_a_kernel() -> None:
@@ -167,7 +181,7 @@ def test_the_cascade_explorer_is_a_page_without_a_kernel() -> None:
     )
     bundle = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == "Cascade explorer: run this cell in JupyterLab"
-    assert 'alt="Two heatmaps' in bundle["text/html"]
+    assert 'alt="A picture and two heatmaps' in bundle["text/html"]
     assert "down to <code><bdi>head</bdi></code>" in bundle["text/html"]
 
 
@@ -208,6 +222,7 @@ def test_cascades_draw_the_means_and_the_trained_network_apart() -> None:
         assert line.get_ydata() == pytest.approx(values.mean((0, 2)).numpy())
         assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0], [1])
     assert encoded_figure(figure)
+    assert len(cascades({"one": (values, floor), "two": (values, floor)}, columns=4).axes) == 2  # no empty panel beside
 
 
 @pytest.mark.filterwarnings("error")

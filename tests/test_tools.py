@@ -203,35 +203,64 @@ def test_the_page_of_claims_begins_with_the_weakest() -> None:
 
 
 def test_a_notebook_for_readers_has_no_notes_and_tells_sphinx_the_alt_text() -> None:
-    notebook = site.readable(_notebook())
-    assert [cell.source for cell in notebook.cells][:3] == ["# What is this?\n\n$x^2$", "1", "left out"]
+    notebook = site.readable(_notebook(), "03_activation_tsne")
+    first = "# What is this?\n\n*Notebook 03 · Activation t-SNE*\n\n$x^2$"
+    assert [cell.source for cell in notebook.cells][:3] == [first, "1", "left out"]
     assert notebook.cells[1].metadata["mystnb"] == {"image": {"alt": 'a "map" of <b>'}}
+
+
+def test_a_card_leads_to_its_section_on_the_page_of_this_site() -> None:
+    cards = '<a href="04_occlusion.ipynb#Do-not-admire-it%3A-test-it">x</a><a href="https://a.example/b.ipynb#c">y</a>'
+    assert site.leading_here(cards) == cards.replace(
+        "04_occlusion.ipynb#Do-not-admire-it%3A-test-it", "04_occlusion.html#do-not-admire-it-test-it"
+    )
 
 
 FRONT = (
     "# A course\n\n![A patch](docs/moving.gif)\n\n## Start\n\nmake\n\n## The notebooks\n\n| [What if?](notebooks/04.ipynb) |\n\n"
-    "## What is different\n\n- Audited.<!-- claims: a.b -->\n\n<!-- headline: x -->\n\nFast.\n\n<!-- end -->\n\n## More\n\nrest\n"
+    "## What is different\n\n- Audited.<!-- claims: a.b -->\n- Fast.\n\n"
+    "<!-- headline: x -->\n\nMeasured.\n\n<!-- end -->\n\n## More\n\nrest\n"
 )
 
 
 def test_the_first_page_is_what_the_readme_says_of_the_course_and_a_list_of_all_pages() -> None:
-    page = site.index(FRONT, ["04_occlusion"], {"learners": "For learners"})
+    page = site.index(FRONT, ["04_occlusion"], {"course": "At a glance", "docs/learners": "For learners"})
     for part in (
         'alt="A patch" src="_static/moving.gif"',
         '"patch":64',
+        '"columns":5',
+        '"fractions":[0.1',
         "[What if?](notebooks/04.ipynb)",
-        "- Audited.\n",
-        "Fast.",
-        "(docs/learners.md)",
+        "- Audited.\n- Fast.\n",
+        "Measured.",
+        "- [For learners](docs/learners.md)",
+        ":caption: The notebooks\n\n04 · Occlusion <notebooks/04_occlusion>\n```",
     ):
         assert part in page
-    assert not any(part in page for part in ("make", "\nrest", "<!--"))
-    assert page.endswith("notebooks/04_occlusion\ncourse\ndocs/learners\nclaims\n```\n")
+    assert not any(part in page for part in ("make\n", "\nrest", "<!--", "{{"))
+    assert page.index('data-explorer="patch"') < page.index('data-explorer="broken"') < page.index("## The notebooks")
+    assert page.endswith("\ncourse\ndocs/learners\n```\n\n")
 
 
 def test_binder_is_offered_where_the_repository_is_known() -> None:
     assert "mybinder" not in site.index(FRONT, [], {})
     assert "https://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab" in site.index(FRONT, [], {}, "a/b")
+
+
+def test_the_lectures_are_there_to_take_if_they_are_built_and_the_cards_always(tmp_path: Path) -> None:
+    page = site.to_take(tmp_path / "lectures", tmp_path / "without")
+    assert "`make lectures`" in page
+    assert "lecture-" not in page
+    (tmp_path / "lectures").mkdir()
+    for name in ("lecture-1.html", "lecture-1.pdf", "lecture-2.html", "plan.md"):
+        (tmp_path / "lectures" / name).write_text("x")
+    page = site.to_take(tmp_path / "lectures", tmp_path / "extra")
+    assert "`make lectures`" not in page
+    assert "(plan.md)" in page
+    links = [link for link in pages.Page(page).links if not link.startswith("http")]
+    assert links == ["lectures/lecture-1.html", "lectures/lecture-1.pdf", "lectures/lecture-2.html", "cards.apkg"]
+    assert all((tmp_path / "extra" / link).stat().st_size for link in links)
+    assert not (tmp_path / "extra" / "lectures" / "plan.md").exists()  # a page of its own
 
 
 # ---- handout ----

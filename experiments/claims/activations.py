@@ -9,6 +9,7 @@ from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from vislib import data, models
 from vislib.activations import record
+from vislib.course.activation_tsne import across, pieces
 from vislib.embedding import nearest, neighbour_accuracy, pca, tsne
 from vislib.models import Classifier
 from vislib.nets import SmallCNN
@@ -234,6 +235,19 @@ def steady(perplexity: int, seed: int) -> Found:
     return found(trained > 0.9, random > 0.9, trained=trained, untrained=random)
 
 
+# ---- photographs ----
+
+
+def halves(network: str, seed: int) -> Found:
+    """A square's nearest squares in the opposite halves of all photographs are from its own, by the penultimate layer."""
+    model = models.load(network, device="cpu")
+    cut = pieces(model, 16, seed=seed)
+    layer = torch.cat([model.features(some) for some in cut.images.split(32)])
+    own, pixels = across(layer, cut), across(cut.images[..., ::7, ::7], cut)
+    colour = across(cut.images.mean((2, 3)), cut)
+    return found(own > 0.7, max(pixels, colour) > 0.7, layer=own, pixels=pixels, colour=colour)
+
+
 # ---- wrong labels ----
 
 
@@ -261,6 +275,15 @@ SEEDS = [2, 3, 4, 5, 6]
 NETS = files.trained("shapes_object", "shapes_texture")
 
 CLAIMS = [
+    Claim(
+        "activations.halves",
+        "In the penultimate layer seven in ten of a square's nearest squares in the opposite halves are of its photograph.",
+        [WHERE],
+        {"network": ["efficientnet_lite0", "efficientnet_lite1"], "seed": [0, 1, 2]},
+        halves,
+        rival="pixels, and the mean colour",
+        files=files.pretrained("efficientnet_lite0", "efficientnet_lite1"),
+    ),
     Claim(
         "activations.own",
         "The neighbours in a network's penultimate layer know what it was trained for, and are near chance for the rest.",

@@ -167,6 +167,38 @@ def degrees(network: str, class_: int) -> Found:
     return found(full < least, on_map < least, cosine=full, on_the_map=on_map)
 
 
+def _own(near: Tensor) -> float:
+    """The share of these neighbours (N, k) that are of the class's own group."""
+    return float((groups()[near] == groups()[:, None]).float().mean())
+
+
+def angle(network: str, k: int) -> Found:
+    """By direction more of a class's nearest classes are of its own group than by distance."""
+
+    def shares(rows: Tensor) -> tuple[float, float]:
+        near, alike = (nearest(x, k=k) for x in (rows, _directions(rows)))
+        return _own(near), _own(alike)
+
+    (distance, direction), (random, by_angle) = shares(_rows(network)), shares(_random(_rows(network), 0))
+    return found(
+        direction > distance + 0.08,
+        by_angle > random + 0.08,
+        distance=distance,
+        direction=direction,
+        random_gain=by_angle - random,
+    )
+
+
+def short(network: str, k: int) -> Found:
+    """The tenth of all classes with the shortest rows fills more than a third of the places in the lists."""
+    shortest = _rows(network).norm(dim=1).argsort()[:100]
+    distance, direction = (
+        float(torch.isin(nearest(x, k=k), shortest).float().mean())
+        for x in (_rows(network), _directions(_rows(network)))
+    )
+    return found(distance > 1 / 3, direction > 1 / 3, distance=distance, direction=direction)
+
+
 def scree(network: str, count: int) -> Found:
     """The first components of trained rows hold half as much again as those of random rows."""
     rows = _rows(network)
@@ -256,6 +288,24 @@ CLAIMS = [
         [WHERE, "card:weights.hub", "exam:weights.exam_story", "card:weights.story"],
         {"network": NETWORKS, "k": COUNTS},
         hub,
+        rival="lists by direction",
+        files=FILES,
+    ),
+    Claim(
+        "weights.angle",
+        "Of a class's 3 to 20 nearest classes more are of its own group by direction than by distance, by more than 0.08.",
+        [WHERE],
+        {"network": NETWORKS, "k": [3, 5, 8, 10, 20]},
+        angle,
+        rival="random rows of the same lengths",
+        files=FILES,
+    ),
+    Claim(
+        "weights.short",
+        "The tenth of all classes with the shortest rows fills more than a third of all lists of nearest rows.",
+        [WHERE],
+        {"network": NETWORKS, "k": [1, 3, 5, 8, 10, 20]},
+        short,
         rival="lists by direction",
         files=FILES,
     ),

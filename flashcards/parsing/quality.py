@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from flashcards.model import Card, Report
 
-_ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s|ly)$")
+_ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s|ly)+$")
+_ABSOLUTE = re.compile(r"\b(?:all|always|any|cannot|must|never|only|whatever)\b", re.IGNORECASE)
 
 
 def check_deck(cards: Sequence[Card], sections: Sequence[str] | None, problem: Report) -> None:
@@ -26,20 +27,22 @@ def check_deck(cards: Sequence[Card], sections: Sequence[str] | None, problem: R
 
 
 def check_exam(cards: Sequence[Card], problem: Report) -> None:
-    """Tell where a front contains a key term of its answer, and if the longest option is the right one too often."""
+    """Tell where a front contains a key term of its answer, and if how options are worded tells the right one too often."""
     for card in cards:
         front = f"{card.question_text} {card.lead_text}"
         for term in dict.fromkeys(card.terms):
             if tells(front, term):
                 problem(card.line, f"the front contains {term!r}, a key term of its answer; expected it in the answer")
     asked = [card for card in cards if card.options]
-    given_away = [card for card in asked if _longest_is_right(card)]
-    if 2 * len(given_away) > len(asked):
-        names = ", ".join(card.id for card in given_away)
-        message = (
-            f"the longest option is right in {len(given_away)} of {len(asked)} cards ({names}); expected at most half"
-        )
-        problem(given_away[0].line, message)
+    for option, is_right in (
+        ("the longest option", _longest_is_right),
+        ("the one option without an absolute word, such as 'only' or 'never',", _mildest_is_right),
+    ):
+        given_away = [card for card in asked if is_right(card)]
+        if 2 * len(given_away) > len(asked):
+            names = ", ".join(card.id for card in given_away)
+            message = f"{option} is right in {len(given_away)} of {len(asked)} cards ({names}); expected at most half"
+            problem(given_away[0].line, message)
 
 
 def tells(front: str, term: str) -> bool:
@@ -61,3 +64,8 @@ def _spelled(text: str) -> Iterable[list[str]]:
 def _longest_is_right(card: Card) -> bool:
     right = max((len(option.text) for option in card.options if option.right), default=0)  # none without a key
     return all(option.right or len(option.text) < right for option in card.options)
+
+
+def _mildest_is_right(card: Card) -> bool:
+    mild = [option for option in card.options if not _ABSOLUTE.search(option.text)]
+    return len(mild) == 1 < len(card.options) and mild[0].right

@@ -87,6 +87,56 @@ def test_a_deck_without_options_has_no_longest_one(folder):
     assert told(folder, f"# {SECTION}\n\n## What? {{#t.a}}\n\n**This**.\n") == []
 
 
+# ---- the mildest option ----
+
+
+@st.composite
+def claims(draw):
+    """Cards with options, and for each whether the one option without an absolute word is the right one."""
+    cards, mildest = f"# {SECTION}\n", []
+    for number in range(draw(st.integers(1, 8))):
+        absolute = draw(st.lists(st.booleans(), min_size=2, max_size=5))
+        right = draw(st.integers(0, len(absolute) - 1))
+        mildest.append(absolute.count(False) == 1 and not absolute[right])
+        cards += f"\n## Which of them? {{#t.c{number}}}\n\n"
+        for i, is_absolute in enumerate(absolute):
+            words = ["all", "always", "any", "cannot", "must", "never", "only", "whatever"]
+            word = draw(st.sampled_from(words if is_absolute else ["ball", "anyone", "muster", "commonly"]))
+            text = draw(st.sampled_from(["the {} hub", "{} hubs", "hubs, {}", "a *{}* hub"])).format(word)
+            cards += f"- [{'x' if i == right else ' '}] {draw(st.sampled_from([text, text.upper()]))} {i}\n"
+        cards += "\nSo it is.\n"
+    return cards, mildest
+
+
+@often
+@given(claims())
+def test_the_mildest_option_may_be_right_in_half_of_the_cards_and_no_more(folder, drawn):
+    cards, mildest = drawn
+    problems = [problem for problem in told(folder, cards) if "absolute" in problem]
+    if 2 * sum(mildest) <= len(mildest):
+        assert problems == []
+    else:
+        [problem] = problems
+        assert f"such as 'only' or 'never', is right in {sum(mildest)} of {len(mildest)} cards (t.c" in problem
+        assert all(f"t.c{i}" in problem for i, is_mildest in enumerate(mildest) if is_mildest)
+
+
+@pytest.mark.parametrize("exam", [False, True])
+def test_a_claim_that_is_never_true_gives_itself_away(folder, exam):
+    options = (
+        "- [ ] The layer must forget the ground\n"
+        "- [x] The ground is left to the probe\n"
+        "- [ ] Only objects are left, of whatever size\n"
+    )
+    card = f"## What has the layer kept? {{#t.a}}\n\n{options}\nSo it is.\n"
+    [problem] = told(folder, card if exam else f"# {SECTION}\n\n{card}", exam=exam)
+    assert (
+        "the one option without an absolute word, such as 'only' or 'never', is right in 1 of 1 cards (t.a)" in problem
+    )
+    evened = card.replace("is left to", "is only left to")
+    assert told(folder, evened if exam else f"# {SECTION}\n\n{evened}", exam=exam) == []
+
+
 # ---- the front ----
 
 
@@ -130,6 +180,8 @@ def test_a_front_that_contains_a_key_term_of_its_answer_is_told(folder, drawn):
         ("ROAR retrains it", "retraining"),
         ("What does $\\lvert\\nabla_x f(x)\\rvert_1$ measure?", "$\\lvert\\nabla_x f(x)\\rvert_1$"),
         ("Two HUBS", "hub"),
+        ("Two classes", "class"),
+        ("One bias of many", "biases"),
     ],
 )
 def test_a_term_is_known_whatever_its_ending_and_hyphen(front, term):

@@ -4,7 +4,7 @@ import base64
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -12,20 +12,23 @@ from torch import Tensor
 
 from vislib import HERE, device
 from vislib.activations import record
-from vislib.course.encoding import encoded_image
+from vislib.course.described import described
+from vislib.course.encoding import encoded_figure, encoded_image
 from vislib.course.figures import BLUE, ORANGE, draw_image, figure, legends, pictures
-from vislib.course.maps import PALETTE, dots, label, rings, spread_labels
+from vislib.course.maps import colour, dots, label, rings, spread_labels
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
-from vislib.data import OBJECTS, TEXTURES, ImageSet
-from vislib.embedding import nearest, neighbour_accuracy
+from vislib.data import OBJECTS, PHOTOS, TEXTURES, ImageSet, photo
+from vislib.embedding import nearest, neighbour_accuracy, tsne
 from vislib.models import Classifier
 from vislib.nets import SmallCNN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vislib.course.frame import Page
+    from vislib.course.frame import Explorer
+
+_PERPLEXITIES = (2, 5, 10, 20, 30, 50, 100)
 
 
 def named(scenes: ImageSet) -> list[str]:
@@ -108,7 +111,7 @@ def crowding(dimensions: Sequence[int] = (2, 3, 5, 10, 20, 40, 64), n: int = 300
     curves.plot(distance, (-distance.square()).exp(), color=BLUE, label="in the data: exp(−d²)")
     curves.plot(distance, 1 / (1 + distance.square()), color=ORANGE, linestyle="--", label="on the map: 1 / (1 + d²)")
     curves.set(title="how alike, by distance", xlabel="distance d", ylabel="similarity")
-    curves.legend()
+    curves.legend(frameon=False)
     return made
 
 
@@ -132,38 +135,150 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
     return made
 
 
-def explorer(
-    points: Tensor, images: Tensor, groups: Tensor, names: Sequence[str], *, title: str = "", thumb: int = 32
-) -> "Page":
-    """Draw a map (N, 2) on which each point shows its image (N, C, H, W) and its group's name under the mouse."""
-    from vislib.course.frame import Page
+def pieces(model: Classifier, count: int, *, seed: int = 0) -> ImageSet:
+    """Cut squares out of each packaged photograph, half of them from its left half and half from its right one.
 
+    The labels are the photographs; the attribute "half" is 0 on the left, 1 on the right. Two squares from different
+    halves share no pixel. The images are what the model takes.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    cut, labels = [], torch.arange(len(PHOTOS)).repeat_interleave(count)
+    for name in PHOTOS:
+        image = photo(name)
+        width, height = image.width // 2, image.height
+        for k in range(count):
+            size, x, y = torch.rand(3, generator=generator).tolist()
+            side = int(min(width, height) * (0.5 + 0.4 * size))
+            left, top = int(x * (width - side)) + k % 2 * width, int(y * (height - side))
+            cut.append(model.preprocess(image.crop((left, top, left + side, top + side))))
+    half = torch.arange(len(labels)) % count % 2
+    return ImageSet(torch.cat(cut), labels, list(PHOTOS), attributes={"half": half})
+
+
+def across(x: Tensor, cut: ImageSet, k: int = 5) -> float:
+    """Return the share of a square's k nearest (N, …) in the opposite halves that are of its own photograph."""
+    half, labels, flat = cut.attributes["half"], cut.labels, x.flatten(1).cpu()
+    away = torch.cdist(flat, flat).masked_fill(half[:, None] == half, torch.inf)
+    return float((labels[away.topk(k, largest=False).indices] == labels[:, None]).float().mean())
+
+
+def collages(
+    maps: Mapping[str, Tensor], cut: ImageSet, views: Mapping[str, Tensor], *, side: float = 0.062
+) -> "Figure":
+    """Draw maps (N, 2) of the squares of `pieces`, each point as its picture, over how well the views (N, …) agree across halves.
+
+    `side` is that of a picture, as a share of the map's.
+    """
+    made, axes = figure(1, len(maps), (9.0, 9.4 / len(maps)))
+    small = F.interpolate(cut.images.cpu(), (40, 40), mode="area")
+    for axis, (title, points) in zip(axes[0], maps.items(), strict=True):
+        at = _in_unit(points)
+        dots(axis, at, cut.labels, cut.classes, pale=None, size=1)
+        for (x, y), image in zip(at.tolist(), small, strict=True):
+            axis.imshow(
+                image.permute(1, 2, 0).numpy(),
+                extent=(x - side / 2, x + side / 2, y - side / 2, y + side / 2),
+                zorder=3,
+                label="_",
+            )
+        told = f"of the same photograph, across halves: {across(views[title], cut):.2f}"
+        axis.set(xlim=(-side, 1 + side), ylim=(-side, 1 + side), xticks=[], yticks=[], xlabel=told)
+        axis.set_title(beside(title))
+        axis.spines[["top", "right", "left", "bottom"]].set(visible=True, color="#cccccc")
+    return made
+
+
+def explorer(
+    x: Tensor,
+    images: Tensor,
+    groups: Tensor,
+    names: Sequence[str],
+    *,
+    known: Mapping[int, Tensor] | None = None,
+    title: str = "",
+    thumb: int = 32,
+) -> "Explorer":
+    """Move the perplexity of a t-SNE map of activations (N, D), and point at a dot to see its image (N, C, H, W).
+
+    `known` are maps (N, 2) that exist already, by perplexity; the others are computed when the slider stops there.
+    """
+    import ipywidgets as widgets
+
+    from vislib.course.frame import Explorer, still
+
+    points, k = dict(known or {}), min(10, len(x) - 1)
+    choices = sorted({p for p in _PERPLEXITIES if p <= (len(x) - 1) / 3} | set(points)) or [1]
+    slider = widgets.SelectionSlider(
+        options=choices, value=30 if 30 in choices else choices[-1], continuous_update=False, description="perplexity"
+    )
+    look, table, words = widgets.HTML(_sheet(images, names, title, thumb)), widgets.HTML(), widgets.HTML()
+    whole = neighbour_accuracy(x, groups.to(x.device), k=k)
+
+    def draw(change: Any = None) -> None:
+        chosen = slider.value
+        if chosen not in points:
+            words.value = f"The map of {len(x)} points is being computed; this takes some seconds."
+            points[chosen] = tsne(x, perplexity=chosen)
+        table.value = _dots(points[chosen], groups, names, thumb)
+        words.value = (
+            f"The {k} nearest name a point's group for {neighbour_accuracy(points[chosen], groups.to(x.device), k=k):.0%} "
+            f"on this map, and for {whole:.0%} by all numbers of the layer."
+        )
+
+    slider.observe(draw, "value")
+    draw()
+    made, axes = figure(1, 1, (5.6, 4.6))
+    dots(axes[0, 0], points[slider.value], groups, names, pale=None, size=12)
+    axes[0, 0].set(xticks=[], yticks=[], title=beside(f"{title} perplexity {slider.value}".strip()))
+    legends(made, [axes[0, 0]])
+    page = still(
+        encoded_figure(made),
+        f"<p>{on_page(title)} {words.value}</p>",
+        alt=described(made),
+        caption="A still of the explorer: run this cell in JupyterLab to move the perplexity, and to see a dot's image.",
+        width=560,
+    )
+    return Explorer([look, slider, table, words], "Map explorer", page)
+
+
+def _in_unit(points: Tensor) -> Tensor:
+    at = points.detach().cpu().double()
+    return (at - at.amin(0)) / (at.amax(0) - at.amin(0)).clamp(min=1e-12)
+
+
+def _sheet(images: Tensor, names: Sequence[str], title: str, thumb: int) -> str:
+    """Return the legend, and the style that holds all images in one file; twice as large on the screen as in it."""
     columns = math.ceil(len(images) ** 0.5)
     small = F.interpolate(images.detach().cpu().float(), (thumb, thumb), mode="area")
     sheet = F.pad(small, (0, 0, 0, 0, 0, 0, 0, columns**2 - len(small))).expand(-1, 3, -1, -1)
     sheet = sheet.unflatten(0, (columns, columns)).permute(2, 0, 3, 1, 4).reshape(3, columns * thumb, columns * thumb)
-    at = points.detach().cpu().double()
-    at = 2 + 96 * (at - at.amin(0)) / (at.amax(0) - at.amin(0)).clamp(min=1e-12)
-    dots = "".join(
-        f'<b class="g{k}" style="left:{x:.1f}%;bottom:{y:.1f}%"><i style="background-position:'
-        f'-{2 * thumb * (i % columns)}px -{2 * thumb * (i // columns)}px" title="{i}: {html.escape(names[k])}"></i></b>'
-        for i, ((x, y), k) in enumerate(zip(at.tolist(), groups.tolist(), strict=True))
-    )
-    colours = "".join(f".vlmap .g{k}{{background:{PALETTE[k % 8]}}}" for k in range(len(names)))
+    file = encoded_image(sheet, "JPEG")
+    colours = "".join(f".vlmap .g{k}{{background:{colour(k, name, names, None)}}}" for k, name in enumerate(names))
     legend = " ".join(
-        f'<span style="color:{PALETTE[k % 8]}">●</span>&nbsp;{on_page(name)}' for k, name in enumerate(names)
+        f'<span style="color:{colour(k, name, names, None)}">●</span>&nbsp;{on_page(name)}'
+        for k, name in enumerate(names)
     )
-    url = base64.b64encode(encoded_image(sheet, "JPEG")).decode()
-    page = (
-        f"<style>.vlmap{{position:relative;width:560px;height:420px;background:#fff;border:1px solid #ccc}}"
+    return (
+        "<style>.vlmap{position:relative;width:560px;height:420px;background:#fff;border:1px solid #ccc}"
         ".vlmap b{position:absolute;width:9px;height:9px;margin:-4px;border-radius:50%;opacity:.85}"
         f".vlmap i{{display:none;position:absolute;left:10px;bottom:10px;width:{2 * thumb}px;height:{2 * thumb}px;"
-        f"background-image:url(data:image/jpeg;base64,{url});background-size:{2 * thumb * columns}px;"
-        "border:2px solid #000;z-index:9}.vlmap b:hover{outline:2px solid #000;z-index:8}.vlmap b:hover i{display:block}"
-        f'{colours}</style><figure style="margin:0"><figcaption>{on_page(title)} {legend}</figcaption>'
-        f'<div class="vlmap" role="img" aria-label="{html.escape(title)}">{dots}</div></figure>'
+        f"background-image:url(data:image/jpeg;base64,{base64.b64encode(file).decode()});"
+        f"background-size:{2 * thumb * columns}px;border:2px solid #000;z-index:9}}"
+        ".vlmap b:hover{outline:2px solid #000;z-index:8}.vlmap b:hover i{display:block}"
+        f"{colours}</style>{on_page(title)} {legend}"
     )
-    return Page("Map", page)
+
+
+def _dots(points: Tensor, groups: Tensor, names: Sequence[str], thumb: int) -> str:
+    """Return a map (N, 2) as a page whose dots show their image, out of the sheet, under the mouse."""
+    columns = math.ceil(len(points) ** 0.5)
+    places = (2 + 96 * _in_unit(points)).tolist()
+    drawn = "".join(
+        f'<b class="g{k}" style="left:{x:.1f}%;bottom:{y:.1f}%"><i style="background-position:'
+        f'-{2 * thumb * (i % columns)}px -{2 * thumb * (i // columns)}px" title="{i}: {html.escape(names[k])}"></i></b>'
+        for i, ((x, y), k) in enumerate(zip(places, groups.tolist(), strict=True))
+    )
+    return f'<div class="vlmap" role="img" aria-label="Map of {len(points)} points">{drawn}</div>'
 
 
 def check_support(function: Callable[[Tensor, Tensor, int], Tensor | None]) -> Verdict:

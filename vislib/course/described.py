@@ -63,6 +63,7 @@ def place(x: float, y: float) -> str:
 
 def number(value: float) -> str:
     """Return a number with two digits that count."""
+    value = value or 0.0  # there is no -0
     return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
 
 
@@ -122,7 +123,7 @@ def _colours(figure: "Figure") -> str:
         words = list(_words(bar, way).values())
         low, high = getattr(bar, f"get_{way}lim")()
         ends = (words[0], words[-1]) if words else (number(low), number(high))
-        told.append(f"{getattr(bar, f'get_{way}label')()} from {ends[0]} to {ends[1]}")
+        told.append(f"{getattr(bar, f'get_{way}label')()} from {ends[0]} to {ends[1]}".strip())
     return "; ".join(told)
 
 
@@ -206,7 +207,8 @@ def _clouds(axis: "Axes") -> Iterator[str]:
         return
     every, groups = np.concatenate(points), np.repeat(np.arange(len(points)), list(map(len, points)))
     low, high = every.min(0), every.max(0)
-    middles = [place(*((np.median(p, 0) - low) / np.where(high > low, high - low, 1))) for p in points if len(p)]
+    flat, wide = high <= low, np.where(high > low, high - low, 1)  # points on one line lie in its middle
+    middles = [place(*np.where(flat, 0.5, (np.median(p, 0) - low) / wide)) for p in points if len(p)]
     names = [f"{len(p)} {c.get_label()}" for c, p in zip(clouds, points, strict=True) if len(p)]
     yield ", ".join(f"{name} {middle}" for name, middle in zip(names, middles, strict=True))
     if len(points) > 1:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vislib import controls, data, faithfulness
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import BLUE, GREY, ORANGE, draw_image, figure
+from vislib.course.figures import BLUE, GREY, ORANGE, draw_image, figure, name_row
 from vislib.course.names import beside, on_page
 from vislib.course.networks import learned_words
 from vislib.course.verdict import NOT_YET, Verdict, attempt, number
@@ -58,16 +58,7 @@ def told(
             if r == 0 and titles:
                 axis.set_title(beside(titles[c]))
         if name:
-            axes[r, 0].text(
-                -0.06,
-                0.5,
-                beside(name),
-                transform=axes[r, 0].transAxes,
-                rotation=90,
-                ha="right",
-                va="center",
-                fontsize=11,
-            )
+            name_row(axes[r, 0], name)
     return made
 
 

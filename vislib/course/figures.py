@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
-_SHOWN = {"sobel": "edges (Sobel)"}
+_LETTER = 0.09  # inches, of 11 points
+_SCREEN = 5.9  # inches: what JupyterLab shows at once of a figure, on a screen of 1280 × 720
+_LEAST = 1.5  # inches: a picture that one is asked to look at
+_SHOWN = {"sobel": "edges (Sobel)", "gray": "grey"}
 _STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 11,
@@ -67,10 +70,12 @@ def pictures(
     images = list(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    titles = [_wrapped(title, width / columns) for title in titles]
-    lines = max((title.count("\n") + 1 for title in titles), default=0)
-    cell = width / columns
-    made, axes = figure(rows, columns, (width, rows * (cell + 0.2 * lines)))
+    aside = max((len(line) * _LETTER + 0.1 for name in names for line in name.split("\n")), default=0.0)
+    cell = (width - min(aside, width / 3)) / columns
+    titles, size = _fitting(titles, cell)
+    above = 0.2 * max((title.count("\n") + 1 for title in titles), default=0)
+    cell = min(cell, max(_SCREEN / rows - above, _LEAST))
+    made, axes = figure(rows, columns, (columns * cell + aside, rows * (cell + above)))
     for axis, name in zip(axes[:, 0], names, strict=False):
         axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center")
     for axis in axes.flat:
@@ -78,13 +83,22 @@ def pictures(
     for axis, image in zip(axes.flat, images, strict=False):
         draw_image(axis, image)
     for axis, title in zip(axes.flat, titles, strict=False):
-        axis.set_title(beside(title))
+        axis.set_title(beside(title), fontsize=size)
     return made
 
 
-def _wrapped(title: str, inches: float) -> str:
+def _fitting(titles: Sequence[str], inches: float) -> tuple[list[str], int]:
+    """Return titles and a size in points with which their lines fit above panels so wide; where none does, broken ones."""
+    longest = max((len(line) for title in titles for line in title.split("\n")), default=0)
+    for size in (11, 10, 9):
+        if longest * _LETTER * size / 11 <= inches:
+            return list(titles), size
+    return [wrapped(title, inches) for title in titles], 11
+
+
+def wrapped(title: str, inches: float) -> str:
     """Return a title broken into lines that stand above a panel of so many inches without touching the next one's."""
-    most = max(int(inches / 0.09), 8)  # characters of 11 points
+    most = max(int(inches / _LETTER), 8)
     return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, most) or [""])
 
 
@@ -146,21 +160,20 @@ def heatmaps(
         grid = [(images[0], None, "", plain[0] or "image"), *((images[0], h[0], n, names[n]) for n, h in heats.items())]
         columns = min(columns, len(grid))
     rows = -(-len(grid) // columns)
-    cell = min(width / (columns + 0.6), 2.9)
-    made, axes = figure(rows, columns, (cell * columns + 1.2, rows * cell + (0.3 if several else 0.35 * rows)))
+    above = 0.3 if several else 0.35 * rows
+    cell = min(width / (columns + 0.6), 2.9, max((_SCREEN - above) / rows, _LEAST))
+    made, axes = figure(rows, columns, (cell * columns + 1.2, rows * cell + above))
     for axis in axes.flat:
         axis.axis("off")
     scale = None
     for place, (axis, (image, heat, name, title)) in enumerate(zip(axes.flat, grid, strict=False)):
         if heat is None:
             draw_image(axis, image)
-            title = _wrapped(title or name, cell)
+            title = wrapped(title or name, cell)
         else:
             scale = overlay(axis, image, heat, signed=signed, limit=limits[name], outline=outline)
             if several and place % columns == 0:
-                axis.text(
-                    -0.06, 0.5, beside(names[name]), transform=axis.transAxes, rotation=90, ha="right", va="center"
-                )
+                name_row(axis, names[name])
         axis.set_title(beside(title))
     if scale is not None:
         bar = made.colorbar(scale, ax=axes, shrink=0.9 if rows == 1 else 0.6, aspect=25, pad=0.02)
@@ -169,6 +182,13 @@ def heatmaps(
             bar.set_ticks([scale.norm.vmin, 0, scale.norm.vmax] if signed else [0, scale.norm.vmax])
             bar.set_ticklabels(["− end", "0", "+ end"] if signed else ["0", "end"])
     return made
+
+
+def name_row(axis: "Axes", name: str) -> None:
+    """Write the name of a row left of its first panel: upright where it is a letter, else turned to run along the row."""
+    letter = len(name) <= 2
+    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 11, "rotation": 90}
+    axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center", **look)
 
 
 def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float, outline: bool = False) -> Any:

@@ -26,16 +26,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return {**(data or {}), "text/plain": f"{self._name}: run this cell in JupyterLab", "text/html": self._page}
 
 
-class Page:
-    """A page that needs no kernel: it reacts to the mouse by itself."""
-
-    def __init__(self, name: str, page: str) -> None:
-        self._name, self._page = name, page
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        return {"text/plain": f"{self._name}: point at a dot to see its image", "text/html": self._page}
-
-
 def still(picture: bytes, words: str, *, alt: str, caption: str, width: int = SIDE) -> str:
     """Return the page of an explorer: a PNG or JPEG file, the HTML beside it, and how to get more."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"

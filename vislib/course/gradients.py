@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import bars, clipped, figure, heatmaps, overlay
+from vislib.course.figures import bars, clipped, figure, heatmaps, name_row, overlay
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
 from vislib.data import TASKS, ImageSet, shapes
@@ -34,7 +34,7 @@ def cut(
 ) -> "Figure":
     """Draw heatmaps (B, H, W), each cut at the 99th percentile of its own absolute values; options as in `heatmaps`."""
     shares = {name: clipped(heat) for name, heat in maps.items()}
-    return heatmaps(images, shares, signed=signed, label="share", width=width, **options)
+    return heatmaps(images, shares, signed=signed, label="share of the map's 99th percentile", width=width, **options)
 
 
 def rescaled(slopes: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ def by_word(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width: 
         for axis, (method, heat) in zip(axes[r], maps.items(), strict=True):
             scale = overlay(axis, images[0], clipped(heat[:1])[0], signed=False, limit=1.0)
             axis.set_title("" if r else beside(method))
-        axes[r, 0].text(-0.04, 0.5, beside(word), transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center")
+        name_row(axes[r, 0], word)
     made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
     return made
 

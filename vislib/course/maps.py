@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 
-# The palette of Okabe and Ito, which colour-blind eyes can tell apart; beyond eight groups the marker helps.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000")
+# The palette of Okabe and Ito, which colour-blind eyes can tell apart, and two more for the ten digits; beyond, the marker helps.
+PALETTE = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#000000"),
+    *("#6a3d9a", "#9acd32"),
+)
 MARKERS = "os^DvP*X"
+_OWN = dict(
+    zip(("blue", "red", "green", "magenta", "yellow", "cyan"), PALETTE, strict=False)
+)  # groups that are colours
 _PALE = "#b8b8b8"
 _CLEAR = 7  # pixels from a point that has to be seen to the frame of a label
 
@@ -46,7 +52,7 @@ def panels(
         pale: a group to draw in pale grey, below the others.
     """
     cell = width / max(len(maps), 3) if height is None else height
-    made, axes = figure(len(groups), len(maps), (width, len(groups) * (cell + 0.75)))
+    made, axes = figure(len(groups), len(maps), (width, len(groups) * (cell + 0.7)))
     for r, (colouring, legend) in enumerate(zip(groups, names, strict=True)):
         for c, (axis, (title, points)) in enumerate(zip(axes[r], maps.items(), strict=True)):
             own = colouring if isinstance(colouring, Tensor) and colouring.ndim == 1 else colouring[c]
@@ -81,8 +87,8 @@ def dots(axis: "Axes", points: Tensor, groups: Tensor, names: Sequence[str], *, 
 
 
 def colour(k: int, name: str, names: Sequence[str], pale: str | None) -> str:
-    """Return the colour of the group of number k."""
-    return _PALE if name == pale else PALETTE[k % 8]
+    """Return the colour of the group of number k; a group that is named after a colour of the palette has that one."""
+    return _PALE if name == pale else _OWN.get(name, PALETTE[k % len(PALETTE)])
 
 
 def rings(axis: "Axes", points: Tensor, chosen: Sequence[int]) -> Tensor:

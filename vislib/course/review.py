@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vislib import controls, data
 from vislib.course import mystery
-from vislib.course.figures import figure, shown
+from vislib.course.figures import figure, shown, wrapped
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
 from vislib.data import ImageSet
@@ -60,7 +60,7 @@ def board(
     if first:
         axis.axhline(first - 0.5, color="black", linewidth=1, clip_on=False)
     axis.set(xlim=(-0.5, len(tests) - 0.5), ylim=(len(explainers) - 0.5, -0.5))
-    axis.set_xticks(range(len(tests)), [beside(test).replace(" ", "\n") for test in tests])
+    axis.set_xticks(range(len(tests)), [beside(wrapped(test, (width - 1.6) / len(tests))) for test in tests])
     axis.set_yticks(range(len(explainers)), [beside(shown(name)) for name in explainers])
     axis.tick_params(length=0, labeltop=True, labelbottom=False)
     for spine in axis.spines.values():

@@ -108,7 +108,7 @@ def removed(
     *,
     colour: Tensor,
     at: Sequence[float],
-    width: float = 9.0,
+    width: float = 8.2,
 ) -> "Figure":
     """Draw ROAR: an image, each ranking's map of it, the image without more and more pixels, and what is still learned.
 
@@ -121,7 +121,7 @@ def removed(
         width: of the figure, in inches.
     """
     columns = 2 + len(at)
-    made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.5)))
+    made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.4)))
     for line, (name, heat) in zip(axes, maps.items(), strict=True):
         draw_image(line[0], image)
         line[0].set_title("whole", fontsize=10)
@@ -161,7 +161,8 @@ def curves(
     names = list(names) or [name for name in result.explainers if name != against]
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
-    made, axes = figure(rows, columns, (width, 0.5 + 1.95 * rows), sharex=True, sharey=True)
+    panel = 1.95 if rows > 1 else 3.0  # a row alone may be higher
+    made, axes = figure(rows, columns, (width, 0.5 + panel * rows), sharex=True, sharey=True)
     start = [] if result.clean is None else [result.clean]
     x = [0.0] * len(start) + [100 * fraction for fraction in result.fractions]
     bands = result.intervals().groupby("explainer") if len(result.values(names[0])) >= _ENOUGH else None
@@ -169,7 +170,7 @@ def curves(
         axis.axis("off")
     for axis, name in zip(axes.flat, names, strict=False):
         if chance is not None:
-            axis.axhline(chance, color="#c8c8c8", linewidth=1, label="chance")
+            axis.axhline(chance, color="black", linewidth=0.8, linestyle=(0, (1, 4)), zorder=4, label="chance")
         if against in result.explainers and name != against:
             axis.plot(
                 x,
@@ -181,7 +182,7 @@ def curves(
             )
             _before(axis, result, against, x, color=GREY, label=f"not retrained, {beside(against)}")
         if masks is not None and name in masks.explainers:
-            style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5}
+            style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5, "zorder": 3}
             blind = start and [chance or 0.0]
             axis.plot(x, [*blind, *masks.values(name).mean(0)], label="the mask alone", **style)
         _before(axis, result, name, x, color=BLUE, label="not retrained")

@@ -12,7 +12,7 @@ from vislib import controls, data, sanity
 from vislib.activations import record
 from vislib.course import results
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import BLUE, GREY, ORANGE, clipped, draw_image, figure, overlay
+from vislib.course.figures import BLUE, GREY, ORANGE, UNSIGNED, clipped, draw_image, figure, name_row, overlay
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, number, tensor_verdict
 from vislib.intervals import crossed, verdict
@@ -77,9 +77,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
     for r, (name, maps) in enumerate(rows.items()):
         axes[r, 0].axis("off")
         draw_image(axes[r, 0], image)
-        axes[r, 0].text(
-            -0.06, 0.5, beside(name), transform=axes[r, 0].transAxes, rotation=90, ha="right", va="center", fontsize=10
-        )
+        name_row(axes[r, 0], name)
         for c, heat in enumerate(clipped(maps), start=1):
             scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
             if r == 0:
@@ -106,8 +104,7 @@ def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width
             heat = clipped(maps[name][k : k + 1])[0]
             scale = overlay(axis, images[k], heat, signed=signed, limit=1.0, outline=True)
             axis.set_title("" if r else beside(name), fontsize=10)
-        where: Any = {"transform": axes[r, 0].transAxes, "rotation": 90, "ha": "right", "va": "center"}
-        axes[r, 0].text(-0.06, 0.5, beside(method), **where)
+        name_row(axes[r, 0], method)
         bar = made.colorbar(scale, ax=list(axes[r]), shrink=0.8, aspect=12, pad=0.01)
         bar.set_ticks([-1, 0, 1] if signed else [0, 1])
     return made
@@ -124,6 +121,7 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
         columns: panels in a row.
         ylabel: what is measured.
     """
+    columns = min(columns, len(kept))
     rows = -(-len(kept) // columns)
     made, axes = figure(rows, columns, (9.0, 2.25 * rows + 0.4), sharex=True, sharey=True)
     for axis, (name, (values, floor)) in zip(axes.flat, kept.items(), strict=False):
@@ -336,23 +334,25 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
-    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(2)]
+    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(3)]
     words = widgets.HTML()
 
-    def pair() -> Tensor:
+    def three() -> list[Tensor]:
         k = int(name.index)
         both = maps[str(method.value)][[0, int(depth.value)], k]
-        return torch.stack([_shaded(images[k], heat) for heat in clipped(both)])
+        plain = images[k].detach().cpu().float().expand(3, -1, -1)
+        return [plain, *(_coloured(heat) for heat in clipped(both))]
 
     def sentence() -> str:
         k, now = int(name.index), int(depth.value)
         heat = maps[str(method.value)][:, k]
         like = float(spearman(heat[:1], heat[now : now + 1]))
         what = f"down to <code>{on_page(blocks[now - 1])}</code>" if now else "nothing"
-        return f"<p>Random: {what}. Left the trained network, right this one. Spearman: <strong>{like:.2f}</strong></p>"
+        which = "In the middle the trained network's map, on the right this one's."
+        return f"<p>Random: {what}. {which} Spearman: <strong>{like:.2f}</strong></p>"
 
     def draw(change: Any = None) -> None:
-        for widget, picture in zip(pictures, pair(), strict=True):
+        for widget, picture in zip(pictures, three(), strict=True):
             widget.value = encoded_image(picture, "png")
         words.value = sentence()
 
@@ -360,23 +360,21 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
         control.observe(draw, what)
     draw()
     page = still(
-        encoded_image(torch.cat(list(pair()), dim=2), "jpeg"),
+        encoded_image(torch.cat(three(), dim=2), "jpeg"),
         words.value,
-        alt="Two heatmaps, of the trained and of a half destroyed network",
+        alt="A picture and two heatmaps, of the trained and of a half destroyed network",
         caption="A still of the explorer: run this cell in JupyterLab to move the slider.",
-        width=SIDE * 3 // 2,
+        width=SIDE * 9 // 4,
     )
     row = widgets.HBox(pictures, layout=widgets.Layout(flex_flow="row wrap"))
     return Explorer([widgets.HBox([method, name]), depth, row, words], "Cascade explorer", page)
 
 
-def _shaded(image: Tensor, heat: Tensor) -> Tensor:
-    """Return a map in [0, 1] over a pale grey copy of its image, in the course's colours for unsigned maps."""
+def _coloured(heat: Tensor) -> Tensor:
+    """Return a map (H, W) in [0, 1] in the course's colours for unsigned maps, opaque, (3, H, W)."""
     from matplotlib import colormaps
 
-    colours = torch.from_numpy(colormaps["viridis"](heat.detach().cpu().float().numpy())[..., :3]).permute(2, 0, 1)
-    pale = 0.62 + 0.38 * image.detach().cpu().float().mean(0)
-    return (0.25 * pale + 0.75 * colours).float()
+    return torch.from_numpy(colormaps[UNSIGNED](heat.detach().cpu().float().numpy())[..., :3]).permute(2, 0, 1).float()
 
 
 def _network() -> nn.Sequential:

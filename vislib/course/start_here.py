@@ -1,4 +1,4 @@
-"""What belongs to notebook 00: the maps of all fills in one row, and checkers. The explorer is that of notebook 04."""
+"""What belongs to notebook 00: the maps of all fills side by side, and checkers. The explorer is that of notebook 04."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vislib import data, models
-from vislib.course.figures import figure, overlay
+from vislib.course.figures import figure, overlay, shown
 from vislib.course.names import beside
 from vislib.course.occlusion import explorer
 from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
@@ -22,14 +22,18 @@ __all__ = ["check_cover", "check_smallest", "explorer", "in_a_row"]
 SMALL = 0.08  # of the picture: less than half of the rectangle over the legs
 
 
-def in_a_row(image: Tensor, maps: Mapping[str, Tensor], label: str, width: float = 11.0) -> "Figure":
-    """Draw signed heatmaps (1, H, W) of one image (1, C, H, W) side by side, on one scale with its bar below."""
+def in_a_row(image: Tensor, maps: Mapping[str, Tensor], label: str, columns: int = 4, width: float = 9.0) -> "Figure":
+    """Draw signed heatmaps (1, H, W) of one image (1, C, H, W) in rows of `columns`, on one scale with its bar beside them."""
     limit = max(float(heat.abs().max()) for heat in maps.values())
-    made, axes = figure(1, len(maps), (width, width / len(maps) + 0.8))
-    for axis, (name, heat) in zip(axes[0], maps.items(), strict=True):
+    columns = min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    made, axes = figure(rows, columns, (width, rows * ((width - 1) / columns + 0.3)))
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (name, heat) in zip(axes.flat, maps.items(), strict=False):
         scale = overlay(axis, image[0], heat[0], signed=True, limit=limit)
-        axis.set_title(beside(name))
-    made.colorbar(scale, ax=axes, location="bottom", shrink=0.4, aspect=35, pad=0.03).set_label(label)
+        axis.set_title(beside(shown(name)))
+    made.colorbar(scale, ax=axes, shrink=0.8, aspect=25, pad=0.02).set_label(label)
     return made
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from vislib import models
 from vislib.course.figures import BLUE, GREY, ORANGE, figure, legends
@@ -122,7 +123,7 @@ def scatter(
     words: Mapping[int, str] | None = None,
     xlabel: str = "",
     ylabel: str = "",
-    size: tuple[float, float] = (9.0, 6.4),
+    size: tuple[float, float] = (9.0, 5.9),
 ) -> "Figure":
     """Draw points (N, 2) in the colour of their group, each group's name at its middle, and a ring and a name for some.
 
@@ -214,13 +215,18 @@ def spread(values: Mapping[str, Tensor], *, xlabel: str) -> "Figure":
 def explorer(
     classes: Sequence[str], weights: Tensor, points: Tensor, *, start: str | None = None, k: int = 8
 ) -> "Explorer":
-    """Search a class; see its nearest classes among the weights (K, D) and on the map (K, 2), and where all of them lie."""
+    """Search a class; see its nearest classes among all rows (K, D) and on the map (K, 2), and where all of them lie.
+
+    A switch says what is compared: the distance between two rows, or their directions, which is the cosine.
+    """
     import ipywidgets as widgets
 
     from vislib.course.frame import SIDE, Explorer, still
 
     names = [f"{name} ({i})" if classes.count(name) > 1 else name for i, name in enumerate(classes)]
-    full, plane = nearest(weights, k=k).cpu(), nearest(points, k=k).cpu()
+    full = {"distance": nearest(weights, k=k).cpu(), "direction": nearest(normalize(weights, dim=1), k=k).cpu()}
+    lists = {way: near.flatten().bincount(minlength=len(names)) for way, near in full.items()}
+    plane = nearest(points, k=k).cpu()
     box = widgets.Combobox(
         value=start or names[0],
         options=names,
@@ -230,6 +236,7 @@ def explorer(
         placeholder="type a few letters",
         layout=widgets.Layout(width="320px"),
     )
+    switch = widgets.ToggleButtons(options=list(full), description="nearest by", style={"button_width": "90px"})
     picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
     table = widgets.HTML()
 
@@ -237,33 +244,49 @@ def explorer(
         if box.value not in names:
             return
         i = names.index(box.value)
-        picture.value = _marked(points, i, full[i].tolist(), plane[i].tolist(), SIDE)
-        table.value = _neighbour_table(names, i, full[i].tolist(), plane[i].tolist())
+        one, other = (near[i].tolist() for near in (full[switch.value], plane))
+        stay = len(set.intersection(*(set(near[i].tolist()) for near in full.values())))
+        picture.value = _marked(points, i, one, other, SIDE)
+        table.value = (
+            _neighbour_table(names, i, one, other, switch.value, lists[switch.value])
+            + f'<p style="font-size:90%">Distance and direction agree on {stay} of {k}.</p>'
+        )
 
     box.observe(draw, "value")
+    switch.observe(draw, "value")
     draw()
     page = still(
         bytes(picture.value),
         table.value,
         alt=f"The map with {box.value} and its neighbours marked",
-        caption="A still of the explorer: run this cell in JupyterLab to search for a class.",
+        caption="A still of the explorer: run this cell in JupyterLab to search for a class, and to compare directions.",
     )
-    row = widgets.HBox([picture, widgets.VBox([box, table])], layout=widgets.Layout(flex_flow="row wrap"))
+    row = widgets.HBox([picture, widgets.VBox([box, switch, table])], layout=widgets.Layout(flex_flow="row wrap"))
     return Explorer([row], "Neighbour explorer", page)
 
 
-def _neighbour_table(names: Sequence[str], i: int, full: Sequence[int], plane: Sequence[int]) -> str:
+def _neighbour_table(
+    names: Sequence[str], i: int, full: Sequence[int], plane: Sequence[int], way: str, lists: Tensor
+) -> str:
+    """Return the two lists side by side, and in how many of all lists each member of the first stands."""
     rows = "".join(
-        f'<tr><td style="padding-right:24px">{on_page(names[a])}{" ●" if a in plane else ""}</td>'
-        f"<td>{on_page(names[b])}{' ●' if b in full else ''}</td></tr>"
+        f'<tr><td style="text-align:left;padding-right:12px">{on_page(names[a])}{" ●" if a in plane else ""}</td>'
+        f'<td style="text-align:left;padding-right:24px">{int(lists[a])}</td>'
+        f'<td style="text-align:left">{on_page(names[b])}{" ●" if b in full else ""}</td></tr>'
         for a, b in zip(full, plane, strict=True)
     )
     return (
         f'<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">nearest to <b>'
         f"{on_page(names[i])}</b> (●: in both lists)</caption><tr>"
-        f'<th style="text-align:left;color:#0072b2">among all weights</th>'
-        f'<th style="text-align:left;color:#d55e00">on the map</th></tr>{rows}</table>'
+        f'<th style="text-align:left;padding-right:12px">{_spot(BLUE)} among all weights, by {way}</th>'
+        f'<th style="text-align:left;padding-right:24px">lists with it</th>'
+        f'<th style="text-align:left">{_spot(ORANGE)} on the map</th></tr>{rows}</table>'
     )
+
+
+def _spot(colour: str) -> str:
+    """Return a dot in a colour, beside a text that keeps the theme's."""
+    return f'<span style="color:{colour}">●</span>'
 
 
 def _marked(points: Tensor, chosen: int, full: Sequence[int], plane: Sequence[int], side: int) -> bytes:

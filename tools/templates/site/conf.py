@@ -20,8 +20,12 @@ html_theme_options = {
     "use_fullscreen_button": False,
 }
 html_static_path = ["_static"]
+html_extra_path = ["extra"]  # lectures and cards
+html_show_search_summary = False  # a page from a disk may not read the other pages
+html_use_index = False
+html_copy_source = False
 html_css_files = ["course.css"]
-html_js_files = [("patch.js", {"defer": "defer"})]
+html_js_files = [("explorers.js", {"defer": "defer"})]
 mathjax_path = "mathjax/es5/tex-svg.js"
 html_context = {"default_mode": "auto"}
 myst_mathjax_classes = "tex2jax_process|mathjax_process|math|output_area|text_html"  # the last one: the cards
