@@ -45,6 +45,29 @@ def test_a_point_is_placed_as_a_reader_sees_it() -> None:
     assert place(0.5, 0.1) == "at the bottom"
 
 
+def test_each_part_of_a_grid_is_told_once(images: Tensor) -> None:
+    """Pictures in a row are counted, maps in a row belong to the row's name, and what is alike is not said again."""
+    three = images[:1].expand(3, -1, -1, -1)
+    heat = torch.cat([_with_peak(0, 0, 0.5), _with_peak(0, 0, 0.5), _with_peak(8, 4, 0.25)])
+    said = described(figures.heatmaps(three, {"noise": heat}, label="drop"))
+    corner, bottom = "largest value 0.5 at the top left", "largest value 0.25 at the bottom"
+    assert said == f"3 pictures. noise: 2 times {corner}; {bottom}. colours: drop from -0.5 to 0.5."
+    titled = described(figures.heatmaps(three, {"noise": heat, "blur": heat}, label="drop", titles=["a", "b", "c"]))
+    assert titled.startswith(
+        f"3 pictures: a; b; c. noise: 2 times {corner}; {bottom}. blur: 2 times {corner}; {bottom}."
+    )
+
+
+def test_what_all_panels_share_is_told_before_them() -> None:
+    made, axes = figures.figure(1, 2, (4, 2))
+    for axis, title, height in zip(axes[0], ("ring", "star"), (0.75, 0.5), strict=True):
+        axis.set_title(title)
+        axis.plot([0, 1], [0.25, 0.25], label="guessing")
+        axis.plot([0, 1], [0.25, height], label="learned")
+    once = "In each panel: guessing at 0.25. ring: learned from 0.25 to 0.75. star: learned from 0.25 to 0.5."
+    assert described(made) == once
+
+
 def test_curves_and_bars_tell_their_ends_and_heights() -> None:
     curve = described(
         figures.lines([0, 1, 2], {"up": [0, 0.75, 0.5]}, xlabel="layer", ylabel="accuracy", ticks=["a", "b", "c"])

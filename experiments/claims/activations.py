@@ -58,6 +58,17 @@ def own(task: str, seed: int) -> Found:
     return found(held, rival, own=asked, other=rest)
 
 
+def right(task: str, seed: int) -> Found:
+    """Each network is right on more than 97 % of new pictures; an untrained one guesses."""
+    pictures = _pictures(seed)
+    with torch.no_grad():
+        shares = [
+            float((model(pictures.images).argmax(1) == pictures.attributes[task]).float().mean())
+            for model in (_trained(task), _untrained(0))
+        ]
+    return found(shares[0] > 0.97, shares[1] > 0.97, trained=shares[0], untrained=shares[1])
+
+
 def untrained(net: int, seed: int) -> Found:
     """The neighbours in an untrained network know more of the texture than those in the pixels, and than chance."""
     x, pixels = _features(_untrained(net), seed), _pictures(seed).images.flatten(1)
@@ -127,6 +138,22 @@ def probe(seed: int, label: str) -> Found:
     )  # fmt: skip
 
 
+@cache
+def _size(model: str, layer: str, net: int = 0) -> float:
+    """The standard deviation of a layer's activations."""
+    network = _untrained(net) if model == "untrained" else _trained(model)
+    with torch.no_grad(), record(network.network, [layer]) as seen:
+        network(_pictures(2).images)
+    return float(seen[layer].std())
+
+
+def scale(net: int, layer: str) -> Found:
+    """The activations of an untrained network are more than twenty times smaller; those of another trained one are not."""
+    own = _size("object", layer)
+    times, rival = own / _size("untrained", layer, net), own / _size("texture", layer)
+    return found(times > 20, rival > 20, times=times, texture=rival)
+
+
 def gone(net: int, label: str) -> Found:
     """In the penultimate layer the probe reads at least 0.1 less in the object network than in an untrained one."""
     trained, random, another = (
@@ -190,6 +217,13 @@ def digits(first: int) -> Found:
     x = some.images.flatten(1)
     by_tsne, by_pca, whole = (neighbour_accuracy(points, some.labels) for points in (tsne(x), pca(x).points, x))
     return found(by_tsne > 0.8, by_pca > 0.8, tsne=by_tsne, pca=by_pca, whole=whole)
+
+
+def plane(first: int) -> Found:
+    """Two components keep a sixth of the variance of a thousand digits' pixels; of the object network's features most."""
+    pixels = data.digits(device="cpu")[first : first + 1000].images.flatten(1)
+    share, rival = (float(pca(x).explained.sum()) for x in (pixels, _features(_trained("object"), 2 + first // 1000)))
+    return found(share < 0.2, rival < 0.2, digits=share, features=rival)
 
 
 def steady(perplexity: int, seed: int) -> Found:
@@ -260,6 +294,15 @@ CLAIMS = [
         files=[*files.SHAPES, *NETS],
     ),
     Claim(
+        "activations.right",
+        "The two networks are right on more than 97 % of pictures that they have not seen.",
+        [WHERE],
+        {"task": ["object", "texture"], "seed": SEEDS},
+        right,
+        rival="an untrained network",
+        files=[*files.SHAPES, *NETS],
+    ),
+    Claim(
         "activations.untrained",
         "The neighbours in an untrained network know more of the texture than those in the pixels.",
         [WHERE, "card:activations.untrained"],
@@ -285,6 +328,16 @@ CLAIMS = [
         probe,
         rival="the penultimate layer",
         files=[*files.SHAPES, *NETS],
+    ),
+    Claim(
+        "activations.scale",
+        "The activations of an untrained network are more than twenty times smaller than those of the object network.",
+        [WHERE],
+        {"net": [0, 1, 2, 3, 4], "layer": ["pool4", "relu"]},
+        scale,
+        rival="those of the texture network",
+        files=[*files.SHAPES, *NETS],
+        tolerance=5.0,
     ),
     Claim(
         "activations.gone",
@@ -332,6 +385,15 @@ CLAIMS = [
         rival="two principal components",
         files=files.DIGITS,
         tolerance=0.03,
+    ),
+    Claim(
+        "activations.plane",
+        "The plane of two principal components keeps about a sixth of the variance of the pixels of 1,000 digits.",
+        [WHERE],
+        {"first": [0, 1000, 2000, 3000, 4000]},
+        plane,
+        rival="the features of the object network, of which it keeps most",
+        files=[*files.DIGITS, *files.SHAPES, *NETS],
     ),
     Claim(
         "activations.steady",

@@ -130,6 +130,13 @@ def grain(photo: str) -> Found:
     return found(signs < 0.62, rival < 0.62, gradient=signs, photograph=rival)
 
 
+def beside(photo: str, way: int) -> Found:
+    """The signs at neighbouring pixels agree in more than 58 % of the cases; at two with one between them they do not."""
+    signs = _slope(photo).sign().movedim(way, -1)
+    near, apart = (float((signs[..., k:] * signs[..., :-k] > 0).float().mean()) for k in (1, 2))
+    return found(near > 0.58, apart > 0.58, neighbours=near, two_apart=apart)
+
+
 def stored(photo: str) -> Found:
     """Rounded to whole 255ths, as a file stores it, the moved photograph is the photograph; not so with 0.51."""
     moved = {size: (_against(photo, size) * 255).round() / 255 for size in (0.49, 0.51)}
@@ -250,6 +257,19 @@ def path(photo: str) -> Found:
     return found(gained > 2 / 3, rival > 2 / 3, gained=gained, on_a_digit=rival)
 
 
+def start(photo: str) -> Found:
+    """A sixteenth of the way from black brings more than half of the gain in the logit; not so on a digit."""
+
+    def sixteenth(model: Classifier, image: Tensor, target: Tensor) -> float:
+        with torch.no_grad():
+            black, at, end = (model(share * image)[0, target].item() for share in (0, 1 / 16, 1))
+        return (at - black) / (end - black)  # type: ignore[no-any-return]
+
+    gained = sixteenth(_model(), *_asked(photo))
+    rival = sixteenth(models.trained("digits", device="cpu"), *_digit(photo))
+    return found(gained > 0.5, rival > 0.5, gained=gained, on_a_digit=rival)
+
+
 @cache
 def _reader(trained: bool) -> Classifier:
     model = models.trained("digits", device="cpu")
@@ -354,6 +374,17 @@ def rather(photo: str) -> Found:
     own, second = _logits(_asked(photo)[0])[0].topk(2).indices.tolist()
     shares = against(second), against((own + 500) % 1000), against(None)
     return found(shares[0] > 0.05, shares[1] > 0.05, second=shares[0], absurd=shares[1], alone=shares[2])
+
+
+def same_answer(photo: str, off: int) -> Found:
+    """Why a class rather than an absurd one is the map of the class alone; rather than its runner-up it is another map."""
+
+    def alike(other: int) -> float:
+        return _alike(_cam(photo, own) - _cam(photo, other), _cam(photo, own))
+
+    own, second = _logits(_asked(photo)[0])[0].topk(2).indices.tolist()
+    absurd, rival = alike((own + off) % 1000), alike(second)
+    return found(absurd > 0.9, rival > 0.9, absurd=absurd, runner_up=rival)
 
 
 # ---- the truth is known ----
@@ -544,6 +575,15 @@ CLAIMS = [
         files=BOTH,
     ),
     Claim(
+        "gradients.start",
+        "From black to the photograph, the first sixteenth of the way brings more than half of the gain in the logit.",
+        [WHERE],
+        {"photo": PHOTOS},
+        start,
+        rival="a digit, and the small network",
+        files=BOTH,
+    ),
+    Claim(
         "gradients.baseline",
         "With a black baseline nothing lies on black paper, with a white one the ink gets less than half its share; any network.",
         [WHERE, "card:gradients.baseline", "exam:gradients.exam_baseline"],
@@ -589,6 +629,15 @@ CLAIMS = [
         files=PHOTOGRAPHS,
     ),
     Claim(
+        "gradients.beside",
+        "The signs of the gradient at neighbouring pixels, in a row or a column, agree in more than 58 % of the cases.",
+        [WHERE],
+        {"photo": PHOTOS, "way": [2, 3]},
+        beside,
+        rival="two pixels with one between them",
+        files=PHOTOGRAPHS,
+    ),
+    Claim(
         "gradients.cam",
         "On this network CAM adds up to the logit, and Grad-CAM of the last maps is its positive part.",
         [WHERE],
@@ -604,6 +653,15 @@ CLAIMS = [
         {"photo": PHOTOS},
         rather,
         rival="rather than an absurd class",
+        files=PHOTOGRAPHS,
+    ),
+    Claim(
+        "gradients.absurd",
+        "Why a class rather than an absurd one is nearly the map of the class alone: a correlation above 0.9.",
+        [WHERE, "card:gradients.contrast"],
+        {"photo": PHOTOS, "off": OFF},
+        same_answer,
+        rival="rather than its runner-up",
         files=PHOTOGRAPHS,
     ),
     Claim(

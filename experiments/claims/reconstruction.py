@@ -279,6 +279,24 @@ def inverted(photo: str) -> Found:
     return found(held, rival_held, **dict(zip(LAYERS, own, strict=True)), place=place, **missed)
 
 
+def pale(photo: str) -> Found:
+    """Inverted from the early layer, the colours' spread about the brightness falls below 0.85, the brightness's own does not."""
+
+    def spreads(image: Tensor) -> tuple[float, float]:
+        bright = image.mean(1, keepdim=True)
+        return float((image - bright).std()), float(bright.std())
+
+    before = spreads(shown(_photo(photo)[0], "", None))
+    left = {
+        layer: [a / b for a, b in zip(spreads(pictures("inverted", [f"{photo}_{layer}"]).cpu()), before, strict=True)]
+        for layer in LAYERS
+    }
+    numbers = {
+        f"{what}_{layer}": pair[k] for layer, pair in left.items() for k, what in enumerate(("colour", "bright"))
+    }
+    return found(left["early"][0] < 0.85, left["early"][1] < 0.85, **numbers)
+
+
 def _missed(image: Tensor, picture: Tensor, layer: str) -> float:
     """The squared distance of a layer's answers, as a share of the squared length of the one to the image."""
     with record(_network(), [LAYERS[layer]]) as seen:
@@ -322,6 +340,35 @@ def goal(target: str) -> Found:
         second_logit=places["fourier_moved"],
         second_probability=places["probability"],
     )
+
+
+def penalised(target: str, weight: float) -> Found:
+    """A penalty on the total variation makes the noise smoother, and little of it survives the moves; moves make it rougher."""
+
+    def rough(image: Tensor) -> float:
+        return float(image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean())
+
+    k, noise = _index(target), _noise(_index(target))
+    picture = reconstruct(_network(), k, parametrisation="pixels", total_variation=weight, steps=48, **STILL)
+    smoother, rival = (rough(image) / rough(noise) for image in (picture, _picture(target, "pixels_moved")))
+    after = _after(picture, k)
+    return found(smoother < 0.8 and after < 0.3, rival < 0.8, left=smoother, moved=after, rough=rough(picture))
+
+
+@torch.no_grad()
+def relatives(photo: str) -> Found:
+    """The runner-up of a photograph is among the nearest twenty of 999 by its weights; for another class it is not."""
+    weights = class_weights(_network())
+    near = normalize(weights - weights.mean(0), dim=1)
+    near = near @ near.T
+
+    def place(of: int) -> int:
+        return int((near[of] > near[of, runner]).sum())
+
+    image, k = _photo(photo)
+    runner = int(_network()(image)[0].topk(2).indices[1])
+    own, rival = place(k), place(_photo(PHOTOS[PHOTOS.index(photo) - 1])[1])
+    return found(own < 20, rival < 20, place=own, of_another=rival)
 
 
 @torch.no_grad()
@@ -468,6 +515,39 @@ CLAIMS = [
             *(FOLDER / "inverted" / f"{photo}_{layer}.jpg" for photo in INVERTED for layer in LAYERS),
         ],
         tolerance=1.0,
+    ),
+    Claim(
+        "reconstruction.pale",
+        "Colours turn pale first: inverted from the early layer they keep less than 0.85 of their spread about the brightness.",
+        [WHERE],
+        {"photo": INVERTED},
+        pale,
+        rival="the spread of the brightness",
+        files=[
+            *NETWORKS[:1],
+            *files.PHOTOGRAPHS,
+            *(FOLDER / "inverted" / f"{photo}_{layer}.jpg" for photo in INVERTED for layer in LAYERS),
+        ],
+    ),
+    Claim(
+        "reconstruction.penalised",
+        "A penalty on the total variation makes the noise smoother, by a fifth or more; less than 0.3 is left after the moves.",
+        [WHERE],
+        {"target": GALLERY[:4], "weight": [100.0, 1000.0]},
+        penalised,
+        rival="moves instead of the penalty",
+        files=[*NETWORKS[:1], *_kept("pixels_moved")],
+        tolerance=0.2,
+    ),
+    Claim(
+        "reconstruction.relatives",
+        "The class that comes second on a photograph is among the nearest twenty of 999 by its weights (nine of ten).",
+        [WHERE],
+        {"photo": PHOTOS},
+        relatives,
+        rival="the same runner-up, for the class of another photograph",
+        files=ON_PHOTOS,
+        tolerance=5.0,
     ),
     Claim(
         "reconstruction.flat",

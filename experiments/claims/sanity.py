@@ -70,6 +70,36 @@ def strangers(method: str, photo: int) -> Found:
     return found(more(method) > 0, more("grad_cam") > 0, more=more(method), grad_cam=more("grad_cam"))
 
 
+@cache
+def _networks() -> list[torch.nn.Module]:
+    """The trained network, and those with ever more random blocks."""
+    model, photos, _ = asked()
+    return [model, *(network for _, network in sanity.randomised(model, photos, seed=0))]
+
+
+@cache
+def _smooth(depth: int) -> Tensor:
+    """SmoothGrad of 20 copies, for the network with so many random blocks."""
+    _, photos, target = asked()
+    return gradients.smoothgrad(_networks()[depth], photos, target, n=20)
+
+
+def _left(of: Tensor, zero: Tensor) -> float:
+    """Which share is left of the way from a wholly random network's maps to the trained one's, in the mean."""
+    return float((of.mean() - zero.mean()) / (1 - zero.mean()))
+
+
+def copies(depth: int) -> Found:
+    """With 20 noisy copies for 4 SmoothGrad passes as well: less than half of the way is left; guided backprop does not."""
+    at, zero = (sanity.spearman(_smooth(0), _smooth(blocks)) for blocks in (depth, 19))
+    left, rival = (
+        _left(at, zero),
+        _left(*(_cascade("guided_backprop", blocks, "spearman")[0] for blocks in (depth, 19))),
+    )
+    four = _cascade("smoothgrad", depth, "spearman")[0].mean()
+    return found(left < 0.5, rival < 0.5, left=left, guided=rival, twenty=at.mean(), four=four)  # type: ignore[arg-type]
+
+
 def edges(photo: int) -> Found:
     """Guided backprop goes with the edges more in random networks than in the trained one; SmoothGrad does not."""
     table = _table("sanity_edges", "method")
@@ -229,6 +259,15 @@ CLAIMS = [
         strangers,
         rival="Grad-CAM",
         files=[files.table("sanity"), files.table("sanity_floor")],
+    ),
+    Claim(
+        "sanity.copies",
+        "With 20 noisy copies for 4 SmoothGrad passes the cascade as well: less than half of the way is left.",
+        [WHERE],
+        {"depth": [1, 4, 10]},
+        copies,
+        rival="guided backprop",
+        files=[*PRETRAINED, files.table("sanity")],
     ),
     Claim(
         "sanity.edges",

@@ -11,7 +11,7 @@ from experiments.files import PHOTOGRAPHS, pretrained
 from vislib import fills, models
 from vislib.data.photographs import packaged
 from vislib.models import Classifier
-from vislib.occlusion import occlusion
+from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 
 WHERE = "00_start_here"
 FILES = [*PHOTOGRAPHS, *pretrained("efficientnet_lite0")]
@@ -78,6 +78,33 @@ def noise(seed: int, patch: int) -> Found:
     return found(_place(fill, patch) == wanted and kept > 0.85, _place("black", patch) == wanted, kept=kept)
 
 
+def piece(fill: str) -> Found:
+    """No square of 32 pixels at any eighth row and column costs half of the probability; the rectangle over the legs does."""
+    model, image, tripod = _photograph()
+    most = float(occlusion_grid(model, image, tripod, patch=32, stride=8, fill=_fill(fill)).max())
+    with torch.no_grad():
+        half = float(model(image).softmax(1)[0, tripod]) / 2
+    legs = 2 * half - _left(fill)["legs"]
+    return found(most < half, legs < half, square=most, legs=legs)
+
+
+def small(size: str, stride: int) -> Found:
+    """A black rectangle of an area below 8 % changes the answer nowhere but on the legs."""
+    model, image, tripod = _photograph()
+    height, width = map(int, size.split())
+    _, covered = occlusion_logits(model, image, patch=(height, width), stride=stride, fill="black")
+    changed, (rows, columns) = covered[0].argmax(-1) != tripod, covered.shape[1:3]
+    legs = torch.zeros(image.shape[2:])
+    top, left = COVERS["legs"]
+    legs[top : top + HEIGHT, left : left + WIDTH] = 1
+    corners = [
+        [(min(r * stride, 224 - height), min(c * stride, 224 - width)) for c in range(columns)] for r in range(rows)
+    ]
+    inside = torch.tensor([[float(legs[r : r + height, c : c + width].mean()) for r, c in row] for row in corners])
+    on, off = changed[inside > 0.7].sum(), changed[inside <= 0.7].sum()
+    return found(off == 0, on == 0, on_the_legs=int(on), elsewhere=int(off))
+
+
 CLAIMS = [
     Claim(
         "start.legs",
@@ -106,5 +133,24 @@ CLAIMS = [
         noise,
         rival="black squares",
         files=FILES,
+    ),
+    Claim(
+        "start.piece",
+        "No square of 32 pixels costs *tripod* half of its probability, whatever it is filled with.",
+        [WHERE, "card:start.rest"],
+        {"fill": ["black", "white", "gray", "mean", "blur", "noise 0"]},
+        piece,
+        rival="the rectangle over all of the legs",
+        files=FILES,
+    ),
+    Claim(
+        "start.small",
+        "A black rectangle that hides 7 % of the picture changes the answer nowhere but on the legs of the tripod.",
+        [WHERE],
+        {"size": ["50 70", "60 58", "54 66"], "stride": [10, 14]},
+        small,
+        rival="nowhere on the legs",
+        files=FILES,
+        tolerance=1,
     ),
 ]

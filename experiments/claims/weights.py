@@ -155,6 +155,18 @@ def kennel(network: str, dog: int) -> Found:
     return found(own >= 4, rival >= 4, dogs=own, random=rival)
 
 
+def degrees(network: str, class_: int) -> Found:
+    """A class and its nearest by direction stand at more than 50 degrees; on the map at a few."""
+
+    def cosine_of(points: Tensor) -> float:
+        x = _directions(points)
+        return float((x @ x[class_]).index_fill(0, torch.tensor(class_), -1).max())
+
+    full, on_map = cosine_of(_rows(network)), cosine_of(_map(network))
+    least = 0.643  # the cosine of 50 degrees
+    return found(full < least, on_map < least, cosine=full, on_the_map=on_map)
+
+
 def _own(near: Tensor) -> float:
     """The share of these neighbours (N, k) that are of the class's own group."""
     return float((groups()[near] == groups()[:, None]).float().mean())
@@ -223,6 +235,15 @@ CLAIMS = [
         {"network": NETWORKS, "group": list(GROUPS)},
         cosine,
         rival="as many classes of any group",
+        files=FILES,
+    ),
+    Claim(
+        "weights.degrees",
+        "A class and its nearest by direction stand at more than 50 degrees (the beagle and the basset at 67).",
+        [WHERE],
+        {"network": NETWORKS, "class_": list(range(12, 1000, 50))},
+        degrees,
+        rival="two points of the map, seen from its middle",
         files=FILES,
     ),
     Claim(
@@ -321,7 +342,7 @@ CLAIMS = [
         "weights.kennel",
         "By direction, at least four of a dog's five nearest classes are dogs.",
         [WHERE],
-        {"network": NETWORKS, "dog": list(range(151, 269, 6))},
+        {"network": NETWORKS, "dog": list(range(151, 269))},
         kennel,
         rival="random rows",
         files=FILES,

@@ -1,6 +1,7 @@
 """A figure in words, for readers who cannot see it: read off what is drawn, so that it stays true of other data."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,17 +18,20 @@ _PER_CLOUD = 2000  # points whose neighbours are looked for
 
 
 def described(figure: "Figure") -> str:
-    """Return what each panel of a figure shows: names, ends and extremes of curves, heights of bars, places of points."""
-    panels = [(_named(axis), "; ".join(_says(axis))) for axis in _all_axes(figure.axes)]
-    panels = [(name, says) for name, says in panels if name or says]
-    if panels and all(says == PICTURE for _, says in panels):
-        names = [name for name, _ in panels if name]
-        told = [f"{len(panels)} picture{'s' * (len(panels) > 1)}" + ": " * bool(names) + _listed(names)]
-    else:
-        told = [_listed([": ".join(filter(None, panel)) for panel in panels], ". ")]
+    """Return what each panel of a figure shows: names, ends and extremes of curves, heights of bars, places of points.
+
+    What all panels share is told once, before them, and pictures that follow each other are counted.
+    """
+    panels = [(_named(axis), list(_says(axis))) for axis in _all_axes(figure.axes)]
+    panels = [panel for panel in panels if any(panel)]
+    shared = [part for part in panels[0][1] if all(part in says for _, says in panels)] if len(panels) > 1 else []
+    shared = [part for part in shared if part != PICTURE]
+    panels = [(name, [part for part in says if part not in shared]) for name, says in panels]
+    told = ["in each panel: " + "; ".join(shared)] if shared else []
+    told.append(_listed(list(_rows_of_panels(panels)), ". "))
     scales = (("across", figure.get_supxlabel()), ("upwards", figure.get_supylabel()), ("colours", _colours(figure)))
     told += [f"{way}: {text}" for way, text in scales if text]
-    text = ". ".join(part.replace("\n", " ").replace("\u200b", "") for part in told)
+    text = ". ".join(part.replace("\n", " ").replace("\u200b", "") for part in told if part)
     return text[:1].upper() + text[1:] + "."
 
 
@@ -61,6 +65,33 @@ def number(value: float) -> str:
     """Return a number with two digits that count."""
     value = value or 0.0  # there is no -0
     return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _rows_of_panels(panels: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+    """One entry per run of pictures, and one per named panel with those that follow it without a name."""
+    for pictures, run in groupby(panels, key=lambda panel: panel[1] == [PICTURE]):
+        if pictures:
+            yield _album([name for name, _ in run])
+            continue
+        rows: list[tuple[str, list[str]]] = []
+        for name, says in run:
+            if name or not rows:
+                rows.append((name, []))
+            rows[-1][1].append("; ".join(says))
+        yield from (": ".join(filter(None, (name, _listed(list(_counted(said)))))) for name, said in rows)
+
+
+def _album(names: Sequence[str]) -> str:
+    """Return how many pictures follow each other, and their names."""
+    if len(names) == 1:
+        return ": ".join(filter(None, (*names, PICTURE)))
+    return ": ".join(filter(None, (f"{len(names)} {PICTURE}s", _listed(list(filter(None, names))))))
+
+
+def _counted(parts: Sequence[str]) -> Iterator[str]:
+    for part, same in groupby(filter(None, parts)):
+        times = len(list(same))
+        yield part if times == 1 else f"{times} times {part}"
 
 
 def _listed(parts: Sequence[str], between: str = "; ") -> str:

@@ -58,6 +58,7 @@ def panels(
             own = colouring if isinstance(colouring, Tensor) and colouring.ndim == 1 else colouring[c]
             dots(axis, points, own, legend, pale=pale, size=9 if height is None else 14)
             axis.set(xticks=[], yticks=[], xlabel=notes[title][r] if notes else "")
+            axis.set_aspect("equal", adjustable="datalim")  # a width may be compared with a height
             if r == 0:
                 axis.set_title(beside(title))
             axis.spines[["top", "right", "left", "bottom"]].set(visible=True, color="#cccccc")

@@ -91,17 +91,9 @@ def cosines(rows: Tensor) -> Tensor:
 
 
 def heads(*names: str) -> dict[str, Tensor]:
-    """Return the last layer's rows (K, D) of each network whose weights are on this machine, and print how to get others."""
-    found = {}
-    for name in names:
-        if models.weights_file(name).exists():
-            found[name] = class_weights(models.load(name, device="cpu"))
-        else:
-            print(
-                f"The weights of {name} are not on this machine; while you are online, run "
-                f"`python -m vislib fetch {name}`, and then this cell again."
-            )
-    return found
+    """Return the last layer's rows (K, D) of each network whose weights are on this machine."""
+    here = (name for name in names if models.weights_file(name).exists())
+    return {name: class_weights(models.load(name, device="cpu")) for name in here}
 
 
 @cache
