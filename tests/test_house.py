@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -254,9 +255,9 @@ def test_on_colab_what_is_installed_and_what_is_there_are_all_that_the_course_ne
     needed = {canonicalize_name(Requirement(line).name) for line in REQUIREMENTS["dependencies"]}
     there = {
         "torch", "torchvision", "numpy", "scipy", "scikit-learn", "safetensors", "scikit-image", "matplotlib", "pillow",
-        "tqdm", "ipykernel", "ipywidgets", "markdown-it-py", "platformdirs", "psutil", "pandas",
+        "tqdm", "ipykernel", "markdown-it-py", "platformdirs", "psutil", "pandas",
     }  # fmt: skip
-    assert {canonicalize_name(name) for name in line.split()} == needed - there - {"jupyterlab"}
+    assert {canonicalize_name(Requirement(word).name) for word in shlex.split(line)} == needed - there - {"jupyterlab"}
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
