@@ -1,11 +1,14 @@
 # Two commands for a newcomer: `make lab` and `make test`. Everything lives in .venv; nothing else is touched.
-PYTHON ?= python3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-# Relative on purpose: the folder of the course may have blanks in its path.
+# Empty, it installs the newest versions instead of the tested ones: make unit CONSTRAINTS=
+CONSTRAINTS ?= -c constraints.txt
+# Relative on purpose: the folder of the course may have blanks in its path. On Windows, recipes need the sh of Git.
 ifeq ($(OS),Windows_NT)
+PYTHON ?= python
 PY := .venv/Scripts/python.exe
 else
+PYTHON ?= python3
 PY := .venv/bin/python
 endif
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
@@ -19,9 +22,9 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 # Modules are compiled when they are first imported, not all at once; and kept, or each kernel would compile PyTorch anew.
 unexport PYTHONDONTWRITEBYTECODE
-INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q -c constraints.txt
+INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q $(CONSTRAINTS)
 
-.PHONY: lab test test-all cells beside lint unit nbval browser gpu notebooks slides site handout bench clean help
+.PHONY: lab test test-all cells beside lint unit nbval browser gpu notebooks slides lectures site handout wheel bench release-check clean help
 .DEFAULT_GOAL := lab
 
 define VENV
@@ -102,6 +105,13 @@ site: .venv/.site  ## the reading edition in build/site/html; needs npm, once
 handout: .venv/.course  ## notebooks without solutions and notes in build/handout
 	$(PY) -m tools.handout $(ONLY)
 
+wheel:  ## the course as one file in dist, which pip installs anywhere
+	$(VENV)
+	$(PY) -m pip wheel --disable-pip-version-check -q --no-deps -w dist .
+
+release-check: .venv/.dev  ## what a release still lacks: names, versions, dates, tables; not part of make test
+	$(PY) -m tools.release
+
 bench: .venv/.dev  ## times on this processor, kept in benchmarks/tables and stated in the README; on an idle machine
 	$(PY) -m benchmarks
 
@@ -110,4 +120,4 @@ clean:  ## remove what was made here, .venv included; your progress is kept else
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

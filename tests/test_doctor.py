@@ -37,6 +37,23 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_forward", lambda: "1 ms")
 
 
+@pytest.mark.parametrize(
+    ("started", "program"),
+    [
+        ("/usr/bin/interpreting-vision", "interpreting-vision"),
+        ("interpreting-vision.exe", "interpreting-vision"),
+        ("/somewhere/vislib/__main__.py", "python -m vislib"),
+    ],
+)
+def test_the_help_names_the_command_that_was_typed(
+    started: str, program: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command.sys, "argv", [started])
+    with pytest.raises(SystemExit):
+        command.main(["--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {program} ")
+
+
 def test_one_broken_part_does_not_hide_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,9 +87,9 @@ def test_each_problem_has_a_line(capsys: pytest.CaptureFixture[str], monkeypatch
     problems = lines[7:-1]
     assert len(problems) == 4
     assert "torch, torchvision, timm" in problems[0]
-    assert "run: python -m pip install -c constraints.txt -e ." in problems[0]
+    assert "not installed; install the course again, as its README says" in problems[0]
     assert "VISLIB_DEVICE is 'gpu'" in problems[1]
-    assert "the package no_such_package is not installed; run:" in problems[2]
+    assert "the package no_such_package is not installed; install the course again, as its README says" in problems[2]
     assert problems[3] == "  problem with forward pass: AssertionError"
 
 
@@ -90,7 +107,10 @@ def test_missing_weights_are_a_problem_and_optional_ones_are_not(
     assert _lines(capsys)[4].split(None, 1)[1] == "efficientnet_lite0, efficientnet_lite1, resnet18, vgg16"
     (tmp_path / "efficientnet_lite0").unlink()
     assert command.main(["doctor"]) == 1
-    assert "problem with models: the weights of efficientnet_lite0 are missing; run:" in _lines(capsys)[7]
+    assert (
+        "problem with models: the weights of efficientnet_lite0 are missing; install the course again, as its README says"
+        in _lines(capsys)[7]
+    )
 
 
 def _fetch(capsys: pytest.CaptureFixture[str], *names: str) -> tuple[int, str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from IPython import display
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -193,6 +194,19 @@ def test_a_figure_displays_itself_with_its_description_and_stays_out_of_pyplot(
     assert metadata[kind]["alt"] == "2 pictures: a ring; a star."
     assert f"image/{Image.open(io.BytesIO(base64.b64decode(data[kind]))).format.lower()}" == kind
     assert plt.get_fignums() == []
+
+
+def test_an_ipython_that_knows_no_alt_texts_shows_a_figure_with_its_own(
+    shown: list[Any], images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Before8(display.Image):
+        def __init__(self, data: bytes, format: str, metadata: dict[str, Any] | None = None) -> None:
+            super().__init__(data=data, format=format, metadata=metadata)
+
+    monkeypatch.setattr(display, "Image", Before8)
+    DisplayFormatter().format(figures.pictures(images[:1], ["a comet"]))
+    _, metadata = DisplayFormatter().format(shown[0])
+    assert [texts["alt"] for texts in metadata.values()] == ["1 picture: a comet."]
 
 
 def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:

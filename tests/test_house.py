@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -164,17 +165,99 @@ def test_the_citation_says_what_the_project_file_says() -> None:
     assert citation["keywords"] == project["keywords"]
 
 
-def test_the_workflow_tests_the_oldest_python_and_runs_what_the_makefile_has() -> None:
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
-    pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert f">={pythons[0]}" == PROJECT["project"]["requires-python"]
-    steps = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
-    wanted = {
-        target for run in steps for line in re.findall(r"\bmake ([a-z ]+)$", run, flags=re.M) for target in line.split()
+WORKFLOWS: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+}
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+
+
+def _steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def _made(workflow: dict[str, Any]) -> set[str]:
+    """The targets that a workflow makes, by its matrix too."""
+    rows = [
+        row["make"]
+        for job in workflow["jobs"].values()
+        for row in job.get("strategy", {}).get("matrix", {}).get("include", [])
+    ]
+    runs = [step.get("run", "") for step in _steps(workflow)]
+    lines = [line for run in runs for line in re.findall(r"\bmake ([a-z].*)$", run, flags=re.M)]
+    return {word for line in [*rows, *lines] for word in line.split() if "=" not in word}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_makes_what_the_makefile_has(name: str) -> None:
+    assert _made(WORKFLOWS[name])
+    assert _made(WORKFLOWS[name]) <= TARGETS
+
+
+def test_a_target_that_is_not_there_is_seen_wherever_a_workflow_names_it() -> None:
+    steps = [{"run": "cd x\nCHROMIUM=$(which y) make unit gone A=1"}, {"uses": "a"}, {"run": "make ${{ matrix.make }}"}]
+    job = {"strategy": {"matrix": {"include": [{"make": "test lost"}]}}, "steps": steps}
+    assert _made({"jobs": {"a": job}}) - TARGETS == {"gone", "lost"}
+
+
+def test_the_makefile_names_as_phony_what_it_makes() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.+)$", text, flags=re.M)
+    assert phony is not None
+    assert set(phony[1].split()) == TARGETS
+
+
+def test_the_workflows_test_the_oldest_python_three_systems_and_everything() -> None:
+    matrix = WORKFLOWS["test"]["jobs"]["test"]["strategy"]["matrix"]["include"]
+    oldest = min((row["python"] for row in matrix), key=lambda python: [int(part) for part in python.split(".")])
+    assert f">={oldest}" == PROJECT["project"]["requires-python"]
+    systems = {"ubuntu-latest", "windows-latest", "macos-latest"}
+    assert {row["system"] for row in matrix} == systems
+    assert set(WORKFLOWS["monthly"]["jobs"]["newest"]["strategy"]["matrix"]["system"]) == systems
+    assert any("CONSTRAINTS=" in step.get("run", "").split() for step in _steps(WORKFLOWS["monthly"]))
+    assert _made(WORKFLOWS["weekly"]) == {"test-all"}
+    for name, days in (("weekly", r"\d+ \d+ \* \* \d"), ("monthly", r"\d+ \d+ \d+ \* \*")):
+        [when] = WORKFLOWS[name][True]["schedule"]  # YAML reads "on" as a yes
+        assert re.fullmatch(days, when["cron"])
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_an_action_is_pinned_to_a_commit_and_says_its_version(name: str) -> None:
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    lines = re.findall(r"uses: (.*)", text)
+    assert len(lines) == sum("uses" in step for step in _steps(WORKFLOWS[name]))
+    assert [line for line in lines if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+def test_dependabot_looks_where_versions_are() -> None:
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    assert {(u["package-ecosystem"], u["directory"]) for u in updates} == {
+        ("pip", "/"),
+        ("npm", "/tools"),
+        ("github-actions", "/"),
     }
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
-    assert wanted == {"test", "site", "slides"}
-    assert wanted <= targets
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda p: p.stem)
+def test_a_form_has_what_github_asks_of_it(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert form["name"]
+    assert form["description"]
+    ids = [field["id"] for field in form["body"]]
+    assert len(set(ids)) == len(ids)
+    assert {field["type"] for field in form["body"]} <= {"input", "textarea"}
+    assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_on_colab_what_is_installed_and_what_is_there_are_all_that_the_course_needs() -> None:
+    page = (ROOT / "docs" / "online.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"^%pip install -q (?!--no-deps)(.*)$", page, flags=re.M)
+    needed = {canonicalize_name(Requirement(line).name) for line in REQUIREMENTS["dependencies"]}
+    there = {
+        "torch", "torchvision", "numpy", "scipy", "scikit-learn", "safetensors", "scikit-image", "matplotlib", "pillow",
+        "tqdm", "ipykernel", "markdown-it-py", "platformdirs", "psutil", "pandas",
+    }  # fmt: skip
+    assert {canonicalize_name(Requirement(word).name) for word in shlex.split(line)} == needed - there - {"jupyterlab"}
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

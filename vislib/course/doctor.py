@@ -47,7 +47,7 @@ def _packages() -> str:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        raise RuntimeError(f"{', '.join(missing)} not installed; run: python -m pip install -c constraints.txt -e .")
+        raise RuntimeError(f"{', '.join(missing)} not installed; install the course again, as its README says")
     return ", ".join(found)
 
 
@@ -74,9 +74,7 @@ def _models() -> str:
         except ModuleNotFoundError:
             missing.append(name)
     if models.DEFAULT not in here:
-        raise RuntimeError(
-            f"the weights of {models.DEFAULT} are missing; run: python -m pip install -c constraints.txt -e ."
-        )
+        raise RuntimeError(f"the weights of {models.DEFAULT} are missing; install the course again, as its README says")
     return ", ".join(here) + (f" (not here, and not needed: {', '.join(missing)})" if missing else "")
 
 
@@ -120,7 +118,9 @@ def _one_line(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m vislib", description=__doc__)
+    started = Path(sys.argv[0])
+    program = "interpreting-vision" if started.stem == "interpreting-vision" else "python -m vislib"
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this machine")
     fetch = commands.add_parser("fetch", help="download the weights of torchvision networks")

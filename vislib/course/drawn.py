@@ -21,4 +21,5 @@ class Drawn(Figure):
         from vislib.course.encoding import encoded_figure
 
         data = encoded_figure(self)
-        display(Image(data=data, format="png" if data.startswith(b"\x89PNG") else "jpeg", alt=described(self)))
+        kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+        display(Image(data=data, format=kind, metadata={"alt": described(self)}))  # alt= is unknown to Colab's IPython

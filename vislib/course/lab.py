@@ -1,5 +1,6 @@
 """``python -m vislib lab [FOLDER]``: the notebooks in a folder of your own, opened in JupyterLab, wherever the course is installed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,9 @@ def lab(folder: Path, arguments: Sequence[str] = ()) -> int:
     kept = copied(folder)
     if kept:
         print(f"{len(kept)} of the notebooks in {folder} are yours already and stay as they are.")
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder / FIRST), *arguments]).returncode
+    # In a container the only user is often root, which JupyterLab refuses unless told.
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return subprocess.run([sys.executable, "-m", "jupyterlab", *as_root, str(folder / FIRST), *arguments]).returncode
 
 
 def copied(folder: Path) -> list[str]:

@@ -26,7 +26,7 @@ class PhotoFile:
         spec = find_spec(self.package)  # finds the folder without importing the package
         if spec is None or spec.origin is None:
             raise RuntimeError(
-                f"the package {self.package} is not installed; run: python -m pip install -c constraints.txt -e ."
+                f"the package {self.package} is not installed; install the course again, as its README says."
             )
         return Path(spec.origin).parent / self.path
 
