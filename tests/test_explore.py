@@ -3,20 +3,24 @@
 import base64
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
 from tests.explorers import controls
 from tests.state import unchanged
-from vislib.course import activation_tsne, occlusion, weight_pca
+from vislib import data
+from vislib.course import activation_tsne, occlusion, own, weight_pca
 from vislib.embedding import neighbour_accuracy, tsne
-from vislib.fills import canvas
+from vislib.fills import NAMES, canvas, inpaint
 from vislib.models import Classifier
 
 
@@ -35,83 +39,155 @@ def image() -> Tensor:
 
 
 def _numbers(page: str) -> dict[str, tuple[float, float]]:
-    """Return class -> (probability with the patch, without), as read off the table."""
-    rows = re.findall(r"<tr><td[^>]*><bdi>([^<]*)</bdi></td>.*?<td>([\d.]+) \(([\d.]+)\)</td></tr>", page)
+    """Return class -> (probability with the patch, without), as read off the table of the still."""
+    rows = re.findall(r"<tr><td><bdi>([^<]*)</bdi></td><td>([\d.]+)</td><td>([\d.]+)</td></tr>", page)
     return {name: (float(now), float(before)) for name, now, before in rows}
 
 
-def _expected(model: Classifier, image: Tensor, top: int, left: int, size: int, fill: str) -> tuple[Tensor, Tensor]:
-    copy = image.clone()
-    copy[..., top : top + size, left : left + size] = canvas(fill, image)[..., top : top + size, left : left + size]
+def _pixels(address: str) -> Tensor:
+    """Return what a data URL shows, (C, H, W)."""
+    array = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+    return torch.from_numpy(array.reshape(*array.shape[:2], -1) / 255).permute(2, 0, 1)
+
+
+def _covered(image: Tensor, asked: dict[str, Any]) -> Tensor:
+    """Cover an image as is asked, by the fill's own function."""
+    top, left, size, copy = asked["top"], asked["left"], asked["size"], image.clone()
+    window = (..., slice(top, top + size), slice(left, left + size))
+    if asked["fill"] == "inpaint":
+        copy[window] = inpaint(image, *(torch.tensor([n]) for n in (0, top, left)), (size, size))
+    else:
+        copy[window] = canvas(asked["fill"], image)[window]
+    return copy
+
+
+def _patch(explorer: widgets.Widget) -> Any:
+    return controls(explorer)["Patch"]
+
+
+def _check(patch: Any, model: Classifier, image: Tensor) -> list[float]:
+    """Compare what the page gets with a direct computation; return the probabilities."""
+    answer, asked = patch.answer, patch.asked
+    covered = _covered(image, asked)
     with torch.no_grad():
-        return copy, model(copy).softmax(1)[0]
+        now, before = model(torch.cat([covered, image])).softmax(1)
+    shown = [model.index(name) for name in answer["classes"]]
+    assert answer["asked"] == asked
+    assert answer["now"] == pytest.approx(now[shown].tolist(), abs=1e-5)
+    assert answer["before"] == pytest.approx(before[shown].tolist(), abs=1e-5)
+    assert answer["says"] == f"{model.classes[int(now.argmax())]} ({float(now.max()):.2f})"  # type: ignore[index]
+    photograph, under = _pixels(patch.picture), _pixels(patch.under)
+    window = (..., *(slice(asked[edge], asked[edge] + asked["size"]) for edge in ("top", "left")))
+    photograph[window] = under[window]  # as the page does
+    assert (photograph - covered[0]).abs().max() < 1 / 255
+    return list(answer["now"])
 
 
-def _check(explorer: widgets.Widget, model: Classifier, image: Tensor, *place: Any) -> dict[str, tuple[float, float]]:
-    """Compare numbers and picture with a direct computation; return the numbers."""
-    found = controls(explorer)
-    copy, probabilities = _expected(model, image, *place)
-    with torch.no_grad():
-        clean = model(image).softmax(1)[0]
-    numbers = _numbers(found["HTML"].value)
-    assert len(numbers) == 5
-    for name, (now, before) in numbers.items():
-        k = model.index(name.replace("&lt;", "<").replace("&gt;", ">"))
-        assert now == pytest.approx(float(probabilities[k]), abs=0.0051)
-        assert before == pytest.approx(float(clean[k]), abs=0.0051)
-    pixels = np.asarray(Image.open(io.BytesIO(found["Image"].value)))
-    assert np.abs(pixels / 255 - copy[0].permute(1, 2, 0).numpy()).max() < 1 / 255
-    return numbers
-
-
-def test_moving_a_control_changes_the_numbers_to_those_of_a_direct_computation(
-    model: Classifier, image: Tensor
-) -> None:
-    explorer = occlusion.explorer(model, image, 3, patch=24)
-    found = controls(explorer)
-    seen = [_check(explorer, model, image, 20, 20, 24, "black")]
-    found["down"].value = 0
-    seen.append(_check(explorer, model, image, 0, 20, 24, "black"))
-    found["right"].value = 40
-    seen.append(_check(explorer, model, image, 0, 40, 24, "black"))
-    found["size"].value = 32
-    seen.append(_check(explorer, model, image, 0, 40, 32, "black"))
-    found["fill"].value = "white"
-    seen.append(_check(explorer, model, image, 0, 40, 32, "white"))
+def test_what_is_asked_is_answered_as_by_a_direct_computation(model: Classifier, image: Tensor) -> None:
+    patch = _patch(occlusion.explorer(model, image, 3, patch=24))
+    assert patch.asked == {"photo": "this image", "fill": "black", "top": 20, "left": 20, "size": 24}
+    seen = [_check(patch, model, image)]
+    for change in ({"top": 0}, {"left": 40}, {"size": 17}, *({"fill": name} for name in NAMES[1:])):
+        patch.asked = {**patch.asked, **change}
+        seen.append(_check(patch, model, image))
     assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
+
+
+@given(*[st.integers(-1000, 1000)] * 3)
+def test_the_patch_stays_within_the_image(top: int, left: int, size: int) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 3)).eval()
+    image = torch.rand(1, 1, 24, 40)
+    patch = _patch(occlusion.explorer(Classifier(network, classes=list("abc")), image, 0))
+    patch.asked = {**patch.asked, "top": top, "left": left, "size": size}
+    held, answer = patch.asked, patch.answer
+    assert answer["smallest"] <= held["size"] <= answer["largest"] <= 12
+    assert 0 <= held["top"] <= 24 - held["size"]
+    assert 0 <= held["left"] <= 40 - held["size"]
+    assert answer["asked"] == held
+    if answer["smallest"] <= size <= answer["largest"] and 0 <= top <= 24 - size and 0 <= left <= 40 - size:
+        assert (held["top"], held["left"], held["size"]) == (top, left, size)
+
+
+def test_photographs_are_those_of_the_course_and_the_readers_own(
+    model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISLIB_PHOTO", str(tmp_path / "mine.png"))
+    patch = _patch(occlusion.explorer(model, "cat"))
+    assert patch.photos == list(data.PHOTOS)
+    _check(patch, model, model.preprocess(data.photo("cat")))
+    other = Image.fromarray(np.random.default_rng().integers(0, 256, (90, 70, 3), dtype=np.uint8))
+    other.save(tmp_path / "other.png")
+    own.keep(tmp_path / "other.png")
+    patch = _patch(occlusion.explorer(model, "cat", 2))
+    assert patch.photos == [*data.PHOTOS, "mine"]
+    assert patch.answer["classes"][0] == "<b>"
+    for name in ("coffee", "mine"):
+        patch.asked = {**patch.asked, "photo": name}
+        image = model.preprocess(data.photo(name))
+        with torch.no_grad():
+            likeliest = model(image).argsort(descending=True)[0, :5].tolist()
+        assert patch.answer["classes"] == [model.classes[k] for k in likeliest]  # type: ignore[index]
+        _check(patch, model, image)
+    assert _patch(occlusion.explorer(model, str(tmp_path / "other.png"))).photos[-1] == str(tmp_path / "other.png")
+
+
+def test_an_unknown_photograph_is_one_sentence(
+    model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match=r"^there is no photo 'rockt'; did you mean 'rocket' or 'cat'\?$"):
+        occlusion.explorer(model, "rockt")
+    monkeypatch.setenv("VISLIB_PHOTO", str(tmp_path / "mine.png"))
+    Image.new("RGB", (50, 50), "teal").save(tmp_path / "mine.png")
+    patch = _patch(occlusion.explorer(model, "cat"))
+    before = patch.asked
+    own.forget()  # while it is in the menu
+    patch.asked = {**before, "photo": "mine"}
+    assert patch.answer["asked"] == patch.asked
+    assert re.fullmatch(
+        r"there is no picture \S+; upload one in notebook 00, or give another path.", patch.answer["refused"]
+    )
+    patch.asked = before
+    assert "refused" not in patch.answer
+    _check(patch, model, model.preprocess(data.photo("cat")))
 
 
 def test_the_target_comes_first_and_the_likeliest_classes_after_it(model: Classifier, image: Tensor) -> None:
     with torch.no_grad():
         order = model(image)[0].argsort(descending=True).tolist()
-    numbers = _numbers(controls(occlusion.explorer(model, image, order[5]))["HTML"].value)
-    names = [name.replace("<b>", "&lt;b&gt;") for name in model.classes]
-    assert list(numbers) == [names[k] for k in [order[5], *order[:4]]]
-    assert "<b>" not in controls(occlusion.explorer(model, image, 2))["HTML"].value  # names are escaped
+    names = [model.classes[k] for k in order]  # type: ignore[index]
+    assert _patch(occlusion.explorer(model, image, order[5])).answer["classes"] == [names[5], *names[:4]]
+    assert _patch(occlusion.explorer(model, image, order[2])).answer["classes"] == [
+        *(names[k] for k in (2, 0, 1, 3, 4)),
+    ]
+    assert _patch(occlusion.explorer(model, image)).answer["classes"] == names[:5]
 
 
 def test_options(model: Classifier, image: Tensor) -> None:
-    explorer = occlusion.explorer(model, image, 0, patch=16, fill="noise")
-    _check(explorer, model, image, 24, 24, 16, "noise")
+    patch = _patch(occlusion.explorer(model, image, 0, patch=16, fill="noise", place=(2, 40)))
+    assert patch.asked == {"photo": "this image", "fill": "noise", "top": 2, "left": 40, "size": 16}
+    _check(patch, model, image)
 
 
 def test_without_a_kernel_it_is_a_page_and_always_the_same(model: Classifier, image: Tensor) -> None:
-    bundle = occlusion.explorer(model, image, 3, patch=24)._repr_mimebundle_()
-    again = occlusion.explorer(model, image, 3, patch=24)._repr_mimebundle_()
+    explorer = occlusion.explorer(model, image, 2, patch=24)
+    bundle, again = (e._repr_mimebundle_() for e in (explorer, occlusion.explorer(model, image, 2, patch=24)))
     assert bundle["text/plain"] == again["text/plain"] == "Occlusion explorer: run this cell in JupyterLab"
     assert bundle["text/html"] == again["text/html"]
     page = bundle["text/html"]
-    assert 'alt="A patch covers the middle of the image"' in page
+    assert 'alt="A patch covers a part of the photograph: black, 24 pixels each way"' in page
     assert "data:image/jpeg;base64," in page
-    assert _numbers(page) == _numbers(controls(occlusion.explorer(model, image, 3, patch=24))["HTML"].value)
+    answer, numbers = _patch(explorer).answer, _numbers(page)
+    assert list(numbers) == [name.replace("<b>", "&lt;b&gt;") for name in answer["classes"]]
+    for (now, before), *expected in zip(numbers.values(), answer["now"], answer["before"], strict=True):
+        assert [now, before] == pytest.approx(expected, abs=0.0051)
     assert len(page) < 60_000
     assert "http" not in page
 
 
-def test_the_still_does_not_follow_the_sliders(model: Classifier, image: Tensor) -> None:
+def test_the_still_does_not_follow_the_patch(model: Classifier, image: Tensor) -> None:
     explorer = occlusion.explorer(model, image, 3, patch=24)
     before = explorer._repr_mimebundle_()["text/html"]
-    controls(explorer)["down"].value = 0
+    _patch(explorer).asked = {**_patch(explorer).asked, "top": 0}
     assert explorer._repr_mimebundle_()["text/html"] == before
 
 
@@ -133,19 +209,19 @@ def test_small_grey_and_wide_images(image: Tensor) -> None:
 def test_the_model_and_the_image_stay_as_they_were(model: Classifier, image: Tensor) -> None:
     before = image.clone()
     with unchanged(model):
-        found = controls(occlusion.explorer(model, image, 3, fill="noise"))
-        found["down"].value = 0
+        patch = _patch(occlusion.explorer(model, image, 3, fill="noise"))
+        patch.asked = {**patch.asked, "top": 0}
     assert torch.equal(image, before)
 
 
 ROW = r"<tr><td[^>]*><bdi>([^<]*)</bdi>( ●)?</td><td[^>]*>(\d+)</td><td[^>]*><bdi>([^<]*)</bdi>( ●)?</td></tr>"
-NAMES = ["crane", "tabby", "crane", "beagle", "<b>"]
+BIRDS = ["crane", "tabby", "crane", "beagle", "<b>"]
 
 
 def test_the_neighbour_explorer_lists_the_nearest_of_both_spaces() -> None:
     weights = torch.tensor([[0.0, 0, 9], [1, 0, 0], [2.5, 0, 0], [4.5, 0, 0], [9, 0, 0]])
     points = torch.tensor([[0.5, 0], [0, 0], [4, 0], [5, 0], [9, 0]])
-    explorer = weight_pca.explorer(NAMES, weights, points, start="tabby", k=2)
+    explorer = weight_pca.explorer(BIRDS, weights, points, start="tabby", k=2)
     found = controls(explorer)
     table = found["HTML"].value
     rows = re.findall(ROW, table)
@@ -184,7 +260,7 @@ def test_the_switch_of_the_neighbour_explorer_compares_angles_and_leaves_the_map
 
 
 def test_the_neighbour_explorer_is_a_page_without_a_kernel() -> None:
-    page = weight_pca.explorer(NAMES, torch.eye(5), torch.eye(5)[:, :2], start="tabby", k=2)._repr_mimebundle_()
+    page = weight_pca.explorer(BIRDS, torch.eye(5), torch.eye(5)[:, :2], start="tabby", k=2)._repr_mimebundle_()
     assert "data:image/png;base64" in page["text/html"]
     assert "tabby" in page["text/html"]
     assert page["text/plain"].startswith("Neighbour explorer")
@@ -216,7 +292,7 @@ def test_the_slider_moves_the_perplexity_and_counts_on_the_map_that_is_seen() ->
     x = torch.randn(36, 5, generator=generator) + 6 * torch.nn.functional.one_hot(groups, 5)
     noise = torch.randn(36, 2, generator=generator)
     explorer = activation_tsne.explorer(x, torch.rand(36, 3, 8, 8), groups, ["a", "b", "c"], known={10: noise}, thumb=8)
-    slider, live, words = explorer.children[1:]
+    slider, live, words = explorer.children[1:4]
     assert slider.options == (2, 5, 10)  # 20 needs more than sixty points
     assert slider.value == 10
     assert f"{neighbour_accuracy(noise, groups):.0%} on this map" in words.value

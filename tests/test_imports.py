@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["torchvision", "timm", "sklearn", "skimage", "scipy", "matplotlib", "IPython", "pandas", "openTSNE", "captum"]
-WIDGETS = "vislib.course.frame"  # the one module with widgets, which the explorers import when they are called
-LATE = {WIDGETS: {"ipywidgets", "IPython"}, "vislib.course.drawn": {"matplotlib"}}  # imported when they are needed
+WIDGETS = "vislib.course.frame"  # with "patch" those with widgets, which the explorers import when they are called
+LATE = {WIDGETS: {"ipywidgets", "IPython"}, "vislib.course.patch": set(), "vislib.course.drawn": {"matplotlib"}}
 
 SCRIPT = """
 import importlib, json, sys

@@ -33,6 +33,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 START = 90  # seconds: a cold JupyterLab on a busy machine
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Notebook, until
+from conftest import ROOT, THEMES, Notebook, until
 from playwright.sync_api import Locator, TimeoutError, expect
 
 from flashcards.collection import load, load_exam
@@ -20,7 +20,6 @@ from flashcards.exam_paper import draw
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
-THEMES = ("JupyterLab Light", "JupyterLab Dark")
 QUIZ = ["from flashcards import predict, quiz, review", "quiz('05_gradients')", "'the cell below'"]
 
 
@@ -125,6 +124,9 @@ def test_math_focus_keys_and_the_file(open_notebook):
     expect(card.get_by_role("button", name="Show answer")).to_be_focused()
     ring = card.locator(":focus").evaluate("(e) => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth")
     assert ring == "solid2px"
+    for keys in ("a", "b", "x", "d", "d"):
+        keyboard.press(keys)
+    assert notebook.sources() == before
     for _ in range(4):
         keyboard.press("Tab")
     notebook.expect_focus(in_card=False)

@@ -1,10 +1,11 @@
-"""What all explorers share, and the one module that imports widgets: a box with a plain page beside it."""
+"""What all explorers share, and with `patch` all that imports widgets: a box with a plain page beside it."""
 
 import base64
 import html
 from collections.abc import Sequence
 from typing import Any
 
+import anywidget
 import ipywidgets as widgets
 from torch import Tensor, nn
 
@@ -13,11 +14,24 @@ from vislib.explain import check_inputs
 SIDE = 320  # pixels on the screen
 
 
+class Keys(anywidget.AnyWidget):
+    """Nothing to see: the keys pressed in the box around it are no commands of JupyterLab, where "x" cuts a cell.
+
+    JupyterLab looks at the element that has the focus before it looks at what is around it.
+    """
+
+    _esm = """export default { render({ el }) {
+      const quiet = ({ target }) => el.parentElement?.contains(target) && (target.dataset.lmSuppressShortcuts = "true");
+      document.addEventListener("focusin", quiet);
+      return () => document.removeEventListener("focusin", quiet);
+    } };"""
+
+
 class Explorer(widgets.VBox):  # type: ignore[misc]
     """A box of widgets with a plain page beside it, for readers without a kernel."""
 
     def __init__(self, children: Sequence[widgets.Widget], name: str, page: str) -> None:
-        super().__init__(children=list(children))
+        super().__init__(children=[*children, Keys(layout=widgets.Layout(display="none"))])
         self._name, self._page = name, page
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

@@ -1,20 +1,20 @@
 """What belongs to notebook 04: squares covered at once, what is read under a patch, a patch that moves, and checkers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from vislib import data
 from vislib.controls import sobel
 from vislib.course.encoding import encoded_image
 from vislib.course.names import on_page
 from vislib.course.verdict import Verdict, attempt, tensor_verdict
-from vislib.explain import check_logits
-from vislib.fills import NAMES, canvas, inpaint, patches, windows
-from vislib.incremental import IncrementalModel
+from vislib.data.photographs import mine
+from vislib.explain import answers
+from vislib.fills import canvas, patches
 from vislib.models import Classifier
 from vislib.occlusion import occlusion_logits
 
@@ -91,111 +91,59 @@ def read_as(
 
 def explorer(
     model: Classifier,
-    image: Tensor,
-    target: int,
+    image: Tensor | str,
+    target: int | None = None,
     *,
     patch: int = 48,
     fill: str = "black",
     place: tuple[int, int] | None = None,
 ) -> "Explorer":
-    """Move a patch over an image (1, C, H, W) and watch the answer: sliders for place and size, a menu for the fill.
+    """Drag a patch over a photograph and watch the answer; in menus, the other photographs, the fills and the classes.
 
     Args:
-        model, image, target: what is asked; the image is a batch of one.
+        model: what is asked.
+        image: what is shown at first: a photograph as in `data.photo`, or an image (1, C, H, W).
+        target: the class whose probability is shown at first; None: the likeliest.
         patch, fill: what the patch is at first.
         place: its row and column at first, in pixels; None: the middle.
     """
-    import ipywidgets as widgets
+    from vislib.course.frame import Explorer, check_one, still
+    from vislib.course.patch import Patch, bounds, cover_at
 
-    from vislib.course.frame import SIDE, Explorer, check_one, still
+    given = {} if isinstance(image, str) else {"this image": image}
+    start = image if isinstance(image, str) else "this image"
 
-    checked = check_one(model, image, target)
-    patches(fill, image, (1, 1))  # says which fills there are
-    height, width = image.shape[-2:]
-    seen = IncrementalModel(model, image)
-    check_logits(seen.clean, image, checked)
-    clean = seen.clean.softmax(1)[0]
-    names = model.classes or [str(k) for k in range(len(clean))]
-    likeliest = clean.topk(min(5, len(clean))).indices.cpu().tolist()
-    shown = [target, *[k for k in likeliest if k != target][:4]]
-    side = min(height, width)
-    smallest = max(min(8, side // 4), 1)
-    largest = max(side // 2, smallest)
-    patch = min(max(patch, smallest), largest)
+    def load(name: str) -> Tensor:
+        return given[name] if name in given else model.preprocess(data.photo(name))
 
-    def slider(name: str, value: int, low: int, high: int) -> Any:
-        return widgets.IntSlider(
-            value,
-            low,
-            high,
-            4 if side >= 64 else 1,
-            description=name,
-            continuous_update=True,
-            layout=widgets.Layout(width="320px"),
-        )
-
-    size = slider("size", patch, smallest, largest)
-    row, column = place or ((height - patch) // 2, (width - patch) // 2)
-    top = slider("down", row, 0, height - smallest)
-    left = slider("right", column, 0, width - smallest)
-    under = widgets.Dropdown(options=NAMES, value=fill, description="fill", layout=widgets.Layout(width="320px"))
-    picture = widgets.Image(
-        format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE * height // width}px")
-    )
-    bars = widgets.HTML()
-
-    @cache
-    def filled(name: str) -> Tensor:
-        return canvas(name, image)
-
-    def covered() -> tuple[Tensor, Tensor]:
-        """Return the image with the patch in it, and the probabilities that it gets."""
-        y, x = top.value, left.value
-        shape = min(size.value, height - y), min(size.value, width - x)
-        which, row, col = (torch.tensor([n], device=image.device) for n in (0, y, x))
-        if under.value == "inpaint":
-            content = inpaint(image, which, row, col, shape)
-        else:
-            content = windows(filled(under.value), which, row, col, shape)
-        copy = image.clone()
-        copy[..., y : y + shape[0], x : x + shape[1]] = content
-        return copy, seen.run(content, row, col).softmax(1)[0]
-
-    def draw(change: Any = None) -> None:
-        now, probabilities = covered()
-        picture.value = encoded_image(now[0], "png")
-        bars.value = _bars(names, shown, clean, probabilities)
-
-    for control in (top, left, size, under):
-        control.observe(draw, "value")
-    draw()
+    first = load(start)
+    checked = check_one(model, first, 0 if target is None else target)
+    patches(fill, first, (1, 1))  # says which fills there are
+    with torch.no_grad():
+        answers(model, first, checked)
+    size = min(max(patch, bounds(first)[0]), bounds(first)[1])
+    top, left = place or tuple((side - size) // 2 for side in first.shape[-2:])
+    names = dict.fromkeys([*given, *data.PHOTOS, *["mine"] * mine().is_file(), start])
+    dragged = Patch(model, load, list(names), target, photo=start, fill=fill, top=top, left=left, size=size)
+    covered = cover_at(first, fill, *(dragged.asked[name] for name in ("top", "left", "size")))
     page = still(
-        encoded_image(covered()[0][0], "jpeg"),
-        bars.value,
-        alt="A patch covers the middle of the image",
-        caption="A still of the explorer: run this cell in JupyterLab to move the patch.",
+        encoded_image(covered[0], "jpeg"),
+        _answer(dragged.answer),
+        alt=f"A patch covers a part of the photograph: {fill}, {size} pixels each way",
+        caption="A still of the explorer: run this cell in JupyterLab to drag the patch.",
     )
-    controls = widgets.VBox([top, left, size, under, bars])
-    return Explorer(
-        [widgets.HBox([picture, controls], layout=widgets.Layout(flex_flow="row wrap"))], "Occlusion explorer", page
-    )
+    return Explorer([dragged], "Occlusion explorer", page)
 
 
-def _bars(classes: Sequence[str], shown: Sequence[int], clean: Tensor, now: Tensor) -> str:
-    """Return a table with a bar per class: the probability now, and in brackets without the patch."""
-    rows = []
-    for k in shown:
-        value, before = float(now[k]), float(clean[k])
-        rows.append(
-            f'<tr><td style="text-align:right;padding-right:8px">{on_page(classes[k])}</td>'
-            f'<td style="width:150px"><div style="background:#0072b2;height:12px;width:{150 * value:.0f}px"></div></td>'
-            f"<td>{value:.2f} ({before:.2f})</td></tr>"
-        )
-    first = int(now.argmax())
+def _answer(answer: Mapping[str, Any]) -> str:
+    """Return a table with a row per class: its probability with the patch, and without."""
+    rows = "".join(
+        f"<tr><td>{on_page(name)}</td><td>{now:.2f}</td><td>{before:.2f}</td></tr>"
+        for name, now, before in zip(answer["classes"], answer["now"], answer["before"], strict=True)
+    )
     return (
-        f"<p>The network says <strong>{on_page(classes[first])}</strong> ({float(now[first]):.2f}).</p>"
-        '<table style="font-size:90%;line-height:1.3"><caption style="text-align:left">probability with the patch '
-        f"(and without)</caption>{''.join(rows)}</table>"
+        f"<p>The network says {on_page(answer['says'])}.</p>"
+        f"<table><tr><th>class</th><th>with the patch</th><th>without</th></tr>{rows}</table>"
     )
 
 

@@ -25,6 +25,10 @@ function attach(card, model) {
     if (event.type === "keydown" && !event.repeat) button?.click();
   };
   const onDown = (event) => (owned = card.contains(event.target));
+  const onIn = ({ target }) => {
+    owned = true;
+    target.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks at what has the focus before it looks at the card
+  };
   const onOut = (event) => (owned = !event.relatedTarget || card.contains(event.relatedTarget));
   const onClick = (event) => {
     // At once, not when the kernel has answered: a key pressed in between would be a command to the notebook.
@@ -40,7 +44,7 @@ function attach(card, model) {
   };
   // After a restart of the kernel the buttons are dead: say so instead of staying mute.
   const onLost = () => card.classList.add("fc-lost");
-  const listeners = [["keydown", onKey], ["keyup", onKey], ["focusin", () => (owned = true)], ["focusout", onOut], ["click", onClick]];
+  const listeners = [["keydown", onKey], ["keyup", onKey], ["focusin", onIn], ["focusout", onOut], ["click", onClick]];
   listeners.forEach(([name, f]) => card.addEventListener(name, f));
   document.addEventListener("pointerdown", onDown, true);
   model.on("change:step", onStep);
