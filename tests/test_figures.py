@@ -206,7 +206,7 @@ def test_an_ipython_that_knows_no_alt_texts_shows_a_figure_with_its_own(
     monkeypatch.setattr(display, "Image", Before8)
     DisplayFormatter().format(figures.pictures(images[:1], ["a comet"]))
     _, metadata = DisplayFormatter().format(shown[0])
-    assert [texts["alt"] for texts in metadata.values()] == ["1 picture: a comet."]
+    assert [texts["alt"] for texts in metadata.values()] == ["A comet: picture."]
 
 
 def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
