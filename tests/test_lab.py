@@ -110,7 +110,7 @@ import vislib
 assert Path(vislib.__file__).is_relative_to(sys.argv[1]), vislib.__file__
 import flashcards
 from vislib import data, models
-from vislib.course import lab, networks, results
+from vislib.course import lab, results
 
 kept = lab.copied(Path("mine"))
 assert kept == [], kept
@@ -118,7 +118,9 @@ names = sorted(path.stem for path in Path("mine").glob("*.ipynb"))
 for name in names:
     flashcards.quiz(name)
 flashcards.exam()
-for table in results.FOLDER.rglob("*.json"):
+tables = list(results.FOLDER.rglob("*.json"))
+assert tables
+for table in tables:
     results.read(table.relative_to(results.FOLDER).with_suffix("").as_posix())
 for photograph in data.PHOTOS:
     data.photo(photograph)
@@ -133,6 +135,24 @@ def _environment(folder: Path) -> dict[str, str]:
     named = ("PYTHONPATH", "VISLIB_", "XDG_", "JUPYTER", "IPYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
     return kept | {"HOME": str(folder), "USERPROFILE": str(folder), "LOCALAPPDATA": str(folder)}
+
+
+def test_the_wheel_leaves_out_the_keys_of_exams_and_nothing_else(tmp_path: Path) -> None:
+    """Decks, exams, tables, weights, pictures and scripts: whatever lies in the packages here."""
+    _unpacked(tmp_path)
+    there = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "vislib", "flashcards", "experiments"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    wanted = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    missing = wanted - there
+    assert missing
+    assert all(name.startswith("flashcards/keys/") for name in missing), missing
+    assert {f"vislib/course/notebooks/{name}" for name in NAMES} <= there
 
 
 def test_outside_of_the_repository_the_course_finds_all_that_the_notebooks_open(tmp_path: Path) -> None:
@@ -182,10 +202,15 @@ assert Path(vislib.__file__).is_relative_to(sys.prefix), vislib.__file__
 lab.copied(Path("mine"))
 notebook = nbformat.read(Path("mine", sys.argv[1]), as_version=4)
 NotebookClient(notebook, timeout=300, resources={"metadata": {"path": "mine"}}).execute()
+outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+assert outputs
+failed = [output.evalue for output in outputs if output.output_type == "error"]  # what cannot show itself stops no cell
+assert failed == [], failed
 """
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # two notebooks take minutes, and all cores may be busy
 @pytest.mark.parametrize("name", NAMES)
 def test_from_its_wheel_a_notebook_runs_in_a_folder_of_ones_own(name: str, installed: Path, tmp_path: Path) -> None:
     environment = _environment(tmp_path) | {"VISLIB_PROGRESS": str(tmp_path / "progress.sqlite")}
