@@ -15,16 +15,32 @@ SIDE = 320  # pixels on the screen
 
 
 class Keys(anywidget.AnyWidget):
-    """Nothing to see: the keys pressed in the box around it are no commands of JupyterLab, where "x" cuts a cell.
+    """Nothing to see: sliders get their names, and keys pressed in the box are no commands of JupyterLab ("x" cuts a cell).
 
     JupyterLab looks at the element that has the focus before it looks at what is around it.
     """
 
     _esm = """export default { render({ el }) {
       const quiet = ({ target }) => el.parentElement?.contains(target) && (target.dataset.lmSuppressShortcuts = "true");
+      const name = () => el.parentElement?.querySelectorAll(".noUi-handle:not([aria-label])").forEach((handle) => {
+        handle.ariaLabel = handle.closest(".jupyter-widgets").querySelector(".widget-label").textContent;
+      });
       document.addEventListener("focusin", quiet);
-      return () => document.removeEventListener("focusin", quiet);
+      const look = new ResizeObserver(name); // a box has a size when it is on the page
+      requestAnimationFrame(function wait() {
+        if (el.parentElement) look.observe(el.parentElement);
+        else requestAnimationFrame(wait);
+      });
+      return () => {
+        document.removeEventListener("focusin", quiet);
+        look.disconnect();
+      };
     } };"""
+
+
+def screen(alt: str, **layout: str) -> widgets.Image:
+    """Return a place for PNG files, with what they show for those who do not see them."""
+    return widgets.Image(format="png", tooltip=alt, layout=widgets.Layout(**layout))
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]

@@ -322,7 +322,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, still
+    from vislib.course.frame import SIDE, Explorer, screen, still
 
     expected = (len(blocks) + 1, len(images), *images.shape[2:])
     for method, heat in maps.items():
@@ -336,7 +336,9 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
-    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(2)]
+    pictures = [
+        screen(f"The map of the {who}", width=f"{SIDE * 3 // 4}px") for who in ("trained network", "random one")
+    ]
     words = widgets.HTML()
 
     def pair() -> Tensor:
