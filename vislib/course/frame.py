@@ -7,6 +7,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 from torch import Tensor, nn
 
 from vislib.explain import check_inputs
@@ -38,9 +39,25 @@ class Keys(anywidget.AnyWidget):
     } };"""
 
 
-def screen(alt: str, **layout: str) -> widgets.Image:
-    """Return a place for PNG files, with what they show for those who do not see them."""
-    return widgets.Image(format="png", tooltip=alt, layout=widgets.Layout(**layout))
+class Image(anywidget.AnyWidget):
+    """A PNG file on the page, with what it shows for those who do not see it; `ipywidgets.Image` has no place for that."""
+
+    _esm = """export default { render({ model, el }) {
+      const img = el.appendChild(document.createElement("img"));
+      img.style.maxWidth = "100%";
+      img.alt = model.get("alt");
+      if (model.get("width")) img.width = model.get("width");
+      const draw = () => {
+        URL.revokeObjectURL(img.src);
+        img.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+      };
+      model.on("change:value", draw);
+      draw();
+      return () => model.off("change:value", draw);
+    } };"""
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)  # pixels on the screen; 0: its own
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]

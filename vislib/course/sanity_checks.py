@@ -322,7 +322,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, screen, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     expected = (len(blocks) + 1, len(images), *images.shape[2:])
     for method, heat in maps.items():
@@ -336,9 +336,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
-    pictures = [
-        screen(f"The map of the {who}", width=f"{SIDE * 3 // 4}px") for who in ("trained network", "random one")
-    ]
+    pictures = [Image(alt=f"The map of the {who}", width=SIDE * 3 // 4) for who in ("trained network", "random one")]
     words = widgets.HTML()
 
     def pair() -> Tensor:

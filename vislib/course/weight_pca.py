@@ -225,7 +225,7 @@ def explorer(
     """Search a class; see its nearest classes among the weights (K, D) and on the map (K, 2), and where all of them lie."""
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, screen, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     names = [f"{name} ({i})" if classes.count(name) > 1 else name for i, name in enumerate(classes)]
     full, plane = nearest(weights, k=k).cpu(), nearest(points, k=k).cpu()
@@ -238,7 +238,7 @@ def explorer(
         placeholder="type a few letters",
         layout=widgets.Layout(width="320px"),
     )
-    picture = screen("The map, with the class and its nearest in both spaces", width=f"{SIDE}px", height=f"{SIDE}px")
+    picture = Image(alt="The map, with the class and its nearest in both spaces", width=SIDE)
     table = widgets.HTML()
 
     def draw(change: Any = None) -> None:
