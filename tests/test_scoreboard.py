@@ -114,7 +114,7 @@ def test_the_explorer_puts_the_best_first() -> None:
         columns=["explainer", "test", "value", "low", "high", "verdict"],
     )
     shown = review.explorer(table, {"up": "higher is better", "down": "lower is better"})
-    dropdown, words = shown.children
+    dropdown, words, _ = shown.children
     assert words.value.index(">b<") < words.value.index(">a<")
     dropdown.value = "down"
     assert words.value.index(">a<") < words.value.index(">b<")

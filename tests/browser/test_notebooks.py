@@ -17,10 +17,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import until
+from conftest import THEMES, until
 from playwright.sync_api import expect
 
 from flashcards.review_log.store import Store
+from tests.browser.access import serious
+from tests.browser.reach import moving, unreached
 from tests.notebooks import FOLDER, PATHS, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -44,7 +46,22 @@ def test_the_explorer_and_the_quiz(path: Path, open_notebook: Callable[..., Any]
             ran.add(needed)
         if number in explorers:
             move_explorer(notebook, number)
+            everybody_can_use(notebook, f"[data-windowed-list-index='{number}'] .jp-OutputArea-output")
     answer_quiz(notebook)
+    everybody_can_use(notebook, ".fc-card")
+
+
+def everybody_can_use(notebook: Any, part: str) -> None:
+    """See that a part of the page keeps nobody out, in either theme: by axe-core, by Tab, and nothing moves."""
+    found: dict[str, list[str]] = {}
+    for theme in THEMES[::-1]:
+        notebook.theme(theme)
+        found[theme] = serious(notebook.page, within=part)
+    for box in notebook.page.locator(part).all():
+        if box.locator(".vlmap").count() == 0:  # a picture, with more to see under the mouse
+            found["Tab"] = found.get("Tab", []) + unreached(box)
+        found["motion"] = found.get("motion", []) + moving(box)
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 def shows_explorer(source: str) -> bool:
@@ -203,11 +220,11 @@ def move_explorer(notebook: Any, cell: int) -> None:
     box = page.locator(".jp-Cell.jp-mod-active")
     box.scroll_into_view_if_needed()
     output = box.locator(".jp-OutputArea").first
-    slider, menu, search, dot, button = (
+    patch, slider, menu, search, dot, button = (
         box.locator(what)
-        for what in (".noUi-handle", ".widget-dropdown select", "input[list]", ".vlmap b", ".widget-button")
+        for what in (".patch", ".noUi-handle", ".widget-dropdown select", "input[list]", ".vlmap b", ".widget-button")
     )
-    slider.or_(menu).or_(search).or_(dot).or_(button).first.wait_for()
+    patch.or_(slider).or_(menu).or_(search).or_(dot).or_(button).first.wait_for()
     if folder := os.environ.get("SCREENSHOTS"):
         box.screenshot(path=Path(folder) / f"{Path(notebook.path).stem}_explorer.png")
     before = output.inner_html()
@@ -215,7 +232,11 @@ def move_explorer(notebook: Any, cell: int) -> None:
         dot.last.hover(force=True)  # the last one drawn lies on top, whichever places t-SNE finds
         dot.last.locator("i").wait_for(state="visible")
         return
-    if slider.count():
+    if patch.count():
+        patch.focus()
+        page.keyboard.press("ArrowUp")
+        expect(box.locator("output")).to_have_attribute("aria-busy", "false")
+    elif slider.count():
         slider.first.focus()
         page.keyboard.press("Home")  # a slider may start at its right end
     elif menu.count():

@@ -152,15 +152,12 @@ def explorer(
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, check_one
+    from vislib.course.frame import SIDE, Explorer, Image, check_one
 
     check_one(model, image, target)
     sheets = dict(zip(WHO, _sheets(model, image, target, patch, facts or {}), strict=True))
     menu = widgets.Dropdown(options=WHO, description="who asks?", layout=widgets.Layout(width="320px"))
-    height, width = image.shape[-2:]
-    picture = widgets.Image(
-        format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE * height // width}px")
-    )
+    picture = Image(alt="The picture for whoever asks", width=SIDE)
     words = widgets.HTML()
 
     def draw(change: object = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 from torch import Tensor, nn
 
 from vislib.explain import check_inputs
@@ -15,16 +16,48 @@ SIDE = 320  # pixels on the screen
 
 
 class Keys(anywidget.AnyWidget):
-    """Nothing to see: the keys pressed in the box around it are no commands of JupyterLab, where "x" cuts a cell.
+    """Nothing to see: sliders get their names, and keys pressed in the box are no commands of JupyterLab ("x" cuts a cell).
 
     JupyterLab looks at the element that has the focus before it looks at what is around it.
     """
 
     _esm = """export default { render({ el }) {
       const quiet = ({ target }) => el.parentElement?.contains(target) && (target.dataset.lmSuppressShortcuts = "true");
+      const name = () => el.parentElement?.querySelectorAll(".noUi-handle:not([aria-label])").forEach((handle) => {
+        handle.ariaLabel = handle.closest(".jupyter-widgets").querySelector(".widget-label").textContent;
+      });
       document.addEventListener("focusin", quiet);
-      return () => document.removeEventListener("focusin", quiet);
+      const look = new ResizeObserver(name); // a box has a size when it is on the page
+      requestAnimationFrame(function wait() {
+        if (el.parentElement) look.observe(el.parentElement);
+        else requestAnimationFrame(wait);
+      });
+      return () => {
+        document.removeEventListener("focusin", quiet);
+        look.disconnect();
+      };
     } };"""
+
+
+class Image(anywidget.AnyWidget):
+    """A PNG file on the page, with what it shows for those who do not see it; `ipywidgets.Image` has no place for that."""
+
+    _esm = """export default { render({ model, el }) {
+      const img = el.appendChild(document.createElement("img"));
+      img.style.maxWidth = "100%";
+      img.alt = model.get("alt");
+      if (model.get("width")) img.width = model.get("width");
+      const draw = () => {
+        URL.revokeObjectURL(img.src);
+        img.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+      };
+      model.on("change:value", draw);
+      draw();
+      return () => model.off("change:value", draw);
+    } };"""
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)  # pixels on the screen; 0: its own
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]

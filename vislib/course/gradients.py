@@ -120,7 +120,7 @@ def explorer(model: Classifier, image: Tensor, target: int, *, size: float = 0.5
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, check_one
+    from vislib.course.frame import SIDE, Explorer, Image, check_one
 
     check_one(model, image, target)
     sign = pixel_gradient(model, image, target).sign()
@@ -128,7 +128,7 @@ def explorer(model: Classifier, image: Tensor, target: int, *, size: float = 0.5
     signs = {1: sign, -1: -sign, 0: torch.where(coin < 0.5, -1.0, 1.0)}
     way = widgets.Dropdown(options=list(_WAYS), description="way")
     far = widgets.FloatSlider(size, min=0, max=4, step=0.1, description="size / 255", continuous_update=False)
-    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px"))
+    picture = Image(alt="The photograph after the step", width=SIDE)
     words = widgets.HTML()
 
     def moved() -> Tensor:
@@ -166,7 +166,7 @@ def guess(images: Tensor, maps: Tensor, answers: Sequence[str], others: Sequence
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer
+    from vislib.course.frame import SIDE, Explorer, Image
 
     if not len(images) == len(maps) == len(answers) == len(others):
         raise ValueError(
@@ -176,7 +176,7 @@ def guess(images: Tensor, maps: Tensor, answers: Sequence[str], others: Sequence
     half = len(images) // 2
     first = torch.rand(len(images), generator=torch.Generator().manual_seed(seed)) < 0.5
     right: list[bool] = []
-    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px"))
+    picture = Image(alt="A scene, with a heatmap in red over it in the second half", width=SIDE)
     buttons = [widgets.Button(), widgets.Button()]
     words = widgets.HTML()
 

@@ -118,7 +118,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     steps = sorted(history.pictures)
     if not steps or any(len(history.pictures[s]) != 1 for s in steps):
@@ -131,7 +131,7 @@ def explorer(model: Classifier, history: History, target: int, *, other: Classif
     slider = widgets.IntSlider(
         len(steps) - 1, 0, len(steps) - 1, description="picture", layout=widgets.Layout(width="320px")
     )
-    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
+    picture = Image(alt="The picture at this step", width=SIDE)
     text = widgets.HTML()
 
     def table(i: int) -> str:

@@ -287,7 +287,7 @@ def explorer(
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import Explorer, still
+    from vislib.course.frame import Explorer, Image, still
 
     for name in maps:
         result.values(name)
@@ -297,7 +297,7 @@ def explorer(
     share = widgets.SelectionSlider(
         options=list(shares), value=list(shares)[len(shares) // 2], description="removed", continuous_update=False
     )
-    picture, words = widgets.Image(format="png"), widgets.HTML()
+    picture, words = Image(alt="The images without the pixels that were ranked highest"), widgets.HTML()
 
     def seen() -> Tensor:
         how = Removal(shares[share.value], keep=bool(result.setting.get("keep")))

@@ -320,7 +320,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     expected = (len(blocks) + 1, len(images), *images.shape[2:])
     for method, heat in maps.items():
@@ -334,7 +334,8 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     depth = widgets.IntSlider(
         len(blocks) // 2, 0, len(blocks), description="random", layout=widgets.Layout(width="320px")
     )
-    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(3)]
+    whose = ("The photograph", "The map of the trained network", "The map of the random one")
+    pictures = [Image(alt=alt, width=SIDE * 3 // 4) for alt in whose]
     words = widgets.HTML()
 
     def three() -> list[Tensor]:

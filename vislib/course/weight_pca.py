@@ -221,7 +221,7 @@ def explorer(
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     names = [f"{name} ({i})" if classes.count(name) > 1 else name for i, name in enumerate(classes)]
     full = {"distance": nearest(weights, k=k).cpu(), "direction": nearest(normalize(weights, dim=1), k=k).cpu()}
@@ -237,7 +237,7 @@ def explorer(
         layout=widgets.Layout(width="320px"),
     )
     switch = widgets.ToggleButtons(options=list(full), description="nearest by", style={"button_width": "90px"})
-    picture = widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
+    picture = Image(alt="The map, with the class and its nearest in both spaces", width=SIDE)
     table = widgets.HTML()
 
     def draw(change: Any = None) -> None:
