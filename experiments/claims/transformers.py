@@ -80,7 +80,7 @@ def beaten(method: str, scenes: int) -> Found:
     """Gradients have a larger share on the object than the attention of the last block; the edges have not."""
     last = _inside(_maps("attention", scenes), scenes)
     own, rival = (_inside(_maps(name, scenes), scenes) for name in (method, "edges"))
-    return found(own > last, rival > last, method=own, edges=rival, attention=last)
+    return found(own > last, rival > last, own=own, edges=rival, attention=last)
 
 
 def weights(method: str, scenes: int) -> Found:
@@ -100,7 +100,7 @@ def deaf(method: str, offset: int, scenes: int) -> Found:
     far, rival = (
         float((_maps(name, scenes) - _maps(name, scenes, offset)).abs().max()) for name in (method, "relevance")
     )
-    return found(far < 1e-6, rival < 1e-6, method=far, relevance=rival)
+    return found(far < 1e-6, rival < 1e-6, own=far, relevance=rival)
 
 
 def headless(method: str, scenes: int) -> Found:
@@ -112,7 +112,7 @@ def headless(method: str, scenes: int) -> Found:
         float((_maps(name, scenes) - explainers[name](random, pictures.images, pictures.labels)).abs().max())
         for name in (method, "relevance")
     )
-    return found(far < 1e-6, rival < 1e-6, method=far, relevance=rival)
+    return found(far < 1e-6, rival < 1e-6, own=far, relevance=rival)
 
 
 @cache
@@ -140,7 +140,7 @@ def _deletion(method: str, scenes: int) -> float:
 def removed(method: str, scenes: int) -> Found:
     """Removing what the map calls high lowers the answer sooner than the disc and chance do; the edges do not."""
     own, disc, chance = (_deletion(name, scenes) for name in (method, "disc", "chance"))
-    return found(own < min(disc, chance) - 0.02, disc < chance - 0.02, method=own, disc=disc, chance=chance)
+    return found(own < min(disc, chance) - 0.02, disc < chance - 0.02, own=own, disc=disc, chance=chance)
 
 
 def _claim(name: str, says: str, cards: list[str], over: dict[str, list[Any]], measure: Any, rival: str) -> Claim:
