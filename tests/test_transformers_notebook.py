@@ -20,6 +20,7 @@ def model() -> Classifier:
     """A transformer with two blocks, whose attention is far from even."""
     network = SmallViT(size=32, width=16, depth=2, heads=2, seed=3)
     with torch.no_grad():
+        network.places.mul_(50)  # so that the tokens differ
         for block in network.blocks:
             block.self_attn.in_proj_weight.mul_(6)  # type: ignore[union-attr, operator]
     return Classifier(network, classes=list("abcdef"), mean=0.4, std=0.3, input_size=32).eval().requires_grad_(False)

@@ -143,7 +143,8 @@ def shares_of(model: Classifier, images: Tensor) -> Tensor:
 
     answers_with(model, images, note, range(len(model.network.blocks)))  # type: ignore[arg-type]
     side = round(seen[0].shape[-1] ** 0.5)
-    return torch.stack(seen, 1).unflatten(-1, (side, side))
+    stacked: Tensor = torch.stack(seen, 1).unflatten(-1, (side, side))
+    return stacked
 
 
 # ---- the explorer ----
@@ -236,7 +237,8 @@ def check_rollout(function: Callable[[Tensor], Tensor | None]) -> Verdict:
 
     def rolled(of: Tensor, own: float = 0.5, *, back: bool = False) -> Tensor:
         steps = [own * torch.eye(6) + (1 - own) * step for step in of]
-        return torch.linalg.multi_dot(steps if back else steps[::-1])
+        product: Tensor = torch.linalg.multi_dot(steps if back else steps[::-1])
+        return product
 
     mean = shares.mean(1)
     wrong = {
