@@ -15,7 +15,7 @@ from vislib.course import networks
 from vislib.data import ImageSet
 from vislib.models import Classifier, checkpoints
 
-EPOCHS = {"object": 10, "texture": 4}
+EPOCHS = {"object": 16, "texture": 4}
 
 _TURNS: Sequence[Callable[[Tensor], Tensor]] = (lambda x: x.flip(2), lambda x: x.flip(3), lambda x: x.mT)
 

@@ -16,6 +16,7 @@ ASIDE = {"__main__", "course", "intervals", "memory", "progress"}
 # A pattern of names -> why the routines behind it are tested elsewhere, or have nothing to test here.
 NOT_ROUTINES = {
     "activations.Channels.*": "follows the layers for Grad-CAM and reconstruct, which are entered",
+    "attention.Reading.*": "the options of the maps of attention",
     "activations.check_*": "a check",
     "activations.watching": "the hooks of record, which is entered",
     "differentiation.*": "how the gradients are taken that are entered",

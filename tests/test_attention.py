@@ -214,7 +214,7 @@ def test_a_mean_over_tokens_reads_all_of_them() -> None:
     shares = F.softmax(8 * Bright().cut(images).flatten(1), 1)
     expected = F.interpolate(shares.detach().view(2, 1, 4, 6), (32, 48), mode="bilinear")[:, 0]
     close(attention(Bright(pool=True), images, 1), expected, 1e-5)
-    with pytest.raises(ValueError, match="read from the tokens of places, which stay; expected a class token"):
+    with pytest.raises(ValueError, match="answers from the tokens of places, which stay; expected a class token"):
         drop_tokens(Bright(pool=True), images, 1)
 
 
@@ -275,19 +275,22 @@ def test_every_block_and_head(vit: nn.Module, images: Tensor) -> None:
         assert torch.equal(attention(vit, images, 0, block=block), attention(vit, images, 0, block=block - 2))
 
 
-class Windows(nn.Module):
-    """Attends within two halves of the image, or with one token fewer in a second step."""
+class Others(nn.Module):
+    """Attends within two halves of the image; or among all tokens, and then with one fewer, or with one that asks the others."""
 
-    def __init__(self, halves: bool) -> None:
+    def __init__(self, way: str) -> None:
         super().__init__()
-        self.cut, self.halves = nn.Conv2d(3, 4, 4, 4), halves
+        self.cut, self.way = nn.Conv2d(3, 4, 4, 4), way
 
     def forward(self, images: Tensor) -> Tensor:
         """Map pixels (B, 3, 16, 16) to logits (B, 4)."""
         x = self.cut(images).flatten(2).mT[:, None]
-        x = x.unflatten(2, (2, 8)).transpose(1, 2).flatten(0, 1) if self.halves else x
+        if self.way == "halves":
+            x = x.unflatten(2, (2, 8)).transpose(1, 2).flatten(0, 1)
         x = F.scaled_dot_product_attention(x, x, x)
-        x = x if self.halves else F.scaled_dot_product_attention(x[:, :, 1:], x[:, :, 1:], x[:, :, 1:])
+        if self.way != "halves":
+            few = x[:, :, 1:] if self.way == "fewer" else x
+            x = F.scaled_dot_product_attention(few[:, :, :1] if self.way == "one" else few, few, few)
         return x.reshape(len(images), -1, 4).mean(1)
 
 
@@ -296,8 +299,9 @@ def test_networks_that_have_no_such_attention(name: str, images: Tensor) -> None
     cnn = SmallCNN(classes=5, size=16, widths=(4, 4)).eval()
     with unchanged(cnn):
         refused(lambda: METHODS[name](cnn, images, 0), ValueError, "no step of the network is attention among tokens")
-    refused(lambda: METHODS[name](Windows(True), images, 0), ValueError, "the attention has shapes (")
-    refused(lambda: METHODS[name](Windows(False), images, 0), ValueError, "with the same T in every block")
+    for way in ("halves", "fewer", "one"):
+        said = "the attention has shapes (", "with the same T in every block"
+        refused(lambda way=way: METHODS[name](Others(way), images, 0), ValueError, said[way == "one"])  # type: ignore[misc]
 
 
 class Blind(nn.Module):

@@ -9,7 +9,7 @@ What there is, from the bottom up; a module imports from its own line and from t
 - `models`: `Classifier` wraps any network, `load` opens ImageNet networks, `trained` the small `nets` of the course.
   `data`: photographs, digits, composite images whose truth is known. `activations`, `fills`, `controls`.
 - `incremental`: exact inference for copies with a patch pasted in. `training`: what small networks need.
-- the methods: `occlusion`, `gradients`, `reconstruction`, `embedding`.
+- the methods: `occlusion`, `gradients`, `reconstruction`, `embedding`; `attention`, for transformers.
 - their tests: `faithfulness`, `sanity` (random weights, random labels), `roar` (remove and retrain).
 - `course`: what belongs to the notebooks alone: figures, explorers, checkers, the mystery model, stored results, doctor.
 

@@ -170,7 +170,7 @@ def drop_tokens(
     clean = scores(score, answers(model, images, classes), classes)
     read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), Reading(grid=grid))
     if read.any():
-        raise ValueError("the answer is read from the tokens of places, which stay; expected a class token.")
+        raise ValueError("the model answers from the tokens of places, which stay; expected a class token.")
     keep = 1 - torch.eye(read.numel(), dtype=images.dtype, device=images.device)
     without = clean.new_empty(len(images) * len(keep))
 
@@ -242,7 +242,9 @@ def _check_met(met: Sequence[Tensor], batch: int) -> None:
         raise ValueError(
             "no step of the network is attention among tokens; expected a transformer that computes its shares."
         )
-    if len({t.shape[-1] for t in met}) > 1 or any(len(t) != batch if t.ndim == 4 else len(t) % batch for t in met):
+    if len({side for t in met for side in t.shape[-2:]}) > 1 or any(
+        len(t) != batch if t.ndim == 4 else len(t) % batch for t in met
+    ):
         shapes = ", ".join(dict.fromkeys(str(tuple(t.shape)) for t in met))
         raise ValueError(
             f"the attention has shapes {shapes}; expected (B, heads, T, T) with the same T in every block."
@@ -293,8 +295,7 @@ class _Shares(TorchFunctionMode):
     def _fused(self, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Attend to unit vectors, which gives the shares."""
         unit = _each(key.mT).expand(*key.shape[:-1], -1)
-        shares = F.scaled_dot_product_attention(query, key, unit, *args, **kwargs)
-        return (self._found(shares) if _is_share(shares) else shares) @ value
+        return self._found(F.scaled_dot_product_attention(query, key, unit, *args, **kwargs)) @ value
 
     def _found(self, shares: Tensor) -> Tensor:
         self.met.append(shares)
@@ -308,6 +309,5 @@ class _Shares(TorchFunctionMode):
 
 
 def _is_share(x: Any) -> bool:
-    """Tell whether this is a square of numbers whose rows are shares of 1."""
-    square = isinstance(x, Tensor) and x.ndim in (3, 4) and x.shape[-1] == x.shape[-2] > 1 and x.is_floating_point()
-    return square and add_up(x)
+    """Tell whether the rows of these numbers are shares of 1, (..., T, T), or of others than the tokens themselves."""
+    return isinstance(x, Tensor) and x.ndim in (3, 4) and x.shape[-1] > 1 and x.is_floating_point() and add_up(x)
