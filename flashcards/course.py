@@ -17,6 +17,7 @@ NOTEBOOKS: tuple[str, ...] = (
     "07_sanity_checks",
     "08_roar",
     "09_review",
+    "10_transformers",
 )
 
 

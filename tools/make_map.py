@@ -67,6 +67,11 @@ TILES: dict[str, tuple[str, list[str], str]] = {
         ["Which method, when?", "And who did it?"],
         '<path d="M16 4a12 12 0 1 1 0 24 12 12 0 0 1 0-24zm0 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM25 22l11 11-3 3-11-11z"/>',
     ),
+    "10_transformers": (
+        "put it together",
+        ["Does attention show", "what is used?"],
+        '<path d="M4 4h8v32H4zM28 4h8v32h-8z"/><path d="M12 18h16v4H12z"/><circle cx="20" cy="20" r="5"/>',
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from experiments.claims import (
     sanity,
     start,
     taxonomy,
+    transformers,
     weights,
 )
 from experiments.claims.claim import Claim, found
@@ -24,6 +25,7 @@ CLAIMS: list[Claim] = [
     *sanity.CLAIMS,
     *start.CLAIMS,
     *taxonomy.CLAIMS,
+    *transformers.CLAIMS,
     *weights.CLAIMS,
 ]
 

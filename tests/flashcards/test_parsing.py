@@ -14,10 +14,7 @@ from flashcards.model import Card, Deck, DeckError, Option
 from flashcards.parsing.cards import read_deck
 
 GOOD = '+++\ntitle = "T"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n'
-NOTEBOOKS = (
-    "00_start_here, 01_explanation_taxonomy, 02_weight_pca, 03_activation_tsne, 04_occlusion, 05_gradients, "
-    "06_input_reconstruction, 07_sanity_checks, 08_roar, 09_review"
-)
+NOTEBOOKS = ", ".join(path.stem for path in sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb")))
 FINE = "\n## What? {#t.fine}\n\nThis.\n"
 
 # what is wrong: the whole file, and all that must be said about it
