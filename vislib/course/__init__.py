@@ -1,4 +1,4 @@
-"""What belongs to the ten notebooks alone. The library does not import it, and it imports no experiments.
+"""What belongs to the notebooks alone. The library does not import it, and it imports no experiments.
 
 - One file for each notebook that has things of its own, named as the notebook is: its figures, its `explorer`, and the
   checkers of its exercises, `check_...`. `start_here`, `explanation_taxonomy`, `weight_pca`, `activation_tsne`, `occlusion`,
