@@ -3,8 +3,8 @@
 from playwright.sync_api import Locator
 
 CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex='0'], [contenteditable=true]"
-SEEN = f"""(box) => [...box.querySelectorAll({CONTROLS!r})].filter((e) => e.checkVisibility({{ visibilityProperty: true }})
-  && !e.disabled && e.getBoundingClientRect().width > 1)"""
+SEEN = f"""(box) => [box, ...box.querySelectorAll("*")].filter((e) => e.matches({CONTROLS!r})
+  && e.checkVisibility({{ visibilityProperty: true }}) && !e.disabled && e.getBoundingClientRect().width > 1)"""
 # Three parts of the page may show the focus: the control, what is drawn into it, and the frame around it.
 LOOK = """(e) => [e.parentElement, e, ...e.children].filter(Boolean).map((part) => {
   const { outlineStyle, outlineWidth, outlineColor, boxShadow, borderColor, borderWidth } = getComputedStyle(part);

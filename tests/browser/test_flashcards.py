@@ -17,6 +17,8 @@ from playwright.sync_api import Locator, TimeoutError, expect
 
 from flashcards.collection import load, load_exam
 from flashcards.exam_paper import draw
+from tests.browser.access import serious
+from tests.browser.reach import moving, unreached
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
@@ -24,6 +26,7 @@ QUIZ = ["from flashcards import predict, quiz, review", "quiz('05_gradients')", 
 
 
 def shoot(card: Locator, name: str) -> None:
+    """Take a picture of a view, and let axe-core look at it."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     card.scroll_into_view_if_needed()
     expect(card).to_be_visible()
@@ -31,6 +34,7 @@ def shoot(card: Locator, name: str) -> None:
     assert box
     around = {"x": box["x"] - 8, "y": max(box["y"] - 8, 0), "width": box["width"] + 16, "height": box["height"] + 16}
     card.page.screenshot(path=SHOTS / f"{name}.png", clip=around)
+    assert serious(card.page, within=".fc-card") == []
 
 
 def rows(path: Path, table: str = "reviews") -> list[Any]:
@@ -210,6 +214,8 @@ class Eye:
             self.notebook.theme(theme)
             contrast(card)
             shoot(card, f"{name}_{theme.split()[-1].lower()}")
+        assert unreached(card) == []
+        assert moving(card) == []
         self.themes.reverse()  # the next view begins with the theme that is on
         card.focus()
 

@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.access import serious
+from tests.browser.reach import unreached
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 CELLS = [
@@ -53,6 +56,8 @@ def test_two_pictures_and_a_text(open_notebook: Callable[..., Any]) -> None:
         return str(notebook.outputs(1)[0]["text"])
 
     phone = from_a_phone()
+    assert serious(page, within=".jp-OutputArea-output") == []
+    assert unreached(output) == []
     assert 2**20 < len(phone) < 9 * 2**20
     choose("phone.jpg", phone)
     expect(figure).to_contain_text("phone.jpg: kept for the other notebooks.")
