@@ -110,6 +110,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 # By topic, where it takes less or other things than the others.
 OPTIONS_OF = {
     "roar": {
+        "batch_size": FEW,
         "fill": st.sampled_from(["mean", "linear"]),
         "order": st.sampled_from(["both", "most_first", "least_first"]),
     },

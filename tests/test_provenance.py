@@ -69,6 +69,7 @@ NOTHING = {
     "weights",
     "weights_taxonomy",
     "weights_mystery",
+    "weights_transformers",
     "patches",
     "sanity_known",
     "roar_without_truth",

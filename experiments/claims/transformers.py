@@ -119,7 +119,8 @@ def headless(method: str, scenes: int) -> Found:
 def _kept(change: str, scenes: int, blocks: tuple[int, ...]) -> float:
     """Return which share of 108 answers stays when the class token's shares in some blocks are changed."""
     model, pictures = asked("object", scenes)[0], data.shapes(108, seed=100 + scenes, device="cpu")
-    given = course.answers_with(model, pictures.images, getattr(course, change), blocks).argmax(1)
+    changes = {"evened": course.evened, "shuffled": course.shuffled}
+    given = course.answers_with(model, pictures.images, changes[change], blocks).argmax(1)
     return float((given == model(pictures.images).argmax(1)).float().mean())
 
 
