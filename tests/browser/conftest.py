@@ -50,9 +50,14 @@ class Lab:
         """Let the warm kernel belong to the notebook of this path, so that JupyterLab finds it there."""
         facts = {"path": path, "name": path, "type": "notebook"}
         if self.session:
-            self._ask(f"sessions/{self.session}", "PATCH", facts)
-        else:
-            self.session = self._ask("sessions", "POST", facts | {"kernel": {"name": "python3"}})["id"]
+            try:
+                self._ask(f"sessions/{self.session}", "PATCH", facts)
+            except urllib.error.HTTPError as error:  # gone with a notebook of the same name that was opened without `warm`
+                if error.code != 404:
+                    raise
+            else:
+                return
+        self.session = self._ask("sessions", "POST", facts | {"kernel": {"name": "python3"}})["id"]
 
     def _ask(self, what: str, method: str, facts: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}

@@ -202,7 +202,7 @@ def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Ca
     page = notebook.page
     number = next(i for i, source in enumerate(notebook.sources()) if source.startswith("## The map"))
     page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i)", number)
-    tiles = page.locator(".jp-RenderedMarkdown img[alt^='0']")
+    tiles = page.locator(".jp-RenderedMarkdown img[alt^='0'], .jp-RenderedMarkdown img[alt^='10: ']")
     tiles.first.wait_for()
     assert tiles.evaluate_all("tiles => tiles.map(tile => tile.alt.slice(0, 2))") == [f"{n:02}" for n in range(11)]
     page.wait_for_function("() => [...document.querySelectorAll(\"img[alt^='0']\")].every((e) => e.naturalWidth > 100)")

@@ -23,14 +23,16 @@ class Keys(anywidget.AnyWidget):
 
     _esm = """export default { render({ el }) {
       const quiet = ({ target }) => el.parentElement?.contains(target) && (target.dataset.lmSuppressShortcuts = "true");
-      const name = () => el.parentElement?.querySelectorAll(".noUi-handle:not([aria-label])").forEach((handle) => {
-        handle.ariaLabel = handle.closest(".jupyter-widgets").querySelector(".widget-label").textContent;
+      const name = () => el.parentElement?.querySelectorAll(".noUi-handle").forEach((handle) => {
+        const label = handle.closest(":has(> .widget-label)")?.querySelector(":scope > .widget-label");
+        if (label?.textContent) handle.ariaLabel = label.textContent;
       });
       document.addEventListener("focusin", quiet);
-      const look = new ResizeObserver(name); // a box has a size when it is on the page
+      const look = new MutationObserver(name); // a slider and its label come after the box, in any order
       requestAnimationFrame(function wait() {
-        if (el.parentElement) look.observe(el.parentElement);
-        else requestAnimationFrame(wait);
+        if (!el.parentElement) return requestAnimationFrame(wait);
+        look.observe(el.parentElement, { childList: true, subtree: true });
+        name();
       });
       return () => {
         document.removeEventListener("focusin", quiet);

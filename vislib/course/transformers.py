@@ -164,7 +164,7 @@ def explorer(images: Tensor, shares: Mapping[str, Tensor], names: Sequence[str],
     """
     import ipywidgets as widgets
 
-    from vislib.course.frame import SIDE, Explorer, still
+    from vislib.course.frame import SIDE, Explorer, Image, still
 
     for network, of in shares.items():
         if of.ndim != 5 or not len(of) == len(images) == len(names) == len(masks):
@@ -178,7 +178,8 @@ def explorer(images: Tensor, shares: Mapping[str, Tensor], names: Sequence[str],
     wide = widgets.Layout(width="320px")
     block = widgets.IntSlider(blocks - 1, 0, blocks - 1, description="block", layout=wide)
     head = widgets.IntSlider(0, 0, heads - 1, description="head", layout=wide)
-    pictures = [widgets.Image(format="png", layout=widgets.Layout(width=f"{SIDE * 3 // 4}px")) for _ in range(2)]
+    whose = ("The picture", "What the class token takes from each place")
+    pictures = [Image(alt=alt, width=SIDE * 3 // 4) for alt in whose]
     words = widgets.HTML()
 
     def chosen() -> Tensor:
