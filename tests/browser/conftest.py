@@ -52,8 +52,8 @@ class Lab:
         if self.session:
             try:
                 self._ask(f"sessions/{self.session}", "PATCH", facts)
-            except urllib.error.HTTPError as error:  # gone with a notebook of the same name that was opened without `warm`
-                if error.code != 404:
+            except urllib.error.HTTPError as error:
+                if error.code != 404:  # gone with a notebook of the same name that was opened without `warm`
                     raise
             else:
                 return
