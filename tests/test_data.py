@@ -30,5 +30,5 @@ def test_the_file_is_inside_an_installed_package(name: str) -> None:
 
 
 def test_a_missing_package_is_named() -> None:
-    with pytest.raises(RuntimeError, match="the package no_such_package is not installed; run: python -m pip install"):
+    with pytest.raises(RuntimeError, match="the package no_such_package is not installed; install the course again"):
         PhotoFile("no_such_package", "x.png", "").file()

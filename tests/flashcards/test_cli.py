@@ -104,7 +104,7 @@ def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys)
     assert main(["check", "--exam", str(paper)]) == 1
     assert "paper.md:9: a criterion without points, '(½) says more'" in capsys.readouterr().err
     assert main(["check", "--exam"]) == 0
-    assert capsys.readouterr().out == "1 exams, 52 questions, no mistakes\n"
+    assert capsys.readouterr().out == "1 exams, 54 questions, no mistakes\n"
 
 
 @pytest.mark.parametrize(("deck", "status"), [("good", 0), ("bad", 1)])

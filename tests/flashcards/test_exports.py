@@ -372,7 +372,7 @@ def test_the_command_writes_what_the_name_of_the_file_says(tmp_path, capsys):
     for name in ("p.md", "p.HTML", "b.xml", "b.gift"):
         command = "paper" if name[0] == "p" else "bank"
         assert main([command, "--to", str(tmp_path / name)]) == 0
-        said = "16 questions, 43 points" if command == "paper" else "52 questions, "
+        said = "16 questions, 43 points" if command == "paper" else "54 questions, "
         assert capsys.readouterr().out.startswith(said)
     assert (tmp_path / "p.md").read_text(encoding="utf-8").startswith("# Interpreting")
     assert (tmp_path / "p.HTML").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
