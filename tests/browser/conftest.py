@@ -266,6 +266,7 @@ def open_notebook(
     With `warm`, in the kernel of the last notebook that was opened so, where PyTorch is imported already.
     """
     shutil.rmtree(lab.progress.parent, ignore_errors=True)
+    (lab.folder.parent / "mine.png").unlink(missing_ok=True)
     opened: list[Notebook] = []
     listeners: list[Callable[[Error], None]] = []
 
