@@ -21,7 +21,7 @@ from torch import Tensor
 
 from experiments import roar, sanity
 from tools import vendor
-from vislib.course import results
+from vislib.course import results, sanity_checks
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import SIGNED, UNSIGNED, clipped
 from vislib.roar import removal
@@ -31,16 +31,7 @@ from vislib.sanity import randomised
 OUT = vendor.ROOT / "docs" / "explorers"
 PHOTO, SEED = "cat", 0
 SIDE, COLUMNS = 112, 5  # of a map in pixels, and how many lie beside each other in a method's picture
-NAMES = {
-    "gradient": "gradient",
-    "input_x_gradient": "input × gradient",
-    "smoothgrad": "SmoothGrad",
-    "integrated_gradients": "integrated gradients",
-    "guided_backprop": "guided backprop",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "occlusion",
-    "sobel": "edges (no network)",
-}
+NAMES = sanity_checks.NAMES | {"sobel": "edges (no network)"}
 DIGITS = 5  # the first unseen one of each of the classes from 0 on
 
 

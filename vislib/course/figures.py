@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vislib.course.described import PICTURE, peaks
@@ -324,6 +325,13 @@ def legends(made: "Figure", axes: Sequence["Axes"]) -> None:
 def shown(name: str) -> str:
     """Return the name of an explainer as a figure has it."""
     return _SHOWN.get(name, name)
+
+
+def coloured(heat: Tensor) -> Tensor:
+    """Return a map (H, W) in [0, 1] in the course's colours for unsigned maps, opaque, (3, H, W)."""
+    from matplotlib import colormaps
+
+    return torch.from_numpy(colormaps[UNSIGNED](heat.detach().cpu().float().numpy())[..., :3]).permute(2, 0, 1).float()
 
 
 def draw_image(axis: "Axes", image: Tensor) -> None:

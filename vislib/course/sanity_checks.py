@@ -12,7 +12,7 @@ from vislib import controls, data, sanity
 from vislib.activations import record
 from vislib.course import results
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import BLUE, GREY, ORANGE, UNSIGNED, clipped, draw_image, figure, name_row, overlay
+from vislib.course.figures import BLUE, GREY, ORANGE, clipped, coloured, draw_image, figure, name_row, overlay
 from vislib.course.names import beside, on_page
 from vislib.course.verdict import NOT_YET, Verdict, attempt, number, tensor_verdict
 from vislib.intervals import crossed, verdict
@@ -342,7 +342,7 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
         k = int(name.index)
         both = maps[str(method.value)][[0, int(depth.value)], k]
         plain = images[k].detach().cpu().float().expand(3, -1, -1)
-        return [plain, *(_coloured(heat) for heat in clipped(both))]
+        return [plain, *(coloured(heat) for heat in clipped(both))]
 
     def sentence() -> str:
         k, now = int(name.index), int(depth.value)
@@ -369,13 +369,6 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
     )
     row = widgets.HBox(pictures, layout=widgets.Layout(flex_flow="row wrap"))
     return Explorer([widgets.HBox([method, name]), depth, row, words], "Cascade explorer", page)
-
-
-def _coloured(heat: Tensor) -> Tensor:
-    """Return a map (H, W) in [0, 1] in the course's colours for unsigned maps, opaque, (3, H, W)."""
-    from matplotlib import colormaps
-
-    return torch.from_numpy(colormaps[UNSIGNED](heat.detach().cpu().float().numpy())[..., :3]).permute(2, 0, 1).float()
 
 
 def _network() -> nn.Sequential:

@@ -11,6 +11,7 @@ from vislib import controls, data, faithfulness
 from vislib.attention import attention_relevance
 from vislib.course import networks
 from vislib.course.encoding import encoded_image
+from vislib.course.figures import coloured
 from vislib.course.names import on_page
 from vislib.course.verdict import Verdict, attempt, tensor_verdict
 from vislib.data import ImageSet
@@ -195,7 +196,8 @@ def explorer(images: Tensor, shares: Mapping[str, Tensor], names: Sequence[str],
         )
 
     def pair() -> list[Tensor]:
-        return [images[int(name.index)].detach().cpu().float(), _coloured(chosen())]
+        heat = chosen()
+        return [images[int(name.index)].detach().cpu().float(), coloured(heat / heat.max().clamp(min=1e-12))]
 
     def draw(change: Any = None) -> None:
         for widget, picture in zip(pictures, pair(), strict=True):
@@ -214,14 +216,6 @@ def explorer(images: Tensor, shares: Mapping[str, Tensor], names: Sequence[str],
     )
     row = widgets.HBox(pictures, layout=widgets.Layout(flex_flow="row wrap"))
     return Explorer([widgets.HBox([name, network]), block, head, row, words], "Attention explorer", page)
-
-
-def _coloured(heat: Tensor) -> Tensor:
-    """Return a map (H, W) from 0 on in the course's colours for unsigned maps, (3, H, W); its largest value is brightest."""
-    from matplotlib import colormaps
-
-    values = (heat / heat.max().clamp(min=1e-12)).detach().cpu().float().numpy()
-    return torch.from_numpy(colormaps["viridis"](values)[..., :3]).permute(2, 0, 1).float()
 
 
 # ---- checkers ----
