@@ -79,12 +79,19 @@ class Notebook:
     def command(self, name: str, wait: bool = True) -> None:
         """Carry out a command of JupyterLab."""
         start = "await " if wait else ""
-        self.page.evaluate(f"async (name) => {{ {start}jupyterapp.commands.execute(name); }}", name)
+        self.page.evaluate(f"async (name) => {{ await {_CURRENT}; {start}jupyterapp.commands.execute(name); }}", name)
 
     def close(self) -> None:
-        """Close the notebook without saving it, and end its kernel if it is its own."""
-        end = "" if self.warm else "await panel.sessionContext.shutdown();"
-        self.page.evaluate(f"async () => {{ const panel = jupyterapp.shell.currentWidget; {end} panel?.dispose(); }}")
+        """Close the notebook, and what was opened from it, without saving; end every kernel but a warm one."""
+        self.page.evaluate(
+            """async (warm) => {
+                for (const shown of [...jupyterapp.shell.widgets("main")]) {
+                    if (shown !== panel || !warm) await shown.sessionContext?.shutdown();
+                    shown.dispose();
+                }
+            }""",
+            self.warm,
+        )
 
     def run_all(self) -> None:
         """Run every cell and wait until the kernel has answered."""
@@ -93,12 +100,12 @@ class Notebook:
     def run_cell(self, index: int) -> None:
         """Run one cell, as Ctrl+Enter does."""
         self.page.evaluate(
-            """async (i) => {
-                const panel = jupyterapp.shell.currentWidget;
+            f"""async (i) => {{
+                await {_CURRENT};
                 panel.content.activeCellIndex = i;
                 panel.content.deselectAll();
                 await jupyterapp.commands.execute("notebook:run-cell");
-            }""",
+            }}""",
             index,
         )
 
@@ -106,20 +113,20 @@ class Notebook:
         """Restart the kernel without asking, and wait until it is ready again."""
         self.page.evaluate(
             """async () => {
-                const session = jupyterapp.shell.currentWidget.sessionContext.session;
-                await session.kernel.restart();
-                await session.kernel.info;
+                const { kernel } = panel.sessionContext.session;
+                await kernel.restart();
+                await kernel.info;
             }"""
         )
 
     def sources(self) -> list[str]:
         """The text of every cell, as it stands in the notebook now."""
-        script = "() => [...jupyterapp.shell.currentWidget.content.model.cells].map((c) => c.sharedModel.getSource())"
+        script = "() => [...panel.content.model.cells].map((c) => c.sharedModel.getSource())"
         return list(self.page.evaluate(script))
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """The outputs of a code cell."""
-        script = "(i) => jupyterapp.shell.currentWidget.content.model.cells.get(i).outputs.toJSON()"
+        script = "(i) => panel.content.model.cells.get(i).outputs.toJSON()"
         return list(self.page.evaluate(script, index))
 
     def theme(self, name: str) -> None:
@@ -140,6 +147,14 @@ class Notebook:
         script = "(wanted) => (document.activeElement?.closest('.fc-card') != null) === wanted"
         self.page.wait_for_function(script, arg=in_card)
 
+
+# Commands go to the widget that is current, and to be opened is not yet to be that.
+_CURRENT = """(async () => {
+    while (jupyterapp.shell.currentWidget !== panel) {
+        jupyterapp.shell.activateById(panel.id);
+        await new Promise((next) => setTimeout(next, 20));
+    }
+})()"""
 
 _PAINTED = """(dark) => {
     const [red] = getComputedStyle(document.querySelector(".jp-NotebookPanel")).backgroundColor.match(/\\d+/g);
@@ -299,7 +314,7 @@ def open_notebook(
             """async ([path, seconds]) => {
                 const late = new Promise((_, no) => setTimeout(() => no(new Error("no kernel")), seconds * 1000));
                 await Promise.race([late, (async () => {
-                    const panel = await jupyterapp.commands.execute("docmanager:open", { path, factory: "Notebook" });
+                    window.panel = await jupyterapp.commands.execute("docmanager:open", { path, factory: "Notebook" });
                     await panel.context.ready;
                     await panel.sessionContext.ready;
                     await panel.sessionContext.session.kernel.info;

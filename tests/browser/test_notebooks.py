@@ -201,7 +201,7 @@ def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Ca
     notebook = open_notebook(FOLDER / "00_start_here.ipynb", height=1400)
     page = notebook.page
     number = next(i for i, source in enumerate(notebook.sources()) if source.startswith("## The map"))
-    page.evaluate("(i) => jupyterapp.shell.currentWidget.content.scrollToItem(i)", number)
+    page.evaluate("(i) => panel.content.scrollToItem(i)", number)
     tiles = page.locator(".jp-RenderedMarkdown img[alt^='0'], .jp-RenderedMarkdown img[alt^='10: ']")
     tiles.first.wait_for()
     assert tiles.evaluate_all("tiles => tiles.map(tile => tile.alt.slice(0, 2))") == [f"{n:02}" for n in range(11)]
@@ -216,7 +216,7 @@ def test_the_map_of_the_course_is_seen_and_leads_to_a_notebook(open_notebook: Ca
 def move_explorer(notebook: Any, cell: int) -> None:
     """Do what a reader does first with the explorer of a cell, and see that the page answers."""
     page = notebook.page
-    page.evaluate("(i) => { jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", cell)
+    page.evaluate("(i) => { panel.content.activeCellIndex = i; }", cell)
     box = page.locator(".jp-Cell.jp-mod-active")
     box.scroll_into_view_if_needed()
     output = box.locator(".jp-OutputArea").first
