@@ -170,6 +170,8 @@ def _seen(cells: list[Any]) -> list[str]:
         said = "".join(str(output.get("text", "")) for output in cell.get("outputs", []))
         if re.search(r": (?:True|False)\b", said):
             found.append(f"cell {number} prints True or False where a number would tell more")
+        if re.search(r"~\d", said) and not re.search(r"^\s*assert\b", cell.source, flags=re.M):
+            found.append(f"cell {number} prints a number after ~, which is not compared, and asserts nothing")
     if count >= 130:
         found.append(f"a reader sees {count} lines of code; expected fewer than 130")
     return found

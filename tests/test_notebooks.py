@@ -196,6 +196,7 @@ BREAKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a wide line": (_source(7, "x = " + "1 + " * 25 + "1"), "more than 100 characters"),
     "much to see": (lambda n: [_code(n, 7).update(source="\n".join(map(str, range(130))))], "expected fewer than 130"),
     "a bare verdict": (_append(new_output("stream", name="stdout", text="they agree: True")), "True or False"),
+    "a number that nothing holds": (_append(new_output("stream", name="stdout", text="~0.7")), "asserts nothing"),
     "code in a row": (_gather, "three code cells"),
 }  # fmt: skip
 
