@@ -59,7 +59,7 @@ SWEEPS = {
 }
 FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradients or guided backprop
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}
-GRADIENTS = GRAD_CAM | FEW
+GRADIENTS = GRAD_CAM | FEW | {"transformers_again"}
 # Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
 LOGITS = GRADIENTS | {"mystery", "price", "shortcut"}
 LOGITS |= {"reconstruction_gallery", "reconstruction_ways", "reconstruction_units"}
@@ -70,6 +70,7 @@ NOTHING = {
     "weights_taxonomy",
     "weights_mystery",
     "weights_transformers",
+    "weights_transformers_again",
     "patches",
     "sanity_known",
     "roar_without_truth",

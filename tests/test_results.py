@@ -182,11 +182,13 @@ def test_reading_imports_no_recipe_and_opens_nothing_but_the_table() -> None:
 
 
 def test_a_cell_comes_out_again() -> None:
-    """One table after the other has its day."""
-    _comes_out_again(list(RECIPES)[day().toordinal() % len(RECIPES)])
+    """One table after the other has its day; networks that are kept train for many minutes, and are left to `slow`."""
+    names = [name for name, recipe in RECIPES.items() if not recipe.keep]
+    _comes_out_again(names[day().toordinal() % len(names)])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_cell_of_every_table_comes_out_again(name: str) -> None:
     _comes_out_again(name)

@@ -1,18 +1,22 @@
 """The checkers, the explorer and the changed attention of notebook 10."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import torch
 from torch import Tensor
 
 from tests.explorers import controls as widgets_of
 from vislib import controls, data
-from vislib.attention import attention, attention_relevance
+from vislib.attention import attention, attention_relevance, drop_tokens
 from vislib.course import networks, transformers
 from vislib.models import Classifier
 from vislib.nets import SmallViT
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -55,8 +59,11 @@ def test_other_shares_still_add_up_and_change_the_answers(
         assert not torch.allclose(transformers.answers_with(model, images, change, [block]), model(images), atol=1e-5)
 
 
-def test_evened_shares_are_even_and_shuffled_ones_the_same_shares() -> None:
+def test_evened_shares_are_even_shuffled_ones_the_same_shares_and_withheld_ones_none() -> None:
     shares = torch.rand(2, 3, 17, 17).softmax(-1)
+    nothing = transformers.withheld(shares)
+    assert torch.equal(nothing[:, :, 0], torch.eye(17)[0].expand(2, 3, 17))
+    assert torch.equal(nothing[:, :, 1:], shares[:, :, 1:])
     even, other = transformers.evened(shares)[:, :, 0, 1:], transformers.shuffled(shares)[:, :, 0, 1:]
     assert torch.allclose(even, even[..., :1].expand_as(even))
     assert torch.equal(other.sort(-1).values, shares[:, :, 0, 1:].sort(-1).values)
@@ -111,9 +118,21 @@ ROLLED: dict[str, tuple[Callable[..., Any], str, str]] = {
     "all tokens": (lambda s: _rolled(s)[0], "wrong", "expected (5,)"),
     "raises": (lambda s: 1 / 0, "wrong", "ZeroDivisionError"),
 }
+
+
+def _better(*asked: Any) -> Tensor:
+    """The solution in the notebook."""
+    notebook = nbformat.read(ROOT / "notebooks" / "10_transformers.ipynb", 4)
+    (cell,) = (c for c in notebook.cells if c.cell_type == "markdown" and "def better(" in c.source)
+    scope: dict[str, Any] = {"attention": attention, "drop_tokens": drop_tokens}
+    exec(cell.source.split("```python")[1].split("```")[0], scope)
+    return scope["better"](*asked)  # type: ignore[no-any-return]
+
+
 MAPS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "nothing": (lambda *a: None, "not attempted", "Not attempted yet"),
-    "right": (lambda *a: attention(*a) * attention_relevance(*a), "right", "Right"),
+    "right": (_better, "right", "Right"),
+    "attention itself": (attention, "wrong", "and attention has"),
     "relevance itself": (attention_relevance, "wrong", "go below it"),
     "edges": (controls.sobel, "wrong", "go below it"),
     "channels": (lambda m, x, t: x, "wrong", "expected"),

@@ -163,7 +163,7 @@ def drop_tokens(
     Raises:
         TypeError, ValueError: as in `attention`, and for a network whose answer is read from the places themselves.
 
-    Naseer et al. 2021, Intriguing Properties of Vision Transformers, https://arxiv.org/abs/2105.10497
+    Jain et al. 2022, Missingness Bias in Model Debugging, https://arxiv.org/abs/2204.08945
     """
     classes = check_inputs(model, images, target)
     batch = in_flight(model, images, 2**62, batch_size)
