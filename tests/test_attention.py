@@ -460,7 +460,11 @@ def _judge(seed: int) -> str:
     for name, method in METHODS.items():
         ours = method(model, images, target, score=logit)
         heat = expected[name].detach().reshape(-1, 1, rows, cols)
-        close(ours, F.interpolate(heat, images.shape[-2:], mode="bilinear")[:, 0], 1e-7)
+        if heat.any():
+            close(ours, F.interpolate(heat, images.shape[-2:], mode="bilinear")[:, 0], 1e-7)
+        else:  # no share of a small transformer speaks for the class
+            assert name == "attention_relevance"
+            assert not ours.any()
     return model.way
 
 
