@@ -80,7 +80,7 @@ def judged(model: nn.Module, scenes: ImageSet, maps: Mapping[str, Tensor]) -> "D
     random, rows = tried(controls.chance(*given)), []
     for name, heat in maps.items():
         for test, scores in tried(heat).items():
-            gain = (scores - random[test]).double().numpy()
+            gain = (scores - random[test]).cpu().double().numpy()
             low, high = (float(end) for end in interval(gain))
             rows.append((name, test, float(gain.mean()), low, high, verdict(low, high)))
     return pd.DataFrame(rows, columns=["explainer", "test", "value", "low", "high", "verdict"])
