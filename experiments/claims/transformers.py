@@ -7,9 +7,9 @@ from torch import Tensor
 
 from experiments import files
 from experiments.claims.claim import Claim, Found, found
-from experiments.transformers import SEEDS, trained, trainings
-from vislib import controls, data, faithfulness, gradients, sanity
-from vislib.attention import attention, attention_relevance, rollout
+from experiments.transformers import METHODS, SEEDS, trained, trainings
+from vislib import controls, data, faithfulness, sanity
+from vislib.attention import attention
 from vislib.course import transformers as course
 from vislib.data import ImageSet
 from vislib.models import Classifier
@@ -65,15 +65,7 @@ def task(training: int, scenes: int, block: int) -> Found:
 @cache
 def _maps(method: str, training: int, scenes: int, offset: int = 0) -> Tensor:
     model, pictures = asked("object", training, scenes)
-    explainer = {
-        "attention": attention,
-        "rollout": rollout,
-        "relevance": attention_relevance,
-        "gradient": gradients.gradient,
-        "edges": controls.sobel,
-        "disc": controls.disc,
-    }[method]
-    return explainer(model, pictures.images, (pictures.labels + offset) % 6)
+    return METHODS[method](model, pictures.images, (pictures.labels + offset) % 6)
 
 
 def beaten(training: int, scenes: int) -> Found:
@@ -87,7 +79,7 @@ def weights(method: str, training: int, scenes: int) -> Found:
     """With random weights the map correlates below 0.5 with what it was; an edge filter draws the same."""
     model, pictures = asked("object", training, scenes)
     random = course.untrained(model, pictures.images, seed=scenes)
-    again = {"attention": attention, "rollout": rollout}[method](random, pictures.images, pictures.labels)
+    again = METHODS[method](random, pictures.images, pictures.labels)
     edges = controls.sobel(random, pictures.images, pictures.labels)
     own, rival = (
         float(sanity.spearman(now, _maps(name, training, scenes)).mean())
@@ -109,9 +101,8 @@ def headless(method: str, training: int, scenes: int) -> Found:
     """With a random head the method draws the same map; the relevance draws another."""
     model, pictures = asked("object", training, scenes)
     _, random = next(randomised(model, pictures.images, seed=scenes))
-    explainers = {"attention": attention, "rollout": rollout, "relevance": attention_relevance}
     far, rival = (
-        float((_maps(name, training, scenes) - explainers[name](random, pictures.images, pictures.labels)).abs().max())
+        float((_maps(name, training, scenes) - METHODS[name](random, pictures.images, pictures.labels)).abs().max())
         for name in (method, "relevance")
     )
     return found(far < 1e-6, rival < 1e-6, own=far, relevance=rival)
