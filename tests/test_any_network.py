@@ -329,6 +329,25 @@ def test_no_gradient_is_an_error(name: str, method: Any, images: Tensor) -> None
         method(Cut(CUTS[name]).eval(), images, 1)
 
 
+class FrozenBody(nn.Module):
+    """A head to be trained on what a body with a ReLU answers without a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = self.body(x).mean((2, 3))
+        return self.head(features)
+
+
+@pytest.mark.parametrize("method", [gradient, input_x_gradient, vargrad, guided_backprop], ids=lambda m: m.__name__)
+def test_a_body_without_gradient_is_cut_off_whatever_layers_it_has(method: Any, images: Tensor) -> None:
+    with pytest.raises(ValueError, match="no gradient at the pixels"):
+        method(FrozenBody().eval(), images, 1)
+
+
 @pytest.mark.parametrize("penalty", [0.0, 0.1])
 @pytest.mark.parametrize("name", CUTS)
 def test_no_gradient_is_an_error_of_reconstruction_too(name: str, penalty: float) -> None:

@@ -194,6 +194,7 @@ def test_a_public_signature_names_every_option(routine: Callable[..., Any]) -> N
 
 def test_the_names_that_are_close_or_all_of_them() -> None:
     assert closest("cta", ["cat", "dog", ""]) == "did you mean 'cat'?"
+    assert closest("Cat", ["crate", "tiger cat", "cart", "Persian cat"]) == "did you mean 'tiger cat' or 'Persian cat'?"
     assert closest("relu", ["relu1", "relu2"]) in (
         "did you mean 'relu1' or 'relu2'?",
         "did you mean 'relu2' or 'relu1'?",

@@ -209,6 +209,25 @@ def test_an_ipython_that_knows_no_alt_texts_shows_a_figure_with_its_own(
     assert [texts["alt"] for texts in metadata.values()] == ["A comet: picture."]
 
 
+def test_a_figure_tells_the_size_of_its_smallest_letters(images: Tensor) -> None:
+    made, axes = figures.figure(1, 2, (4.0, 2.0))
+    axes[0, 0].set_title("large", fontsize=14)
+    axes[0, 0].tick_params(labelsize=6)
+    axes[0, 1].axis("off")
+    axes[0, 1].tick_params(labelsize=3)  # which nobody sees
+    made.draw_without_rendering()
+    assert made.letters == 6
+    axes[0, 0].axis("off")
+    assert made.letters == 14
+    assert figures.pictures(images[:1]).letters == 0
+
+
+def test_what_guessing_gives_is_a_dashed_line() -> None:
+    figure = figures.lines([0, 1], {"a": [0, 1]}, xlabel="x", ylabel="y", chance=[0.25, 0.5])
+    dashed = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert dashed == [0.25, 0.5]
+
+
 def test_names_of_curves_that_end_at_one_place_do_not_overlap() -> None:
     figure = figures.lines([0, 1], {"a": [0, 1], "b": [0.5, 1], "c": [1, 1]}, xlabel="x", ylabel="y")
     figure.draw_without_rendering()
@@ -255,7 +274,7 @@ def test_the_name_of_a_row_is_turned_and_a_letter_is_upright(images: Tensor) -> 
     figure = figures.heatmaps(images, {"a method": heat, "A": heat})
     turned, upright = (figure.axes[panel].texts[0] for panel in (3, 6))
     assert (turned.get_rotation(), upright.get_rotation()) == (90, 0)
-    assert upright.get_fontsize() > turned.get_fontsize() == 11
+    assert upright.get_fontsize() > turned.get_fontsize() == 12
 
 
 def test_many_maps_of_one_image_stand_in_full_rows_with_their_bar(images: Tensor) -> None:
@@ -279,8 +298,8 @@ def test_pictures_fit_a_screen_and_lie_close(count: int, columns: int, names: in
 
 def test_a_title_that_nearly_fits_is_made_smaller_and_one_that_does_not_is_broken() -> None:
     nearly, long = "a cat of 17 chars", "a title that no size of letters makes fit above it"
-    for text, size, lines in ((nearly, 9, 1), (long, 11, 4), ("short", 11, 1)):
-        figure = figures.pictures(torch.rand(6, 3, 8, 8), [text] * 6, width=7.8)
+    for text, size, lines in ((nearly, 10, 1), (long, 12, 4), ("short", 12, 1)):
+        figure = figures.pictures(torch.rand(6, 3, 8, 8), [text] * 6, width=8.4)
         title = figure.axes[0].title
         assert (title.get_fontsize(), title.get_text().count("\n") + 1) == (size, lines)
 

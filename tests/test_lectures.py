@@ -36,7 +36,9 @@ def _notebook(**tag: Any) -> Any:
     source = 'predict("a.b", "Which *place*?", ["the <legs>", "the coat"], "the coat", explanation="Because.")'
     outputs = [
         new_output("display_data", data={"text/html": PREDICTION}),
-        new_output("display_data", data={"image/png": PICTURE}, metadata={"image/png": {"alt": "a map"}}),
+        new_output(
+            "display_data", data={"image/png": PICTURE}, metadata={"image/png": {"alt": "a map", "letters": 12.5}}
+        ),
         new_output("stream", name="stdout", text="0.95 < 1\n"),
         new_output("execute_result", data={"text/html": "<style>td {}</style><table><tr><td>7</td></tr></table>"}),
     ]
@@ -53,7 +55,7 @@ def _slide(**tag: Any) -> lectures.Slide:
 @pytest.mark.parametrize(
     ("show", "seen", "unseen"),
     [
-        ("figure", f'<img alt="a map" src="data:image/png;base64,{PICTURE}">', "predict"),
+        ("figure", f'<img alt="a map" data-letters="12.5" src="data:image/png;base64,{PICTURE}">', "predict"),
         ("output", "<td>0.95 &lt; 1</td>", "<pre>"),
         ("table", "<td>7</td>", "<style>"),
         ("code", "predict(", "data:image"),

@@ -138,6 +138,14 @@ def test_a_gallery_shows_the_chosen_images_under_their_names() -> None:
     assert _overlaps(figure) == 0
 
 
+def test_a_gallery_names_what_it_missed() -> None:
+    points, images = _points(20), torch.rand(20, 3, 8, 8)
+    figure = activation_tsne.gallery(points, images, [3], groups=torch.zeros(20), names=["a"], missed=[7])
+    places = {text.get_text(): list(text.xy) for text in _labels(figure)}
+    assert places == {"1": pytest.approx(points[3].tolist()), "missed": pytest.approx(points[7].tolist())}
+    assert len(figure.axes[1].child_axes) == 1
+
+
 def test_of_two_points_at_one_place_the_lower_has_its_number_below() -> None:
     points = torch.tensor([[0.0, 0.0], [0.0, 0.03], [1.0, 1.0], [-1.0, -1.0]])
     figure = activation_tsne.gallery(points, torch.rand(4, 3, 8, 8), [0, 1], groups=torch.zeros(4), names=["a"])

@@ -117,7 +117,7 @@ def test_preprocess_goes_to_the_type_and_the_device_of_the_model(pretend: torch.
 
 
 IMAGES: dict[str, tuple[Any, type[Exception], str]] = {
-    "a path": ("cat.png", TypeError, "image is a str; expected a PIL image, an array or a tensor"),
+    "a path": ("cat.png", TypeError, "image is a str; expected a PIL image, as vislib.data.photo(path) opens one, an array or a tensor"),
     "integers": (np.zeros((30, 30, 3), np.int64), TypeError, "array of int64 with shape (30, 30, 3); expected (H, W) or (H, W, C)"),
     "a batch of bytes": (np.zeros((2, 30, 30, 3), np.uint8), TypeError, "array of uint8 with shape (2, 30, 30, 3)"),
     "a line": (np.zeros(30), TypeError, "array of float64 with shape (30,)"),

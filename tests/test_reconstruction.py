@@ -284,10 +284,11 @@ def test_moved_copies_of_each_image(images: Tensor) -> None:
 @pytest.mark.parametrize(("shift", "scale", "rotate"), [(3, 0.0, 0.0), (0, 0.2, 0.0), (0, 0.0, 30.0)])
 def test_moves_stay_within_their_limits(shift: int, scale: float, rotate: float) -> None:
     draws = torch.stack([draw_moves(shift, scale, rotate, _generator(i)) for i in range(300)])
-    largest = (draws - torch.tensor([0.0, 1, 0, 0])).abs().amax(0)
+    moved = draws - torch.tensor([0.0, 1, 0, 0])
     limits = torch.tensor([math.radians(rotate), scale, shift, shift])
-    assert (largest <= limits + 1e-6).all()
-    assert (largest >= 0.9 * limits).all()
+    for way in (moved, -moved):  # left and right, smaller and larger
+        assert (way.amax(0) <= limits + 1e-6).all()
+        assert (way.amax(0) >= 0.9 * limits).all()
     assert torch.equal(draws[:, 2:], draws[:, 2:].round())
 
 

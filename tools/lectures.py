@@ -56,18 +56,19 @@ CREDITS = {  # of what is shown and is no photograph of NOTICE
 
 @dataclass(frozen=True)
 class Picture:
-    """A stored picture: what it shows in words, its data, and itself."""
+    """A stored picture: what it shows in words, its data, itself, and the size of its smallest letters, in its pixels."""
 
     alt: str
     source: str
     image: Image.Image
+    letters: float = 0.0
 
     def part(self, left: float, top: float, right: float, bottom: float) -> "Picture":
         """Return what lies between these shares of the width and the height."""
         wide, high = self.image.size
         image = self.image.crop((round(left * wide), round(top * high), round(right * wide), round(bottom * high)))
         image.save(file := io.BytesIO(), "PNG")
-        return Picture(self.alt, f"data:image/png;base64,{b64encode(file.getvalue()).decode()}", image)
+        return Picture(self.alt, f"data:image/png;base64,{b64encode(file.getvalue()).decode()}", image, self.letters)
 
 
 @dataclass(frozen=True)
@@ -161,12 +162,14 @@ def _pictures(cell: nbformat.NotebookNode, parts: Sequence[Sequence[float]] | No
         data = output.get("data", {})
         for kind in ("image/png", "image/jpeg"):
             if kind in data:
-                alt = html.escape(output.metadata.get(kind, {}).get("alt", ""))
-                stored.append((alt, f"data:{kind};base64,{''.join(data[kind]).strip()}"))
+                said = output.metadata.get(kind, {})
+                source = f"data:{kind};base64,{''.join(data[kind]).strip()}"
+                stored.append((html.escape(said.get("alt", "")), source, said.get("letters", 0.0)))
         page = "".join(data.get("text/html", ""))
-        stored += re.findall(r'<img alt="([^"]*)"[^>]*src="(data:[^"]+)"', page)
+        stored += [(alt, source, 0.0) for alt, source in re.findall(r'<img alt="([^"]*)"[^>]*src="(data:[^"]+)"', page)]
     opened = [
-        Picture(alt, source, Image.open(io.BytesIO(b64decode(source.partition(",")[2])))) for alt, source in stored
+        Picture(alt, source, Image.open(io.BytesIO(b64decode(source.partition(",")[2]))), letters)
+        for alt, source, letters in stored
     ]
     return opened if parts is None else [opened[int(number)].part(*box) for number, *box in parts]
 
@@ -182,7 +185,9 @@ def _aspect(pictures: Sequence[Picture]) -> float:
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
-    images = "".join(f'<img alt="{picture.alt}" src="{picture.source}">' for picture in pictures)
+    images = "".join(
+        f'<img alt="{picture.alt}" data-letters="{picture.letters:g}" src="{picture.source}">' for picture in pictures
+    )
     return f'<div class="pictures{" row" * _in_a_row(pictures)}" style="flex-grow: {10 / _aspect(pictures):.1f}">{images}</div>'
 
 
@@ -358,6 +363,12 @@ TOO_SMALL = """() => [...document.querySelectorAll('.slides > section')].flatMap
   return found;
 })"""
 
+FINE_PRINT = """(n) => [...document.querySelectorAll('.slides > section')[n].querySelectorAll('img')].flatMap((image) => {
+  const scale = Math.min(image.clientWidth / image.naturalWidth, image.clientHeight / image.naturalHeight);
+  const letters = image.dataset.letters * scale;
+  return letters && letters < 17.95 ? [`slide ${n + 1}: letters of "${image.alt.slice(0, 40)}" have ${letters.toFixed(1)} px`] : [];
+})"""
+
 
 def looked_at(file: Path, browser: Any, pictures: Path | None = None) -> list[str]:
     """Go through a lecture's slides at 1280 x 720; return what does not fit, is too small, fails, or comes from elsewhere."""
@@ -376,6 +387,7 @@ def looked_at(file: Path, browser: Any, pictures: Path | None = None) -> list[st
             " const top = s.getBoundingClientRect().top;"
             " return Math.max(...inside.map((e) => (e.getBoundingClientRect().bottom - top) / Reveal.getScale())) })()"
         )
+        found += view.evaluate(FINE_PRINT, n)
         if tall > 721:
             found.append(f"slide {n + 1} is {tall:.0f} px tall; expected at most 720")
         if pictures is not None:

@@ -157,7 +157,8 @@ def takes(options: Callable[..., Any]) -> Callable[[Callable[P, R]], Callable[P,
 def closest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about an unknown name: the names that are close to it, or all that exist."""
     known = [*filter(None, known)]
-    close = get_close_matches(str(name), known, n=3, cutoff=0.5)
+    with_the_word = [each for each in known if str(name).lower() in each.lower().split()]
+    close = with_the_word[:3] or get_close_matches(str(name), known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(map(repr, close))}?" if close else f"expected one of {', '.join(known)}."
 
 

@@ -529,7 +529,7 @@ CLAIMS = [
     Claim(
         "taxonomy.toll",
         "Where the texture of the ground is asked for, the gate round the object costs more than a quarter of all pictures.",
-        [WHERE],
+        [WHERE, "card:taxonomy.learned"],
         {"seed": [0, 1, 2, 3]},
         toll,
         rival="the learned route without a gate",

@@ -37,6 +37,7 @@ def check_exam(cards: Sequence[Card], problem: Report) -> None:
     for option, is_right in (
         ("the longest option", _longest_is_right),
         ("the one option without an absolute word, such as 'only' or 'never',", _mildest_is_right),
+        ("the option that shares most words with the question", _echo_is_right),
     ):
         given_away = [card for card in asked if is_right(card)]
         if 2 * len(given_away) > len(asked):
@@ -69,3 +70,15 @@ def _longest_is_right(card: Card) -> bool:
 def _mildest_is_right(card: Card) -> bool:
     mild = [option for option in card.options if not _ABSOLUTE.search(option.text)]
     return len(mild) == 1 < len(card.options) and mild[0].right
+
+
+def _echo_is_right(card: Card) -> bool:
+    asked = _words(f"{card.question_text} {card.lead_text}")
+    shared = [(len(asked & _words(option.text)) / max(len(_words(option.text)), 1), option) for option in card.options]
+    most = max(share for share, _ in shared)
+    return [option.right for share, option in shared if share == most] == [True]
+
+
+def _words(text: str) -> set[str]:
+    """The stems of the words of three letters and more."""
+    return {word for word in next(iter(_spelled(text))) if len(word) > 2}

@@ -51,9 +51,9 @@ def test_the_course_arrives_with_decks_math_and_pictures(collection, tmp_path):
     question, _, _ = fields(collection, "sanity.spot")
     assert 'src="sanity_spot.png"' in question
     assert (Path(collection.media.dir()) / "sanity_spot.png").exists()
-    question, answer, _ = fields(collection, "sanity.cascade")
-    assert "the output layer" not in question
-    assert "the output layer" in answer
+    question, answer, _ = fields(collection, "activations.tsne")
+    assert "who lies next to whom" not in question
+    assert "who lies next to whom" in answer
 
 
 def test_an_edited_card_is_updated_on_import_and_keeps_its_schedule(collection, write_deck, tmp_path):

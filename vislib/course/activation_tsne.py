@@ -115,15 +115,27 @@ def crowding(dimensions: Sequence[int] = (2, 3, 5, 10, 20, 40, 64), n: int = 300
     return made
 
 
-def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Tensor, names: Sequence[str]) -> "Figure":
-    """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both."""
+def gallery(
+    points: Tensor,
+    images: Tensor,
+    chosen: Sequence[int],
+    *,
+    groups: Tensor,
+    names: Sequence[str],
+    missed: Sequence[int] = (),
+) -> "Figure":
+    """Draw a map (N, 2) and, beside it, the images (N, C, H, W) of some of its points, numbered in both.
+
+    The points in `missed` are ringed too, and called so.
+    """
     made, axes = figure(1, 2, (9.0, 4.6), width_ratios=(1.15, 1))
     axis, side = axes[0]
     dots(axis, points, groups, names, pale=None, size=18)
     legends(made, [axis])
     axis.set(xticks=[], yticks=[])
-    ringed = rings(axis, points, chosen)
-    labels = [label(axis, at, str(number), "black", bold=True, above=16) for number, at in enumerate(ringed, 1)]
+    ringed = rings(axis, points, [*chosen, *missed])
+    above = [(str(number), 16) for number in range(1, len(chosen) + 1)] + [("missed", -42)] * len(missed)
+    labels = [label(axis, at, text, "black", bold=True, above=y) for at, (text, y) in zip(ringed, above, strict=True)]
     spread_labels(made, axis, labels, ringed)
     columns = 3
     side.axis("off")
@@ -131,7 +143,7 @@ def gallery(points: Tensor, images: Tensor, chosen: Sequence[int], *, groups: Te
         row, column = divmod(number - 1, columns)
         box = side.inset_axes((column / columns, 1 - (row + 1) / columns + 0.02, 0.9 / columns, 0.86 / columns))
         draw_image(box, images[i])
-        box.set_title(f"{number}: {beside(names[int(groups[i])])}", fontsize=9, pad=2)
+        box.set_title(f"{number}: {beside(names[int(groups[i])])}", fontsize=11, pad=2)
     return made
 
 

@@ -2,8 +2,18 @@
 
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+STYLE: Any = {
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "legend.frameon": False,
+}
 
 
 class Drawn(Figure):
@@ -14,12 +24,31 @@ class Drawn(Figure):
             text.set_parse_math(False)
         super().draw(renderer)
 
+    def colorbar(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw a colour bar in the style of the figure."""
+        with rc_context(STYLE):
+            return super().colorbar(*args, **kwargs)
+
+    def legend(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw a legend in the style of the figure."""
+        with rc_context(STYLE):
+            return super().legend(*args, **kwargs)
+
     def _ipython_display_(self) -> None:
         from IPython.display import Image, display
 
         from vislib.course.described import described
-        from vislib.course.encoding import encoded_figure
+        from vislib.course.encoding import DPI, encoded_figure
 
         data = encoded_figure(self)
         kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-        display(Image(data=data, format=kind, metadata={"alt": described(self)}))  # alt= is unknown to Colab's IPython
+        texts = {"alt": described(self), "letters": round(self.letters * DPI / 72, 1)}
+        display(Image(data=data, format=kind, metadata=texts))  # alt= is unknown to Colab's IPython
+
+    @property
+    def letters(self) -> float:
+        """The size of the smallest letters of a figure that was drawn, in points; 0 without any."""
+        bare = [axis for axes in self.axes if not axes.axison for axis in (axes.xaxis, axes.yaxis)]
+        ticks = {text for axis in bare for text in axis.findobj(Text)}
+        texts = [text for text in self.findobj(Text) if text.get_visible() and text.get_text().strip()]
+        return min((float(text.get_fontsize()) for text in texts if text not in ticks), default=0.0)

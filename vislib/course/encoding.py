@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image as Picture
 
-_DPI = 100
+DPI = 100
 
 
 def encoded_figure(figure: "Figure") -> bytes:
@@ -18,7 +18,7 @@ def encoded_figure(figure: "Figure") -> bytes:
     from PIL import Image
 
     raw = io.BytesIO()
-    figure.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.05)
+    figure.savefig(raw, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
     raw.seek(0)
     colours = Image.open(raw).convert("RGB")
     jpeg = io.BytesIO()

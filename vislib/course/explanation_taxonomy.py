@@ -54,7 +54,7 @@ def told(
             draw_image(axis, image)
             for colour, thickness in (("black", 3.5), ("white", 1.8)):
                 axis.contour(mask.detach().cpu().float().numpy(), [0.5], colors=colour, linewidths=thickness)
-            axis.text(0.5, -0.03, beside(line), transform=axis.transAxes, ha="center", va="top", fontsize=10)
+            axis.text(0.5, -0.03, beside(line), transform=axis.transAxes, ha="center", va="top", fontsize=11)
             if r == 0 and titles:
                 axis.set_title(beside(titles[c]))
         if name:

@@ -22,18 +22,10 @@ if TYPE_CHECKING:
 
 SIGNED, UNSIGNED = "RdBu_r", "viridis"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okabe and Ito
-_LETTER = 0.09  # inches, of 11 points
-_SCREEN = 5.9  # inches: what JupyterLab shows at once of a figure, on a screen of 1280 × 720
+_LETTER = 0.098  # inches, of 12 points
+_SCREEN = 5.6  # inches: what JupyterLab shows at once of a figure, on a screen of 1280 × 720
 _LEAST = 1.5  # inches: a picture that one is asked to look at
 _SHOWN = {"sobel": "edges (Sobel)", "gray": "grey"}
-_STYLE: Any = {
-    "font.size": 11,
-    "axes.titlesize": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.facecolor": "white",
-    "legend.frameon": False,
-}
 
 
 def show(figure: "Figure") -> None:
@@ -50,9 +42,9 @@ def figure(
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from vislib.course.drawn import Drawn
+    from vislib.course.drawn import STYLE, Drawn
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         made = Drawn(figsize=size, layout="constrained")
         FigureCanvasAgg(made)
         axes = made.subplots(rows, columns, squeeze=False, **options)
@@ -74,11 +66,11 @@ def pictures(
     aside = max((len(line) * _LETTER + 0.1 for name in names for line in name.split("\n")), default=0.0)
     cell = (width - min(aside, width / 3)) / columns
     titles, size = _fitting(titles, cell)
-    above = 0.2 * max((title.count("\n") + 1 for title in titles), default=0)
+    above = 0.22 * max((title.count("\n") + 1 for title in titles), default=0)
     cell = min(cell, max(_SCREEN / rows - above, _LEAST))
     made, axes = figure(rows, columns, (columns * cell + aside, rows * (cell + above)))
     for axis, name in zip(axes[:, 0], names, strict=False):
-        axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center")
+        axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center", fontsize=12)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images, strict=False):
@@ -91,10 +83,10 @@ def pictures(
 def _fitting(titles: Sequence[str], inches: float) -> tuple[list[str], int]:
     """Return titles and a size in points with which their lines fit above panels so wide; where none does, broken ones."""
     longest = max((len(line) for title in titles for line in title.split("\n")), default=0)
-    for size in (11, 10, 9):
-        if longest * _LETTER * size / 11 <= inches:
+    for size in (12, 11, 10):
+        if longest * _LETTER * size / 12 <= inches:
             return list(titles), size
-    return [wrapped(title, inches) for title in titles], 11
+    return [wrapped(title, inches) for title in titles], 12
 
 
 def wrapped(title: str, inches: float) -> str:
@@ -188,7 +180,7 @@ def heatmaps(
 def name_row(axis: "Axes", name: str) -> None:
     """Write the name of a row left of its first panel: upright where it is a letter, else turned to run along the row."""
     letter = len(name) <= 2
-    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 11, "rotation": 90}
+    look: Any = {"fontsize": 16, "weight": "bold"} if letter else {"fontsize": 12, "rotation": 90}
     axis.text(-0.06, 0.5, beside(name), transform=axis.transAxes, ha="right", va="center", **look)
 
 
@@ -234,20 +226,25 @@ def lines(
     xlabel: str,
     ylabel: str,
     ticks: Sequence[str] = (),
+    chance: Sequence[float] = (),
     size: tuple[float, float] = (7.0, 3.4),
 ) -> "Figure":
-    """Draw a curve per name, labelled at its right end rather than in a legend; `ticks` are words for the values of x."""
+    """Draw a curve per name, labelled at its right end rather than in a legend.
+
+    `ticks` are words for the values of x; at the heights `chance`, what guessing gives, dashed lines are drawn.
+    """
     made, axes = figure(1, 1, size)
     axis = axes[0, 0]
     colours = (BLUE, ORANGE, "#009e73", "#cc79a7", GREY)
     for (name, values), colour, marker in zip(curves.items(), colours, "osD^v", strict=False):
         axis.plot(x, values, color=colour, marker=marker, markersize=5, label=beside(name))
     low, high = axis.get_ylim()
-    heights = _apart([values[-1] for values in curves.values()], 0.055 * (high - low) * 3.4 / size[1])
+    heights = _apart([values[-1] for values in curves.values()], 0.066 * (high - low) * 3.4 / size[1])
     for name, height, colour in zip(curves, heights, colours, strict=False):
-        axis.annotate(
-            f" {beside(name)}", (x[-1], height), color=colour, va="center", xytext=(6, 0), textcoords="offset points"
-        )
+        where: Any = {"va": "center", "xytext": (6, 0), "textcoords": "offset points"}
+        axis.annotate(f" {beside(name)}", (x[-1], height), color=colour, fontsize=12, **where)
+    for height in chance:
+        axis.axhline(height, color=GREY, linestyle="--", linewidth=1, zorder=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if ticks:
         axis.set_xticks(x, [beside(tick) for tick in ticks])
@@ -293,10 +290,12 @@ def bars(
             # a number stands above its interval, and above the floor's line where that would cross it
             foot = floor if floor is not None and 0 <= floor - top < near else top
             where: Any = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
-            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=9, **where)
+            axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=10, **where)
     if floor is not None:
         axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{beside(floor_name)}: {floor:.2g}")
-    axis.set(xticks=range(len(ticks)), xticklabels=map(beside, ticks), ylabel=ylabel)
+    words, small = _fitting(ticks, 0.85 * size[0] / len(ticks))
+    axis.set(xticks=range(len(ticks)), ylabel=ylabel)
+    axis.set_xticklabels(map(beside, words), fontsize=small)
     axis.margins(y=0.15)
     if len(values) > 1:
         legends(made, [axis])

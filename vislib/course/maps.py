@@ -109,7 +109,7 @@ def label(axis: "Axes", at: Tensor, text: str, colour: str, *, bold: bool, above
         ha="center",
         va="center",
         color="black",
-        fontsize=10 if bold else 9,
+        fontsize=11,
         fontweight="bold" if bold else "normal",
         zorder=4,
         bbox={

@@ -52,7 +52,7 @@ def board(
         axis.fill_between([x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=colour, linewidth=0)
         alone = math.isnan(one.low)
         where = {"ha": "center", "va": "center"}
-        axis.text(x, y - (0 if alone else 0.16), f"{_number(one.value)} {sign}".strip(), fontsize=10, **where)
+        axis.text(x, y - (0 if alone else 0.16), f"{_number(one.value)} {sign}".strip(), fontsize=11, **where)
         if not alone:
             limits = f"{_number(one.low)} to {_number(one.high)}"
             axis.text(x, y + 0.22, limits, fontsize=8.5, color="#333333", **where)

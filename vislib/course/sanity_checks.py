@@ -73,7 +73,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
     columns = len(titles) + 1
     cell = (width - 0.9) / columns  # beside the colour bar
     lines = max(title.count("\n") + 1 for title in titles)
-    made, axes = figure(len(rows), columns, (width, len(rows) * cell + 0.2 * lines + 0.1))
+    made, axes = figure(len(rows), columns, (width, len(rows) * cell + 0.22 * lines + 0.1))
     for r, (name, maps) in enumerate(rows.items()):
         axes[r, 0].axis("off")
         draw_image(axes[r, 0], image)
@@ -81,7 +81,7 @@ def strips(image: Tensor, rows: Mapping[str, Tensor], titles: Sequence[str], *, 
         for c, heat in enumerate(clipped(maps), start=1):
             scale = overlay(axes[r, c], image, heat, signed=False, limit=1.0)
             if r == 0:
-                axes[r, c].set_title(beside(titles[c - 1]), fontsize=10)
+                axes[r, c].set_title(beside(titles[c - 1]), fontsize=11)
     made.colorbar(scale, ax=axes, shrink=0.6, aspect=25, pad=0.02).set_label("share of the map's 99th percentile")
     return made
 
@@ -103,7 +103,7 @@ def twin_maps(images: Tensor, rows: Mapping[str, Mapping[str, Tensor]], *, width
             k, name = c // len(networks), networks[c % len(networks)]
             heat = clipped(maps[name][k : k + 1])[0]
             scale = overlay(axis, images[k], heat, signed=signed, limit=1.0, outline=True)
-            axis.set_title("" if r else beside(name), fontsize=10)
+            axis.set_title("" if r else beside(name), fontsize=11)
         name_row(axes[r, 0], method)
         bar = made.colorbar(scale, ax=list(axes[r]), shrink=0.8, aspect=12, pad=0.01)
         bar.set_ticks([-1, 0, 1] if signed else [0, 1])
@@ -137,8 +137,8 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
         axis.grid(alpha=0.25)
     for axis in list(axes.flat)[len(kept) :]:
         axis.axis("off")
-    made.supxlabel("random blocks, counted from the output", fontsize=11)
-    made.supylabel(ylabel, fontsize=11)
+    made.supxlabel("random blocks, counted from the output", fontsize=12)
+    made.supylabel(ylabel, fontsize=12)
     return made
 
 
@@ -175,10 +175,10 @@ def dots(
             )
             axis.plot([float(values.mean())], [place], "o", color=BLUE, markersize=6, label=beside(value))
         axis.axvline(0, color=GREY, linewidth=0.8)
-        axis.set_title(beside(title), fontsize=10)
+        axis.set_title(beside(title), fontsize=11)
         axis.set(yticks=range(len(names)), yticklabels=map(beside, names), ylim=(len(names) - 0.5, -0.5), xlim=xlim)
         axis.grid(axis="x", alpha=0.25)
-    made.supxlabel(xlabel, fontsize=11)
+    made.supxlabel(xlabel, fontsize=12)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     found = dict(zip(labels, handles, strict=True))
     made.legend(found.values(), found.keys(), ncols=2, loc="outside upper center", frameon=False)

@@ -46,8 +46,9 @@ def scoreboard() -> "DataFrame":
     """Return the board: a row per explainer and test, with the columns explainer, test, value, low, high, verdict.
 
     The limits are those of 95 % intervals, NaN where there is none (ROAD asks one network, once). The verdict is "better"
-    or "worse" (than a random map; for random weights: than half way, see `TESTS`), or "inconclusive": always what the
-    interval beside it says. What was not tried is absent.
+    or "worse" (than a random map; for random weights: than half way, see `TESTS`), or "inconclusive": what the
+    interval beside it says, but for maps in which no network has a say, not even a wholly random one (Sobel), which are
+    "worse" by definition. What was not tried is absent.
 
     Raises:
         FileNotFoundError: if a table has not been computed, with the command that does it.

@@ -165,7 +165,7 @@ def one_by_one(
         axis.axis("off")
     for k, (axis, name, note) in enumerate(zip(axes.flat, names, notes, strict=False)):
         dots(axis, points, (groups == k).long(), ["others", name], pale="others", size=7)
-        axis.set_title(beside(f"{name}\n{note}"), fontsize=10)
+        axis.set_title(beside(f"{name}\n{note}"), fontsize=11)
     return made
 
 
@@ -204,7 +204,7 @@ def spread(values: Mapping[str, Tensor], *, xlabel: str) -> "Figure":
             (0, 6),
             textcoords="offset points",
             ha="center",
-            fontsize=9,
+            fontsize=10,
         )
     axis.set(xlabel=xlabel, ylim=(len(values) - 0.5, -0.7))
     axis.set_yticks(range(len(values)), [beside(name) for name in values])

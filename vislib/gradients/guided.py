@@ -58,6 +58,14 @@ def _rectifies(x: Tensor, made: Tensor, again: Callable[[Tensor], Tensor]) -> bo
     return torch.equal(made, probe.clamp(0, max(float(made.amax()), 6)))
 
 
+def _depends(result: Tensor, images: Tensor) -> bool:
+    """Tell whether the gradient of a result reaches the images, which a frozen part of the network may cut off."""
+    if not result.requires_grad:
+        return False
+    (slope,) = torch.autograd.grad(result.sum(), images, retain_graph=True, allow_unused=True)
+    return slope is not None
+
+
 def guided(model: nn.Module) -> Callable[[Tensor], Any]:
     """Return a model, to be asked by `answers`, whose ReLUs are guided; it raises a ValueError if the network has none."""
     check_visible(*model.modules())
@@ -65,7 +73,7 @@ def guided(model: nn.Module) -> Callable[[Tensor], Any]:
     def forward(images: Tensor) -> Any:
         with as_written(), _Guided() as mode:
             result = model(images)
-        if not mode.met and isinstance(result, Tensor) and result.requires_grad:
+        if not mode.met and isinstance(result, Tensor) and _depends(result, images):
             raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
         return result
 

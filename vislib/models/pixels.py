@@ -31,7 +31,9 @@ def pixels(image: Any, resize: int, channels: int) -> Tensor:
         image = image[..., None] if image.ndim == 2 else image
         image = torch.from_numpy(image.copy()).permute(2, 0, 1)  # a view may be mirrored or read-only
     if not isinstance(image, Tensor):
-        raise TypeError(f"image is a {type(image).__name__}; expected a PIL image, an array or a tensor.")
+        raise TypeError(
+            f"image is a {type(image).__name__}; expected a PIL image, as vislib.data.photo(path) opens one, an array or a tensor."
+        )
     if not image.is_floating_point() or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[0] != 1):
         raise TypeError(
             f"image is a tensor of {image.dtype} with shape {tuple(image.shape)}; expected (C, H, W) or (1, C, H, W), float in [0, 1]."
