@@ -206,9 +206,8 @@ def elsewhere(photo: str) -> Found:
     """On other photographs the agreement of black and noise does not grow by 0.5, as it does on the tripod."""
 
     def ways(of: str) -> tuple[float, float, float]:
-        one = _alike(_ranks(_squares(of, "black")), _ranks(_squares(of, "noise")))
-        masks = _ranks(_together(of, "black"))
-        many, again = (_alike(masks, _ranks(_together(of, fill, 1))) for fill in ("noise", "black"))
+        one = _alike(_squares(of, "black"), _squares(of, "noise"))
+        many, again = (_alike(_together(of, "black"), _together(of, fill, 1)) for fill in ("noise", "black"))
         return one, many, again
 
     (one, many, again), (tripod_one, tripod_many, tripod_again) = ways(photo), ways("cameraman")
