@@ -177,6 +177,16 @@ def test_a_notebook_becomes_slides_with_notes_and_alt_texts() -> None:
     assert slides.title_of(notebook) == "What is this?"
 
 
+def test_a_card_on_a_slide_leads_to_the_slides_of_its_notebook() -> None:
+    card = '<a href="04_occlusion.ipynb#Ask-by-covering">x</a><a href="https://a.example/b.ipynb#c">y</a>'
+    cell = new_code_cell("quiz()", outputs=[new_output("display_data", data={"text/html": card})])
+    [shown] = slides.for_slides(new_notebook(cells=[cell])).cells[0].outputs
+    assert re.findall('href="([^"]*)"', shown["data"]["text/html"]) == [
+        "04_occlusion.html",
+        "https://a.example/b.ipynb#c",
+    ]
+
+
 def test_everything_that_a_page_of_slides_loads_is_copied() -> None:
     loads = [
         address for address in pages.Page(slides.rendered(_notebook(), "x")).loads if not address.startswith("data:")

@@ -66,6 +66,7 @@ def for_slides(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         if "text/html" in output.get("data", {}):
             page = re.sub(r"(</?)section\b", r"\1div", "".join(output.data["text/html"]))
+            page = re.sub(r'href="(\w+)\.ipynb(?:#[^"]*)?"', r'href="\1.html"', page)  # a slide is no section
             output.data["text/html"] = re.sub(r"(?i)(?:a still[^<>:]*: )?run this cell[^<>]*", "", page)
     return notebook
 

@@ -74,6 +74,7 @@ def upload(model: Classifier, otherwise: str = "coffee") -> "Explorer":
         for file in change["new"]:
             try:
                 seen = keep(BytesIO(file["content"]), file["name"])
+                answer.value = f"<p>{html.escape(file['name'])}: covering it, square by square …</p>{answer.value}"
                 answer.value = page(seen, html.escape(f"{file['name']}: kept for the other notebooks."))
             except ValueError as error:
                 answer.value = f"<p>{html.escape(str(error))}</p>"
