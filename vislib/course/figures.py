@@ -293,9 +293,9 @@ def bars(
             axis.annotate(f"{height:.2f}", (x, foot), (0, 1), fontsize=10, **where)
     if floor is not None:
         axis.axhline(floor, color="black", linestyle="--", linewidth=1, label=f"{beside(floor_name)}: {floor:.2g}")
-    words, small = _fitting(ticks, 0.85 * size[0] / len(ticks))
+    fitted, letters = _fitting(ticks, 0.85 * size[0] / len(ticks))
     axis.set(xticks=range(len(ticks)), ylabel=ylabel)
-    axis.set_xticklabels(map(beside, words), fontsize=small)
+    axis.set_xticklabels(map(beside, ticks), fontsize=letters if fitted == list(ticks) else 10)
     axis.margins(y=0.15)
     if len(values) > 1:
         legends(made, [axis])
