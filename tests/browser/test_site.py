@@ -3,17 +3,20 @@
 The whole site is looked at where `make site` has built it; without npm it cannot be built, and that test is skipped.
 """
 
+import io
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.access import serious
-from tools import pages, site, vendor
+from tools import lectures, pages, site, vendor
 
 pytestmark = pytest.mark.browser
 WIDTHS = (390, 1280, 1920)
@@ -184,6 +187,23 @@ def test_every_page_opens_from_a_folder_and_everybody_can_read_it(
         found += [f"{file.relative_to(built)}: {line}" for line in serious(page)]
         page.close()
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [("width: 120px; height: 60px", []), ("width: 120px; height: 50px", ["15.0 px"])]
+)
+def test_letters_of_a_picture_are_measured_as_a_slide_shows_them(browser: Browser, shown: str, told: list[str]) -> None:
+    Image.new("L", (100, 50)).save(file := io.BytesIO(), "PNG")
+    picture = lectures.Picture(
+        "a map", f"data:image/png;base64,{b64encode(file.getvalue()).decode()}", Image.open(file), 15
+    )
+    page = browser.new_page()
+    page.set_content(
+        f"<style>img {{ {shown} }}</style><div class='slides'><section>{lectures._figures([picture])}</section></div>"
+    )
+    found = page.evaluate(lectures.FINE_PRINT, 0)
+    page.close()
+    assert [line.partition("have ")[2] for line in found] == told
 
 
 @pytest.mark.slow

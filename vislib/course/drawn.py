@@ -1,5 +1,7 @@
 """A figure that displays and describes itself, and whose texts are what they are: a dollar in a class's name begins no formula."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from matplotlib import rc_context
@@ -9,11 +11,21 @@ from matplotlib.text import Text
 STYLE: Any = {
     "font.size": 12,
     "axes.titlesize": 12,
+    "figure.labelsize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.facecolor": "white",
     "legend.frameon": False,
 }
+
+
+def _in_style(draw: Callable[..., Any]) -> Any:
+    @wraps(draw)
+    def styled(*args: Any, **kwargs: Any) -> Any:
+        with rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
 
 
 class Drawn(Figure):
@@ -24,15 +36,8 @@ class Drawn(Figure):
             text.set_parse_math(False)
         super().draw(renderer)
 
-    def colorbar(self, *args: Any, **kwargs: Any) -> Any:
-        """Draw a colour bar in the style of the figure."""
-        with rc_context(STYLE):
-            return super().colorbar(*args, **kwargs)
-
-    def legend(self, *args: Any, **kwargs: Any) -> Any:
-        """Draw a legend in the style of the figure."""
-        with rc_context(STYLE):
-            return super().legend(*args, **kwargs)
+    colorbar, legend = _in_style(Figure.colorbar), _in_style(Figure.legend)
+    supxlabel, supylabel = _in_style(Figure.supxlabel), _in_style(Figure.supylabel)
 
     def _ipython_display_(self) -> None:
         from IPython.display import Image, display

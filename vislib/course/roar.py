@@ -124,15 +124,15 @@ def removed(
     made, axes = figure(len(maps), columns, (width, len(maps) * (width / columns + 0.4)))
     for line, (name, heat) in zip(axes, maps.items(), strict=True):
         draw_image(line[0], image)
-        line[0].set_title("whole", fontsize=12)
+        line[0].set_title("whole")
         line[1].imshow(clipped(heat[:1])[0].cpu().numpy(), cmap=UNSIGNED, vmin=0, vmax=1, label=PICTURE)
         line[1].axis("off")
-        line[1].set_title(beside(shown(name)), fontsize=12)
+        line[1].set_title(beside(shown(name)))
         order = ranks(heat[:1], 0)
         means = dict(zip(result.fractions, result.values(name).mean(0), strict=True))
         for axis, fraction in zip(line[2:], at, strict=True):
             draw_image(axis, Removed(image[None], order, Removal(fraction), colour)[:1][0])
-            axis.set_title(f"{fraction:.0%} removed\nretrained {means[fraction]:.2f}", fontsize=12)
+            axis.set_title(f"{fraction:.0%} removed\nretrained {means[fraction]:.2f}")
     return made
 
 
@@ -190,16 +190,13 @@ def curves(
         axis.set_title(beside(shown(name)))
         axis.grid(alpha=0.25)
         axis.set(xlim=(-3, 93), ylim=(0, 1.03), xticks=[0, 50, 90], yticks=[0, 0.5, 1])
-    made.supxlabel(
-        "pixels ranked lowest removed, in %" if result.setting.get("keep") else "pixels removed, in %",
-        fontsize=12,
-    )
-    made.supylabel("accuracy", fontsize=12)
+    made.supxlabel("pixels ranked lowest removed, in %" if result.setting.get("keep") else "pixels removed, in %")
+    made.supylabel("accuracy")
     lines = {line.get_label(): line for axis in axes.flat for line in axis.lines}
     named = [name for name in (entry.format(beside(against)) for entry in _NAMES) if name in lines]
     handles = [lines[name] for name in named]
     columns = len(named) if len(named) < 6 else 3
-    made.legend(handles, named, loc="outside upper center", ncols=columns, fontsize=12, frameon=False)
+    made.legend(handles, named, loc="outside upper center", ncols=columns)
     return made
 
 
@@ -246,7 +243,7 @@ def differences(panels: Mapping[str, "DataFrame"], *, xlabel: str, width: float 
         axis.locator_params(axis="x", nbins=3)
         axis.grid(axis="x", alpha=0.25)
         axis.tick_params(left=False)
-    made.supxlabel(xlabel, fontsize=12)
+    made.supxlabel(xlabel)
     return made
 
 

@@ -137,8 +137,8 @@ def cascades(kept: Mapping[str, tuple[Tensor, Tensor]], *, columns: int = 4, yla
         axis.grid(alpha=0.25)
     for axis in list(axes.flat)[len(kept) :]:
         axis.axis("off")
-    made.supxlabel("random blocks, counted from the output", fontsize=12)
-    made.supylabel(ylabel, fontsize=12)
+    made.supxlabel("random blocks, counted from the output")
+    made.supylabel(ylabel)
     return made
 
 
@@ -178,7 +178,7 @@ def dots(
         axis.set_title(beside(title), fontsize=11)
         axis.set(yticks=range(len(names)), yticklabels=map(beside, names), ylim=(len(names) - 0.5, -0.5), xlim=xlim)
         axis.grid(axis="x", alpha=0.25)
-    made.supxlabel(xlabel, fontsize=12)
+    made.supxlabel(xlabel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     found = dict(zip(labels, handles, strict=True))
     made.legend(found.values(), found.keys(), ncols=2, loc="outside upper center", frameon=False)
