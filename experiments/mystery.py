@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from experiments import files
+from experiments.checkpoints import save
 from experiments.recipe import Recipe
 from vislib import data, nets, training
 from vislib.course import mystery
@@ -103,7 +104,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
             "accuracy": f"{share:.4f}",
             "fault": FAULTS[network],
         }
-        checkpoints.save(model, NETWORK, facts, folder)
+        save(model, NETWORK, facts, folder)
     return {"accuracy": round(share, 4)}
 
 

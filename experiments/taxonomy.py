@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from experiments import files
+from experiments.checkpoints import save
 from experiments.recipe import Recipe
 from vislib import data, faithfulness, training
 from vislib.course import networks
+from vislib.course.tiles import tiles
 from vislib.data import ImageSet, drawing
 from vislib.explain import Explainer
-from vislib.models import Classifier, checkpoints
+from vislib.models import Classifier
 from vislib.occlusion import occlusion
 
 SEEDS = list(range(10))
@@ -58,7 +60,7 @@ def images(task: str, *, test: bool = False) -> ImageSet:
     """
     n, seed = (1080, 1) if test else (2160, 0)
     if task == "tiles":
-        return data.tiles(n, seed=seed, device="cpu")
+        return tiles(n, seed=seed, device="cpu")
     if task not in ("marked", "lying"):
         return data.shapes(n, seed=seed, label=task, device="cpu")
     drawn = data.shapes(n, seed=seed, label="colour", shortcut=0.8 if task == "marked" else 0.0, device="cpu")
@@ -92,7 +94,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     if folder is not None:
         recipe = f"python -m experiments weights_taxonomy, {kind.__name__}, {dict(arguments)}, {task}"
         facts = {"recipe": recipe, "accuracy": f"{share:.4f}"}
-        checkpoints.save(model, arguments, facts, folder)
+        save(model, arguments, facts, folder)
     return {"accuracy": round(share, 4)}
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments import files
+from experiments.checkpoints import save
 from experiments.recipe import Recipe
 from vislib import controls, data, faithfulness, gradients, nets, training
 from vislib.attention import attention, attention_relevance, rollout
@@ -64,7 +65,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     if folder is not None:
         arguments = {"classes": len(model.classes)}
         facts = {"recipe": "python -m experiments weights_transformers", "accuracy": f"{share:.4f}"}
-        checkpoints.save(model, arguments, facts, folder)
+        save(model, arguments, facts, folder)
     return {"accuracy": round(share, 4)}
 
 
@@ -74,7 +75,7 @@ def again(task: str, seed: int, folder: Path | None = None) -> dict[str, float]:
     share = training.accuracy(model, images(task, test=True))
     if folder is not None:
         facts = {"recipe": "python -m experiments weights_transformers_again", "accuracy": f"{share:.4f}"}
-        checkpoints.save(model, {"classes": len(model.classes), "seed": seed}, facts, folder)
+        save(model, {"classes": len(model.classes), "seed": seed}, facts, folder)
     return {"accuracy": round(share, 4)}
 
 

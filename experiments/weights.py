@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import files
+from experiments.checkpoints import save
 from experiments.recipe import Recipe
 from vislib import data, nets, training
 from vislib.data import ImageSet
@@ -62,7 +63,7 @@ def weights(network: str, folder: Path | None = None) -> dict[str, float]:
     if folder is not None:
         recipe = f"python -m experiments weights, {NETWORKS[network].network}, {NETWORKS[network].fit}"
         facts = {"recipe": recipe, "accuracy": f"{share:.4f}"}
-        checkpoints.save(model, NETWORKS[network].network, facts, folder)
+        save(model, NETWORKS[network].network, facts, folder)
     return {"accuracy": round(share, 4)}
 
 

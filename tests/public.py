@@ -58,7 +58,8 @@ def everything() -> dict[str, Callable[..., Any]]:
     for module in pkgutil.iter_modules(vislib.__path__):
         if module.name not in ASIDE:
             found |= _public(module.name, importlib.import_module(f"vislib.{module.name}"))
-    found |= _public("networks", importlib.import_module("vislib.course.networks"))
+    for module in ("networks", "tiles"):
+        found |= _public(module, importlib.import_module(f"vislib.course.{module}"))
     return found
 
 

@@ -15,6 +15,7 @@ from vislib import attention as attending
 from vislib import controls, data, embedding, explain, faithfulness, fills, gradients, models, nets, sanity, training
 from vislib.activations import record
 from vislib.course import networks
+from vislib.course.tiles import tiles
 from vislib.incremental import IncrementalModel
 from vislib.models import Classifier
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits, rise, shapley
@@ -243,7 +244,7 @@ ROUTINES: dict[str, Routine] = {
     ),
     "reconstruction.invert": lambda model, images, target: invert(model, images, "4", steps=3),
     "reconstruction.moved": lambda model, images, target: model(moved(images, n=2)),
-    "data.tiles": lambda model, images, target: model(data.tiles(3, size=16, device=images.device).images),
+    "tiles.tiles": lambda model, images, target: model(tiles(3, size=16, device=images.device).images),
     "networks.PatchEvidenceNet": lambda model, images, target: _patches(model)(images),
     "networks.SelfExplainingNet": lambda model, images, target: _explaining(model)(images),
     "networks.SelfExplainingNet gated": lambda model, images, target: _explaining(model, True)(images),

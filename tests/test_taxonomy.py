@@ -17,6 +17,7 @@ from tests.state import unchanged
 from vislib import data, training
 from vislib.course import explanation_taxonomy, networks, results
 from vislib.course.networks import PatchEvidenceNet, SelfExplainingNet, learned_mask, learned_words, patch_evidence
+from vislib.course.tiles import tiles
 from vislib.models import Classifier, checkpoints
 
 
@@ -203,7 +204,7 @@ def test_a_seed_fixes_the_weights_and_leaves_the_global_state_alone() -> None:
 
 
 def test_tiles_lie_far_apart_and_the_label_says_which_is_left() -> None:
-    drawn = data.tiles(200, seed=4, device="cpu")
+    drawn = tiles(200, seed=4, device="cpu")
     background = data.shapes(200, seed=4, device="cpu")
     assert drawn.masks is not None
     outside = ~drawn.masks[:, None].expand_as(drawn.images)
@@ -214,10 +215,10 @@ def test_tiles_lie_far_apart_and_the_label_says_which_is_left() -> None:
         halves = (mask & (torch.arange(64) <= columns[5]), mask & (torch.arange(64) >= columns[6]))
         (left,), (right,) = (image[:, half].unique().tolist() for half in halves)
         assert (left, right) == ((1, 0) if label == 0 else (0, 1))
-    assert 0.45 < float(data.tiles(1500, size=16, device="cpu").labels.float().mean()) < 0.55
-    assert torch.equal(data.tiles(50, seed=4, device="cpu").images, drawn.images[:50])
+    assert 0.45 < float(tiles(1500, size=16, device="cpu").labels.float().mean()) < 0.55
+    assert torch.equal(tiles(50, seed=4, device="cpu").images, drawn.images[:50])
     with pytest.raises(ValueError, match="n is 0"):
-        data.tiles(0)
+        tiles(0)
 
 
 def test_swapping_the_tiles_does_not_change_the_sum_of_the_votes(patches: Classifier) -> None:
@@ -253,7 +254,7 @@ def test_votes_that_are_added_up_do_not_tell_which_tile_is_left() -> None:
 
 @pytest.mark.slow
 def test_a_large_patch_knows_the_side_of_a_single_tile() -> None:
-    pairs = data.tiles(540, seed=1, device="cpu")
+    pairs = tiles(540, seed=1, device="cpu")
     assert pairs.masks is not None
     model = recipe.classifier(PatchEvidenceNet(classes=2, patch=29), pairs)
     training.fit(model, recipe.images("tiles"), epochs=recipe.EPOCHS)
@@ -314,7 +315,7 @@ def test_figures_show_what_they_are_given() -> None:
 
 
 def test_of_a_tile_a_small_patch_sees_the_same_in_the_mirror_and_a_large_one_does_not() -> None:
-    pairs = data.tiles(60, seed=8, device="cpu")
+    pairs = tiles(60, seed=8, device="cpu")
     images, rows = explanation_taxonomy.patches_at_a_tile(pairs.images, (13, 29))
     [(places, lines)] = rows.values()
     assert lines == [f"{side} pixels, on the {way}" for side in (13, 29) for way in ("left", "right")]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from experiments import RECIPES, compute, weights
+from experiments.checkpoints import save
 from vislib import data, models
 from vislib.course import results
 from vislib.data import ImageSet, digits, shapes
@@ -219,7 +220,7 @@ def test_an_unknown_name_gets_the_names_that_exist() -> None:
 def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path) -> None:
     arguments = {"channels": 1, "classes": 2, "size": 8, "widths": [4, 4], "hidden": 8, "seed": 5}
     model = Classifier(SmallCNN(**arguments), classes=("a", "b"), mean=0.5, std=0.25, input_size=8, name="tiny")
-    checkpoints.save(model.eval(), arguments, {"hash": "x"}, tmp_path)
+    save(model.eval(), arguments, {"hash": "x"}, tmp_path)
     again = checkpoints.read("tiny", tmp_path)
     images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(again(images), model(images), rtol=0.01, atol=0.01)

@@ -1,6 +1,6 @@
 """Images that arrive with pip packages or are drawn on the spot: nothing is downloaded unless you ask for it."""
 
-from vislib.data.composites import COLOURS, OBJECTS, REACH, TASKS, TEXTURES, shapes, tiles
+from vislib.data.composites import COLOURS, OBJECTS, REACH, TASKS, TEXTURES, shapes
 from vislib.data.imageset import ImageSet
 from vislib.data.mnist import digits, fashion_mnist
 from vislib.data.photographs import PHOTOS, PhotoFile, photo
@@ -18,5 +18,4 @@ __all__ = [
     "fashion_mnist",
     "photo",
     "shapes",
-    "tiles",
 ]

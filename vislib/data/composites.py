@@ -1,4 +1,4 @@
-"""Composite images in which the truth is known: shapes on textures, and two tiles."""
+"""Composite images in which the truth is known: shapes on textures."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from vislib.data.drawing import COLOURS, OBJECTS, REACH, TEXTURES
 from vislib.data.imageset import ImageSet
 from vislib.explain import check_choice
 
-__all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes", "tiles"]
+__all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes"]
 TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
 
 
@@ -70,34 +70,3 @@ def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:
     honest, other = torch.rand(len(labels), 2, generator=stream(seed, "marks"), **HERE).T
     lie = (labels + 1 + ((classes - 1) * other).long().clamp(max=classes - 2)) % classes
     return torch.where(honest < truthful, labels, lie)
-
-
-def tiles(n: int, *, size: int = 64, seed: int = 0, device: torch.device | str | None = None) -> ImageSet:
-    """Draw a white and a black tile on the images of `shapes`: which of the two is further left?
-
-    More than a quarter of the image lies between the tiles, and some of it beside them. So a small patch never sees both,
-    and a network of small patches sees each of them from all sides: both classes are made of the same patches.
-
-    Args:
-        n, size, seed, device: as in `shapes`.
-
-    Returns:
-        Images (n, 3, size, size), the labels "white left" and "black left", and masks of both tiles (n, size, size).
-
-    Raises:
-        ValueError: as in `shapes`.
-    """
-    background = shapes(n, size=size, seed=seed, device="cpu")
-    drawn = torch.rand(n, 5, generator=stream(seed, "tiles"), **HERE)
-    side, jitter = 3 * size // 32, size // 8
-    rows = ((size - side + 1) * drawn[:, :2]).long()
-    left, right = (start * size // 64 + (jitter * drawn[:, k]).long() for k, start in ((2, 9), (3, 39)))
-    labels = (drawn[:, 4] < 0.5).long()
-    masks = torch.zeros_like(background.images[:, 0], dtype=torch.bool)
-    for i, (image, label) in enumerate(zip(background.images, labels.tolist(), strict=True)):
-        for col, row, colour in ((left, rows[:, 0], 1 - label), (right, rows[:, 1], label)):
-            window = (..., slice(int(row[i]), int(row[i]) + side), slice(int(col[i]), int(col[i]) + side))
-            image[window] = colour
-            masks[i][window] = True
-    made = ImageSet(background.images, labels, ("white left", "black left"), masks)
-    return made.to(device)

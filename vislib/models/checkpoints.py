@@ -1,10 +1,8 @@
 """Trained small networks in one file each: weights as float16, and in the header how to build the network around them."""
 
 import json
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,29 +18,6 @@ FOLDER = Path(__file__).parent / "weights"
 def available(folder: Path = FOLDER) -> list[str]:
     """Return the names of the checkpoints in a folder: by default of those that ship."""
     return sorted(file.stem for file in folder.glob("*.safetensors"))
-
-
-def save(model: Classifier, arguments: Mapping[str, Any], facts: Mapping[str, str], folder: Path = FOLDER) -> Path:
-    """Write a classifier around a small network, which `arguments` rebuild; return the file.
-
-    `facts` (recipe, hash, …) go into the header as they are. Weights lose precision: float16 keeps three digits.
-    """
-    from safetensors.torch import save_file
-
-    halved = deepcopy(model.network).half().state_dict()
-    tensors = {name: value.cpu().contiguous() for name, value in halved.items()}
-    build = {
-        "network": type(model.network).__name__,
-        "arguments": dict(arguments),
-        "classes": model.classes,
-        "mean": model.mean.flatten().tolist(),
-        "std": model.std.flatten().tolist(),
-        "input_size": model.input_size,
-    }
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{model.name}.safetensors"
-    save_file(tensors, str(file), metadata={"build": json.dumps(build), **facts})
-    return file
 
 
 def facts(name: str, folder: Path = FOLDER) -> dict[str, str]:
