@@ -48,12 +48,15 @@ def images(task: str, *, test: bool = False) -> ImageSet:
     return data.shapes(n, seed=seed, label=task, device="cpu")
 
 
-def train(task: str, seed: int = 0, name: str = "") -> Classifier:
-    """Return a transformer trained on a task; the seed is that of its first weights and of the order of the pictures."""
+def train(task: str, seed: int = 0, name: str = "", *, as_long_as: str | None = None) -> Classifier:
+    """Return a transformer trained on a task; the seed is that of its first weights and of the order of the pictures.
+
+    It sees the pictures as often as its task needs, or as another task does.
+    """
     pictures = images(task)
     network = nets.SmallViT(classes=len(pictures.classes), seed=seed)
     model = Classifier(network, classes=pictures.classes, mean=0.5, std=0.25, input_size=64, name=name)
-    training.fit(Turned(model), pictures, epochs=EPOCHS[task], learning_rate=2e-3, seed=seed)
+    training.fit(Turned(model), pictures, epochs=EPOCHS[as_long_as or task], learning_rate=2e-3, seed=seed)
     return model.requires_grad_(False)
 
 
@@ -132,6 +135,26 @@ def compared(training: int, method: str) -> dict[str, float]:
     }
 
 
+def brief(seed: int) -> dict[str, float]:
+    """Train a network of the object as briefly as those of the texture are trained.
+
+    Returns:
+        accuracy, on the test set; even, the object's share of the picture; and block_0 to block_3, the share of each block's
+        attention on the object; means over the sets of `compared`.
+    """
+    model = train("object", seed, as_long_as="texture")
+    found: dict[str, list[float]] = {}
+    for scenes in range(1, 6):
+        pictures = data.shapes(36, seed=100 + scenes, device="cpu")
+        assert pictures.masks is not None
+        maps = {f"block_{k}": attention(model, pictures.images, pictures.labels, block=k) for k in range(4)}
+        maps["even"] = course.even(model, pictures.images, pictures.labels)
+        for name, share in course.inside(maps, pictures.masks).items():
+            found.setdefault(name, []).append(share)
+    share = training.accuracy(model, images("object", test=True))
+    return {"accuracy": round(share, 4)} | {name: round(sum(shares) / 5, 4) for name, shares in found.items()}
+
+
 RECIPES: dict[str, Recipe] = {
     "weights_transformers": Recipe(
         grid={"network": [f"vit_{task}" for task in EPOCHS]},
@@ -147,6 +170,7 @@ RECIPES: dict[str, Recipe] = {
         tolerance=0.02,
         keep={"folder": AGAIN},
     ),
+    "transformers_brief": Recipe(grid={"seed": [0, *SEEDS]}, cell=brief, files=files.SHAPES, tolerance=0.1),
     "transformers_again": Recipe(
         grid={"training": [0, *SEEDS], "method": list(METHODS)},
         cell=compared,

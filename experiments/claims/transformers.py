@@ -1,6 +1,7 @@
 """Notebook 10: attention of a small transformer, beside what asks no network and a network that has learned nothing."""
 
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from experiments.claims.claim import Claim, Found, found
 from experiments.transformers import METHODS, SEEDS, trained, trainings
 from vislib import controls, data, faithfulness, sanity
 from vislib.attention import attention
+from vislib.course import results
 from vislib.course import transformers as course
 from vislib.data import ImageSet
 from vislib.models import Classifier
@@ -62,6 +64,13 @@ def task(training: int, scenes: int, block: int) -> Found:
     return found(texture < 1.3, rival < 1.3, texture=texture, object=rival)
 
 
+def brief(training: int, block: int) -> Found:
+    """A network of the object, trained as briefly as one of the texture, has more than twice its even share there as well."""
+    row = results.stored("transformers_brief").set_index("seed").loc[training]
+    own, rival = float(row[f"block_{block}"] / row.even), _attention("texture", training, SCENES[0], block)
+    return found(own > 2, rival > 2, object=own, texture=rival, accuracy=float(row.accuracy))
+
+
 @cache
 def _maps(method: str, training: int, scenes: int, offset: int = 0) -> Tensor:
     model, pictures = asked("object", training, scenes)
@@ -73,6 +82,28 @@ def beaten(training: int, scenes: int) -> Found:
     last = _inside(_maps("attention", training, scenes), scenes)
     own, rival = (_inside(_maps(name, training, scenes), scenes) for name in ("relevance", "edges"))
     return found(own > last, rival > last, own=own, edges=rival, attention=last)
+
+
+def centred(method: str, training: int, scenes: int) -> Found:
+    """Drawn about the middle of what each token sees, the map has more on the object; the gradient, so moved, has less."""
+    before = {name: _maps(name, training, scenes) for name in (method, "gradient")}
+    gained = {name: _inside(course.recentred(heat), scenes) / _inside(heat, scenes) for name, heat in before.items()}
+    return found(gained[method] > 1.05, gained["gradient"] > 1.05, own=gained[method], gradient=gained["gradient"])
+
+
+def late(training: int, scenes: int) -> Found:
+    """With a random head and two random blocks before it, rollout correlates above 0.8 with what it was; attention does not."""
+    model, pictures = asked("object", training, scenes)
+    _, random = next(islice(randomised(model, pictures.images, seed=scenes), 2, None))
+    own, rival = (
+        float(
+            sanity.spearman(
+                METHODS[name](random, pictures.images, pictures.labels), _maps(name, training, scenes)
+            ).mean()
+        )
+        for name in ("rollout", "attention")
+    )
+    return found(own > 0.8, rival > 0.8, rollout=own, attention=rival)
 
 
 def weights(method: str, training: int, scenes: int) -> Found:
@@ -144,9 +175,11 @@ def removed(method: str, training: int, scenes: int) -> Found:
     return found(own < least, rival < least, own=own, edges=rival, disc=disc, chance=chance)
 
 
-def _claim(name: str, says: str, cards: list[str], over: dict[str, list[Any]], measure: Any, rival: str) -> Claim:
+def _claim(
+    name: str, says: str, cards: list[str], over: dict[str, list[Any]], measure: Any, rival: str, *tables: str
+) -> Claim:
     over = {"training": TRAININGS} | over
-    needed = [*files.SHAPES, *trainings()]
+    needed = [*files.SHAPES, *trainings(), *map(files.table, tables)]
     return Claim(f"attention.{name}", says, [WHERE, *cards], over, measure, rival, files=needed, tolerance=0.05)
 
 
@@ -177,6 +210,22 @@ CLAIMS = [
         "the edges",
     ),
     _claim(
+        "late",
+        "With a random head and two random blocks before it, rollout correlates above 0.8 with that of the trained network.",
+        [],
+        {"scenes": SCENES},
+        late,
+        "the attention of the last block",
+    ),
+    _claim(
+        "centred",
+        "In the network of notebook 10 maps of tokens, drawn about the middle of what each token sees, have more on the object.",
+        [],
+        {"training": [0], "method": [*ALIKE, "relevance"], "scenes": SCENES},
+        centred,
+        "the gradient, moved alike",
+    ),
+    _claim(
         "head",
         "With a random head, attention and rollout draw the same map.",
         ["card:attention.head"],
@@ -191,6 +240,15 @@ CLAIMS = [
         {"scenes": SCENES, "block": BLOCKS},
         task,
         "the object network",
+    ),
+    _claim(
+        "brief",
+        "Trained as briefly as the texture network, an object network has more than twice its even share on the object.",
+        [],
+        {"block": BLOCKS},
+        brief,
+        "the texture network",
+        "transformers_brief",
     ),
     _claim(
         "class",

@@ -49,6 +49,14 @@ def coarse(masks: Tensor, places: int = 8) -> Tensor:
     return F.interpolate(pooled, masks.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
+def recentred(maps: Tensor) -> Tensor:
+    """Return maps (B, H, W) of the tokens of a `SmallViT`, each drawn about the middle of what it sees: four pixels up and left.
+
+    Three convolutions with stride 2 see seven pixels above and to the left of a token's own eight, and none on the other sides.
+    """
+    return F.pad(maps[:, None], (0, 4, 0, 4), mode="replicate")[:, 0, 4:, 4:]
+
+
 def inside(maps: Mapping[str, Tensor], masks: Tensor) -> dict[str, float]:
     """Return which share of each method's unsigned maps (B, H, W) lies inside the masks (B, H, W), the mean over images."""
     return {name: float(((heat * masks).sum((1, 2)) / heat.sum((1, 2))).mean()) for name, heat in maps.items()}
