@@ -136,7 +136,7 @@ CLAIMS = [
     ),
     Claim(
         "start.piece",
-        "No square of 32 pixels costs *tripod* half of its probability, whatever it is filled with.",
+        "No square of 32 pixels costs *tripod* half of its probability, under five plain fills and one draw of noise.",
         [WHERE, "card:start.rest"],
         {"fill": ["black", "white", "gray", "mean", "blur", "noise 0"]},
         piece,

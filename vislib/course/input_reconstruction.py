@@ -6,19 +6,36 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from vislib import data
 from vislib.activations import record
+from vislib.course import results
 from vislib.course.encoding import encoded_image
 from vislib.course.figures import BLUE, GREY, ORANGE, figure
 from vislib.course.names import beside
 from vislib.course.verdict import Verdict, attempt, number
 from vislib.explain import probability
 from vislib.models import Classifier
-from vislib.reconstruction import History, moved, resized
+from vislib.reconstruction import History, invert, moved, resized
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vislib.course.frame import Explorer
+
+
+def inverted(model: Classifier, name: str, layers: Mapping[str, str]) -> Tensor:
+    """Return to which pictures layers answer as to a photograph, (N, C, S, S): the stored ones, or if it is another, found now.
+
+    Args:
+        model: the classifier.
+        name: of the photograph.
+        layers: what a layer is called in the stored files -> its name in the network.
+    """
+    try:
+        return results.pictures("inverted", [f"{name}_{depth}" for depth in layers])
+    except FileNotFoundError:
+        image = model.preprocess(data.photo(name))
+        return torch.cat([invert(model, image, layer, steps=128, progress=True) for layer in layers.values()])
 
 
 def spectrum(images: Tensor) -> tuple[Tensor, Tensor]:
