@@ -324,7 +324,7 @@ def tensors(result: Any) -> list[Tensor]:
 # One of each topic, the one that does most.
 REPRESENTATIVES = (
     *("activations.record", "attention.attention_relevance", "controls.blurred"),
-    *("data.shapes", "embedding.tsne", "explain.probability"),
+    *("data.shapes", "embedding.tsne", "explain.probability", "tiles.tiles"),
     *("faithfulness.deletion", "fills.inpaint", "gradients.integrated_gradients", "gradients.grad_cam"),
     *("incremental.IncrementalModel.stream", "models.Classifier.preprocess", "nets.SmallCNN", "networks.learned_mask"),
     *("occlusion.occlusion", "training.accuracy"),

@@ -60,8 +60,9 @@ SWEEPS = {
 FEW = {"roar_keep", "roar_epochs"}  # gradient, SmoothGrad², integrated gradients or guided backprop
 GRAD_CAM = CASCADES | SWEEPS | {"sanity_labels", "scoreboard"}
 GRADIENTS = GRAD_CAM | FEW | {"transformers_again"}
-# Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit.
-LOGITS = GRADIENTS | {"mystery", "price", "shortcut"}
+# Occlusion and deletion by the probability, which is a softmax of logits; reconstructions climb a logit; attention shows
+# the tokens that a logit is read from.
+LOGITS = GRADIENTS | {"mystery", "price", "shortcut", "transformers_brief"}
 LOGITS |= {"reconstruction_gallery", "reconstruction_ways", "reconstruction_units"}
 # No score is explained in these: a layer is inverted, or networks are trained, and count how often they are right.
 NOTHING = {
