@@ -564,3 +564,20 @@ def test_examples_are_the_windows_that_excite_a_unit_most() -> None:
     assert float(first.max()) == 1.0
     assert float(first[0, 8, 0]) == 1.0
     assert float(second[0, 4, 4]) == 0.5
+
+
+def test_inversions_are_those_that_are_stored_and_others_are_found_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def found(model: nn.Module, images: Tensor, layer: str, *, steps: int, progress: bool) -> Tensor:
+        asked.append((layer, steps))
+        return images
+
+    monkeypatch.setattr(course, "invert", found)
+    model, layers = Classifier(nn.Conv2d(3, 2, 3), input_size=32), {"early": "network.a", "late": "network.b"}
+    kept = results.pictures("inverted", ["coffee_early", "coffee_late"])
+    assert torch.equal(course.inverted(model, "coffee", layers), kept)
+    assert not asked
+    photograph = model.preprocess(data.photo("rocket"))
+    assert torch.equal(course.inverted(model, "rocket", layers), torch.cat([photograph, photograph]))
+    assert asked == [("network.a", 128), ("network.b", 128)]

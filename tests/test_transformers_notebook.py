@@ -35,6 +35,31 @@ def _images(n: int = 3) -> Tensor:
     return torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(n))
 
 
+# ---- how maps of tokens are drawn ----
+
+
+def test_a_map_is_recentred_on_what_its_token_sees(model: Classifier) -> None:
+    pixels = _images(8).requires_grad_()
+    model.network.stem(pixels)[:, :, 2, 1].abs().sum().backward()  # type: ignore[operator, union-attr]
+    assert pixels.grad is not None
+    seen = pixels.grad.any(1).any(0)
+    assert seen.nonzero().amin(0).tolist() == [9, 1]
+    assert seen.nonzero().amax(0).tolist() == [23, 15]
+    heat = torch.zeros(1, 32, 32)
+    heat[:, 16:24, 8:16] = 1  # where the place is drawn
+    drawn, moved = (of[0].nonzero().float().mean(0) for of in (heat, transformers.recentred(heat)))
+    middle = torch.tensor([16.0, 8.0])
+    assert (moved - middle).abs().max() <= 0.5 < 3 < (drawn - middle).abs().max()
+
+
+def test_a_mask_on_the_grid_keeps_its_mass_and_loses_its_edges() -> None:
+    masks = torch.zeros(1, 64, 64, dtype=torch.bool)
+    masks[:, 20:33, 17:40] = True
+    drawn = transformers.coarse(masks)
+    assert float(drawn.sum()) == pytest.approx(float(masks.sum()), rel=1e-4)
+    assert 0.3 < transformers.inside({"": drawn}, masks)[""] < 0.9
+
+
 # ---- a network with other shares ----
 
 
