@@ -20,9 +20,9 @@ from vislib.activations import check_visible
 from vislib.differentiation import check_slope
 from vislib.explain import Score, answers, check_inputs, check_number, logit, pair, probability, scores, takes
 from vislib.gradients.cam import on_grid
-from vislib.gradients.sensitivity import Forward, in_flight, on_copies, total_score
+from vislib.gradients.sensitivity import Forward, on_copies, total_score
 from vislib.look import add_up, as_written
-from vislib.memory import Ints, halving
+from vislib.memory import Ints, halving, in_flight
 from vislib.progress import progress_bar
 
 Combine = Callable[[list[Tensor], list[Tensor]], Tensor]

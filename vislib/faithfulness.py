@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Explainer, Score, answers, check_batch_size, check_count, check_inputs, probability, takes
+from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, takes
 from vislib.fills import Fill, canvas
 from vislib.look import check_heatmap
-from vislib.memory import pixels_in_flight
+from vislib.memory import in_flight
 
 LABELS = {
     "deletion": "area under the deletion curve (lower is better)",
@@ -127,13 +127,12 @@ def _curve(
     how: Removing,
 ) -> Curve:
     check_count(how.steps, "steps")
-    check_batch_size(how.batch_size)
     classes = check_inputs(model, images, target)
     under = canvas(how.fill, images)
     start, end = (images, under) if kind == "deletion" else (under, images)
     place = _ranks(_explained(model, images, target, explainer), how.seed)[:, None]
     pixels = place[0].numel()
-    limit = how.batch_size or pixels_in_flight(pixels)
+    limit = in_flight(model, images, len(images), how.batch_size)
     scores = []
     with torch.no_grad():
         for step in range(how.steps + 1):

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from vislib.explain import check_batch_size
+
 Ints = NDArray[np.int64]
 KEPT = 256 * 2**20  # bytes of clean maps that are kept together
 _IN_FLIGHT = 18 * 2**20  # bytes of the largest activation; a few times that are alive at once
@@ -44,9 +46,13 @@ def positions_in_flight(largest: int) -> int:
     return min(max(_IN_FLIGHT // max(largest, 1), 4), _AT_MOST)
 
 
-def pixels_in_flight(pixels: int) -> int:
-    """Return how many images of so many pixels to compute at once, when nothing is known of the network."""
-    return min(max(32 * 224 * 224 // pixels, 1), 1024)
+@torch.no_grad()
+def in_flight(model: Callable[[Tensor], Any], images: Tensor, copies: int, batch_size: int | None) -> int:
+    """Return how many copies of the images to compute at once: what was asked for, or by the size of the activations."""
+    check_batch_size(batch_size)
+    if batch_size is not None or copies <= positions_in_flight(2**62):
+        return min(batch_size or copies, copies)
+    return min(positions_in_flight(largest_activation(model, images[:1])), copies)
 
 
 def halving(

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from vislib.explain import Score, check_inputs, logit, pair
 from vislib.gradients.feature_maps import maps
-from vislib.gradients.sensitivity import in_flight, on_copies, total_score
+from vislib.gradients.sensitivity import on_copies, total_score
+from vislib.memory import in_flight
 
 _EXTRA = 16  # tokens that stand for no place, such as the class token and registers
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from vislib.differentiation import differentiating, slope
-from vislib.explain import Score, answers, check_batch_size, scores
-from vislib.memory import largest_activation, positions_in_flight
+from vislib.explain import Score, answers, scores
+from vislib.memory import in_flight
 from vislib.progress import progress_bar
 
 Forward = Callable[[Tensor], Any]
@@ -60,13 +60,3 @@ def on_copies(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:
     last = images.device.type == "cpu" and images.shape[1] > 1
     layouts = (torch.channels_last, torch.contiguous_format)[not last :]
     return differentiating(lambda layout: work(images.detach().clone(memory_format=layout)), layouts)
-
-
-def in_flight(forward: Forward, images: Tensor, copies: int, batch_size: int | None) -> int:
-    """Return how many copies to compute at once: what was asked for, or by the size of the activations."""
-    check_batch_size(batch_size)
-    if batch_size is not None or copies <= positions_in_flight(2**62):
-        return min(batch_size or copies, copies)
-    with torch.no_grad():
-        largest = largest_activation(forward, images[:1])
-    return min(positions_in_flight(largest), copies)

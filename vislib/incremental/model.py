@@ -17,7 +17,7 @@ from vislib.incremental.patchwork import Chunk, CleanMaps
 from vislib.incremental.rectangles import Group, groups, ruled
 from vislib.incremental.steps import Step, head, steps, version
 from vislib.look import check_device, check_logits
-from vislib.memory import KEPT, Ints, halving, largest_activation, pixels_in_flight, positions_in_flight
+from vislib.memory import KEPT, Ints, halving, in_flight, positions_in_flight
 
 _TAIL = 64  # answers of the convolutional part that the rest of the network takes together
 
@@ -228,7 +228,7 @@ class IncrementalModel:
         """Yield positions that belong together, how many to take at once, and how to compute some of them."""
         if not self._steps:
             image = self._images[:1].to(self._dtype)
-            limit = self._batch_size or positions_in_flight(largest_activation(self._model, image))
+            limit = in_flight(self._model, image, len(rows), self._batch_size)
             yield np.arange(len(rows)), limit, lambda some, x: self._plain(x, rows[some], cols[some], index[some])
             return
         for start in range(0, len(self._images), self._together):
@@ -272,7 +272,7 @@ class IncrementalModel:
     @torch.no_grad()
     def _plain_answer(self, images: Tensor, twice: bool) -> Tensor:
         """Return the network's own logits for clean images (B, K)."""
-        parts = images.split(self._batch_size or pixels_in_flight(images[0, 0].numel()))
+        parts = images.split(in_flight(self._model, images[:1].to(self._dtype), len(images), self._batch_size))
         return torch.cat([answers(self._model, part.to(self._dtype), twice=twice).to(self._wide) for part in parts])
 
     def _plain(self, patches: Tensor, rows: Ints, cols: Ints, index: Ints, twice: bool = True) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE, stream
-from vislib.explain import Score, answers, check_batch_size, check_count, check_inputs, probability, scores, takes
+from vislib.explain import Score, answers, check_count, check_inputs, probability, scores, takes
 from vislib.fills import Fill, canvas
-from vislib.memory import Ints, halving, pixels_in_flight
+from vislib.memory import Ints, halving, in_flight
 from vislib.occlusion.squares import Sliding, _sizes
 from vislib.progress import progress_bar
 
@@ -99,7 +99,6 @@ class _Squares:
         self.model, self.images, self.how = model, images, how
         self.classes = check_inputs(model, images, target)
         check_count(samples, "samples")
-        check_batch_size(how.batch_size)
         (self.height, h, _), (self.width, w, _) = _sizes(images, Sliding(patch=how.patch))
         self.patch, self.grid = (h, w), (-(-self.height // h), -(-self.width // w))
         self.count = self.grid[0] * self.grid[1]
@@ -125,7 +124,7 @@ class _Squares:
 
         found, todo = [], np.arange(len(self.images) * len(shown))
         with progress_bar(len(todo), "squares", self.how.progress) as bar:
-            limit = self.how.batch_size or pixels_in_flight(self.height * self.width)
+            limit = in_flight(self.model, self.images, len(todo), self.how.batch_size)
             for _, some in halving(todo, limit, work):
                 found.append(some)
                 bar.update(len(some))

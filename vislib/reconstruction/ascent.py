@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vislib.activations import record
 from vislib.differentiation import check_slope, differentiating
 from vislib.explain import check_batch_size, check_choice, check_count, check_number
-from vislib.memory import largest_activation, positions_in_flight
+from vislib.memory import in_flight
 from vislib.progress import progress_bar
 from vislib.reconstruction.parametrisation import PARAMETRISATIONS, variation
 from vislib.reconstruction.transformations import check_moves, draw_moves, move
@@ -88,7 +88,7 @@ def climb(
     # The steps are finer than half precision.
     numbers = numbers.to(torch.promote_types(grey.dtype, torch.float32)).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=how.learning_rate, foreach=False)
-    at_once = how.batch_size or positions_in_flight(largest_activation(model, grey[:1]))
+    at_once = in_flight(model, grey, len(grey), how.batch_size)
     index = torch.arange(len(grey), device=grey.device)
 
     def gradient(part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
