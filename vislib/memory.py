@@ -21,24 +21,21 @@ _AT_MOST = 64
 class _Largest(TorchDispatchMode):
     """Notes the size of the largest result of any operation, in bytes."""
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes: int = 1
+    bytes = 1
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        for leaf in pytree.tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self.bytes = max(self.bytes, leaf.numel() * leaf.element_size())
+        sizes = [leaf.numel() * leaf.element_size() for leaf in pytree.tree_leaves(result) if isinstance(leaf, Tensor)]
+        self.bytes = max([self.bytes, *sizes])
         return result
 
 
 def largest_activation(model: Callable[[Tensor], Any], images: Tensor) -> int:
     """Return the bytes of the largest result inside the network for one batch of images."""
-    with _Largest() as largest:
+    largest = _Largest()  # type: ignore[no-untyped-call]
+    with largest:
         model(images.clone())  # some networks change their input
-    found: int = largest.bytes
-    return found
+    return largest.bytes
 
 
 def positions_in_flight(largest: int) -> int:
