@@ -66,11 +66,9 @@ def check_slope(total: Tensor, grads: Tensor | None) -> None:
 
 def _rounds(total: Tensor) -> bool:
     """Tell whether a step on the way back has the derivative 0."""
-    met: dict[Any, None] = {total.grad_fn: None}
-    waiting = [total.grad_fn]
-    while waiting:
-        for node, _ in getattr(waiting.pop(), "next_functions", ()):
-            if node is not None and node not in met:
-                met[node] = None
-                waiting.append(node)
+    met: set[Any] = set()
+    reached: set[Any] = {total.grad_fn}
+    while reached:
+        met |= reached
+        reached = {node for known in reached for node, _ in known.next_functions if node is not None} - met
     return any(type(node).__name__.startswith(_STEPS) for node in met)
