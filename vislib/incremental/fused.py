@@ -50,6 +50,9 @@ class Activation:
     scalars: list[float] = field(default_factory=list)
 
 
+NO_ACTIVATION = Activation(lambda x: x, "none")
+
+
 def _clamp(min_val: float, max_val: float) -> Activation:
     return Activation(lambda x: x.clamp_(min_val, max_val), "hardtanh", [float(min_val), float(max_val)])
 
@@ -79,7 +82,7 @@ class Conv:
         groups: int,
         *,
         norm: Affine | None = None,
-        activation: Activation | None = None,
+        activation: Activation = NO_ACTIVATION,
     ) -> None:
         weight, bias = weight.detach(), None if bias is None else bias.detach()
         if norm is not None:
@@ -96,14 +99,12 @@ class Conv:
         """Map (N, C, H, W) to (N, D, H', W')."""
         act = self.activation
         if not self._packs:
-            y = F.conv2d(x, self.weight, self.bias, self.stride, tuple(padding), self.dilation, self.groups)
-            return y if act is None else act.fn(y)
+            return act.fn(F.conv2d(x, self.weight, self.bias, self.stride, tuple(padding), self.dilation, self.groups))
         if self._packed is None:
             self._packed = _pack(self.weight, padding, self.stride, self.dilation, self.groups, x.shape)
             self.weight = self._packed  # the plain layout is not needed any more
-        name, scalars = ("none", []) if act is None else (act.name, act.scalars)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, name, scalars, ""
+            x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, act.name, act.scalars, ""
         )
         return result
 

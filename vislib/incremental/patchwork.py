@@ -82,8 +82,7 @@ class Chunk:
         assert isinstance(rule, Window)
         top, height = rule.rows.seen(box.top, box.height)
         left, width = rule.cols.seen(box.left, box.width)
-        result = rule.part(self._take(step.maps[0], Box(top, left, height, width), rule.pad))
-        return result if step.activation is None else step.activation.fn(result)
+        return step.activation.fn(rule.part(self._take(step.maps[0], Box(top, left, height, width), rule.pad)))
 
     def _stand_in(self, step: int) -> Any:
         """Return something with the shape, type and device of a whole result, and no memory."""

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate, map_arg
 
 from vislib.incremental.folding import Folded, fold
-from vislib.incremental.fused import Activation, Conv
+from vislib.incremental.fused import NO_ACTIVATION, Activation, Conv
 from vislib.incremental.graph import PixelNumberError, UntraceableError, is_shape, operation
 from vislib.incremental.reach import Local, Ref, Rule
 from vislib.incremental.rules import RULES
@@ -42,7 +42,7 @@ class Step:
     work: float = 0.0
     shape_only: bool = False
     apart: bool = False
-    activation: Activation | None = None
+    activation: Activation = NO_ACTIVATION
     value: Any = None
     reads: list[int] = field(default_factory=list)
     maps: list[int] = field(default_factory=list)
@@ -50,12 +50,9 @@ class Step:
 
     def __call__(self, value_of: Callable[[int], Any]) -> Any:
         """Compute the result; `value_of` gives an earlier step's."""
-
-        def fill(v: Any) -> Any:
-            return value_of(v.step) if isinstance(v, Ref) else v
-
-        result = self.fn(*map_aggregate(self.args, fill), **map_aggregate(self.kwargs, fill))
-        return result if self.activation is None else self.activation.fn(result)
+        called = self.args, self.kwargs
+        args, kwargs = map_aggregate(called, lambda v: value_of(v.step) if isinstance(v, Ref) else v)
+        return self.activation.fn(self.fn(*args, **kwargs))
 
 
 def refs(template: Any) -> list[Ref]:
@@ -136,7 +133,7 @@ def _ref(made: list[Step]) -> Ref:
 
 def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Step:
     """Return the step of one node."""
-    fn, activation = _callable(root, node), folded.activation.get(node)
+    fn, activation = _callable(root, node), folded.activation.get(node, NO_ACTIVATION)
     if is_shape(root, node):
         return Step(fn, args, kwargs, shape_only=True, apart=True)
     rule = _rule(root, node, args, kwargs, folded)
@@ -146,7 +143,7 @@ def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
         work = getattr(fn, "in_features", 0.0)
         return Step(whole, args, kwargs, work=work, apart=_apart(root, node), activation=activation)
     reach = rule if all(r.is_map for r in refs((rule.args, rule.kwargs)) if r.shape is not None) else None
-    activation = None if node in folded.convs else activation  # a convolution applies it itself
+    activation = NO_ACTIVATION if node in folded.convs else activation  # a convolution applies it itself
     return Step(rule.fn, rule.args, rule.kwargs, reach, rule.work, apart=True, activation=activation)
 
 
@@ -165,7 +162,7 @@ def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
     if (build := RULES.get(operation(root, node))) is None:
         return None
     first = (root.get_submodule(str(node.target)),) if node.op == "call_module" else ()
-    fused = partial(Conv, norm=folded.norm.get(node), activation=folded.activation.get(node))
+    fused = partial(Conv, norm=folded.norm.get(node), activation=folded.activation.get(node, NO_ACTIVATION))
     more = {"fused": fused} if node in folded.convs else {}
     try:
         return build(*first, *args, **kwargs, **more)
