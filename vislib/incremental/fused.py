@@ -93,18 +93,16 @@ class Conv:
         self.stride, self.dilation, self.groups, self.activation = stride, dilation, groups, activation
         self.work = weight[0].numel()
         self._packs = weight.device.type == "cpu" and _onednn(weight.dtype)
-        self._packed: Tensor | None = None
 
     def __call__(self, x: Tensor, padding: Sequence[int] = (0, 0)) -> Tensor:
         """Map (N, C, H, W) to (N, D, H', W')."""
         act = self.activation
         if not self._packs:
             return act.fn(F.conv2d(x, self.weight, self.bias, self.stride, tuple(padding), self.dilation, self.groups))
-        if self._packed is None:
-            self._packed = _pack(self.weight, padding, self.stride, self.dilation, self.groups, x.shape)
-            self.weight = self._packed  # the plain layout is not needed any more
+        if not self.weight.is_mkldnn:  # the plain layout is not needed any more
+            self.weight = _pack(self.weight, padding, self.stride, self.dilation, self.groups, x.shape)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, act.name, act.scalars, ""
+            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, act.name, act.scalars, ""
         )
         return result
 
