@@ -24,10 +24,8 @@ class Affine(nn.Module):
     def __init__(self, norm: Any) -> None:
         super().__init__()
         wide = torch.promote_types(norm.running_var.dtype, torch.float32)
-        factor = (norm.running_var.to(wide) + norm.eps).rsqrt()
-        factor = factor if norm.weight is None else factor * norm.weight.detach()
-        summand = -norm.running_mean * factor
-        summand = summand if norm.bias is None else summand + norm.bias.detach()
+        factor = (norm.running_var.to(wide) + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight.detach())
+        summand = (0 if norm.bias is None else norm.bias.detach()) - norm.running_mean * factor
         self.register_buffer("factor", factor[:, None, None])
         self.register_buffer("summand", summand[:, None, None])
 
