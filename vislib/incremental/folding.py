@@ -6,7 +6,7 @@ from inspect import signature
 import torch.nn.functional as F
 from torch import fx, nn
 
-from vislib.incremental.fused import ACTIVATIONS, Activation, Affine, affine
+from vislib.incremental.fused import ACTIVATIONS, Activation, Affine
 from vislib.incremental.graph import is_fresh, operation
 
 
@@ -27,7 +27,7 @@ def fold(root: nn.Module, graph: fx.Graph) -> Folded:
         end = node
         if operation(root, node) in (nn.Conv2d, "Conv2dSame", F.conv2d):
             folded.convs.add(node)
-            if (user := _only_user(node)) is not None and (norm := affine(_module(root, user))) is not None:
+            if (user := _only_user(node)) is not None and isinstance(norm := _module(root, user), Affine):
                 folded.norm[node] = norm
                 folded.absorbed[user], end = node, user
         elif node in folded.absorbed or not is_fresh(root, node):

@@ -33,12 +33,6 @@ class Affine(nn.Module):
         return torch.addcmul(self.summand, x, self.factor).to(x.dtype)
 
 
-def affine(module: nn.Module | None) -> Affine | None:
-    """Return what a BatchNorm does with its stored statistics; None for anything else, or one that uses others."""
-    stored = type(module) is nn.BatchNorm2d and not module.training and module.running_mean is not None
-    return Affine(module) if stored else None
-
-
 @dataclass(frozen=True)
 class Activation:
     """An activation: how to apply it to a tensor that nobody else needs, and how oneDNN calls it."""

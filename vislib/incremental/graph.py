@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from vislib.incremental.fused import Affine
 from vislib.incremental.rules import RULES
-from vislib.incremental.simplify import is_timm, is_watched, shared_copy, simplify
+from vislib.incremental.simplify import is_timm, is_watched, simple_copy
 
 
 class UntraceableError(Exception):
@@ -38,7 +39,7 @@ class _Tracer(fx.Tracer):
         return super().getattr(attr, attr_val, parameter_proxy_cache) if get_ident() == self.thread else attr_val
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return is_timm(m, "Conv2dSame") or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, Affine) or is_timm(m, "Conv2dSame") or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(model: nn.Module) -> tuple[nn.Module, fx.Graph]:
@@ -49,8 +50,7 @@ def trace(model: nn.Module) -> tuple[nn.Module, fx.Graph]:
     """
     if is_watched(model):
         raise UntraceableError("hooks watch the network, or another forward stands for its own")
-    root = shared_copy(model)
-    simplify(root)
+    root = simple_copy(model)
     options = list(signature(type(root).forward).parameters.values())[2:]
     fixed = {p.name: p.default for p in options if p.default is not Parameter.empty}
     with _TRACING:
@@ -88,7 +88,7 @@ def is_shape(root: nn.Module, node: fx.Node) -> bool:
 def is_fresh(root: nn.Module, node: fx.Node) -> bool:
     """Tell whether a node's result surely is new memory, or no tensor at all."""
     key = operation(root, node)
-    return is_shape(root, node) or key in (nn.Linear, F.linear) or (key in RULES and key not in _VIEWS)
+    return is_shape(root, node) or key in (nn.Linear, F.linear, nn.BatchNorm2d) or (key in RULES and key not in _VIEWS)
 
 
 # ---- in-place operations ----

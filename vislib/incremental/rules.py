@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.incremental.fused import Conv, affine
+from vislib.incremental.fused import Affine, Conv
 from vislib.incremental.reach import Local, Ref, Rule
 from vislib.incremental.windows import avg_pool, conv, is_image, is_map, max_pool
 
@@ -99,11 +99,6 @@ def _conv_module(m: Any, x: Any, same: bool = False, fused: Callable[..., Conv] 
     return conv(x, m.weight, m.bias, m.stride, "same" if same else m.padding, m.dilation, m.groups, fused=fused)
 
 
-def _batch_norm_module(m: Any, x: Any) -> Rule | None:
-    norm = affine(m)
-    return Local(norm, (x,)) if norm is not None and is_image(x) else None
-
-
 RULES: dict[Any, Builder] = {
     # operation                 rule
     **dict(_elementwise_rules()),
@@ -115,7 +110,7 @@ RULES: dict[Any, Builder] = {
     torch.max_pool2d: max_pool,
     nn.AvgPool2d: _module(avg_pool, "kernel_size stride padding ceil_mode count_include_pad divisor_override"),
     F.avg_pool2d: avg_pool,
-    nn.BatchNorm2d: _batch_norm_module,
+    Affine: lambda m, x: Local(m, (x,)) if is_image(x) else None,
     nn.PReLU: lambda m, x: Local(m, (x,)) if is_map(x) else None,
     torch.cat: concatenate,
     torch.concat: concatenate,

@@ -1,33 +1,28 @@
-"""A copy of a network's modules that shares the weights, with what libraries write at length put simply."""
+"""A copy of a network's modules that shares the weights, in which BatchNorm is one multiplication and one sum."""
 
 import copy
 from typing import Any
 
 from torch import nn
 
+from vislib.incremental.fused import Affine
 
-def shared_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of the modules; the parameters, which are large, are the model's own."""
+
+def simple_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of the modules, BatchNorm with stored statistics made simple; the parameters are the model's own."""
     known: dict[int, Any] = {id(p): p for p in model.parameters()}
     for module in model.modules():
         if module.__module__.startswith("torch.nn.modules.") and not module._modules:
             twin = type(module).__new__(type(module))  # PyTorch's own layers keep nothing that a call would change
             twin.__dict__.update(module.__dict__)
             known[id(module)] = twin
-    return copy.deepcopy(model, known)
-
-
-def simplify(module: nn.Module) -> None:
-    """Replace, in a copy, modules of the libraries that are simpler in evaluation mode than their code says."""
-    for name, child in module.named_children():
-        if is_timm(child, "BatchNormAct2d") and child.running_mean is not None:
-            old: Any = child
-            norm = nn.BatchNorm2d(old.num_features, eps=old.eps, device="meta").train(old.training)
-            for tensor in ("running_mean", "running_var", "weight", "bias"):
-                setattr(norm, tensor, getattr(old, tensor))
-            setattr(module, name, nn.Sequential(norm, old.drop, old.act))
-    for child in module.children():
-        simplify(child)
+    made = copy.deepcopy(model, known)
+    for module in list(made.modules()):
+        for name, child in module.named_children():
+            norm = type(child) is nn.BatchNorm2d or is_timm(child, "BatchNormAct2d")  # which has an activation inside
+            if norm and not child.training and child.running_mean is not None:
+                setattr(module, name, nn.Sequential(Affine(child), *child.children()))
+    return made
 
 
 def is_timm(module: nn.Module, name: str) -> bool:
