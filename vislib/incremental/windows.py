@@ -25,17 +25,12 @@ def is_image(x: Any) -> bool:
     return isinstance(x, Ref) and x.shape is not None and len(x.shape) == 4
 
 
-def _int(value: Any) -> int:
-    """Return a plain int; sizes that are only known while the network runs have no rule."""
-    (value,) = value if isinstance(value, tuple | list) and len(value) == 1 else (value,)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError
-    return value
-
-
 def _pair(value: Any) -> tuple[int, int]:
-    first, second = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
-    return _int(first), _int(second)
+    """Return two plain ints, of one or two; sizes that are only known while the network runs have no rule."""
+    sizes = value if isinstance(value, tuple | list) else (value,)
+    if len(sizes) > 2 or any(isinstance(size, bool) or not isinstance(size, int) for size in sizes):
+        raise TypeError
+    return sizes[0], sizes[-1]
 
 
 def _window(
@@ -95,9 +90,7 @@ def max_pool(
     """Max pooling; padding counts as minus infinity, so that rounding sizes up changes nothing else."""
     if not is_map(x) or return_indices:
         return None
-    kernel, before, holes = _pair(kernel_size), _pair(padding), _pair(dilation)
-    step = _pair(stride if stride else kernel_size)
-
+    kernel, step, before, holes = map(_pair, (kernel_size, stride or kernel_size, padding, dilation))
     part = partial(F.max_pool2d, kernel_size=kernel, stride=step, dilation=holes)
     whole = partial(part, padding=before, ceil_mode=ceil_mode)
     return _window(whole, x, kernel, step, before, holes, part=part, pad=-math.inf, work=1.0)
@@ -115,8 +108,7 @@ def avg_pool(
     """Average pooling, where all windows count the same number of pixels."""
     if not is_map(x):
         return None
-    kernel, before = _pair(kernel_size), _pair(padding)
-    step = _pair(stride if stride else kernel_size)
+    kernel, step, before = map(_pair, (kernel_size, stride or kernel_size, padding))
     sizes = zip(x.shape[-2:], kernel, step, before, strict=True)
     overhang = ceil_mode and any((n + 2 * b - k) % s for n, k, s, b in sizes)
     if overhang or (before != (0, 0) and not count_include_pad and divisor_override is None):
