@@ -62,8 +62,9 @@ def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
 _ELEMENTWISE = """
     abs neg exp log log1p expm1 sqrt rsqrt square sin cos tanh sigmoid erf reciprocal sign floor ceil round relu
     clamp clamp_min clamp_max clip pow add sub mul div true_divide maximum minimum where eq ne lt le gt ge
-    logical_and logical_or logical_not float double half bfloat16 addcmul addcdiv lerp nan_to_num
+    logical_and logical_or logical_not addcmul addcdiv lerp nan_to_num
 """
+_TYPES = " float double half bfloat16"  # methods alone
 _OPERATORS = "add sub mul truediv neg pow abs eq ne lt le gt ge and_ or_ invert"
 _FUNCTIONAL = """
     relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink
@@ -76,12 +77,9 @@ _MODULES = """
 
 
 def _elementwise_rules() -> Iterable[tuple[Any, Builder]]:
-    for name in _ELEMENTWISE.split():
-        if hasattr(Tensor, name):
-            yield name, elementwise(getattr(Tensor, name))
-        if callable(getattr(torch, name, None)):
-            yield getattr(torch, name), elementwise(getattr(torch, name))
-    for space, names in ((operator, _OPERATORS), (F, _FUNCTIONAL)):
+    for name in (_ELEMENTWISE + _TYPES).split():
+        yield name, elementwise(getattr(Tensor, name))
+    for space, names in ((torch, _ELEMENTWISE), (operator, _OPERATORS), (F, _FUNCTIONAL)):
         for name in names.split():
             yield getattr(space, name), elementwise(getattr(space, name))
     for name in _MODULES.split():
