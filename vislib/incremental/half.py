@@ -1,7 +1,7 @@
 """Whether half precision is worth it: measured for each network, since one processor multiplies so and another does not."""
 
-import time
 import warnings
+from timeit import timeit
 from weakref import WeakKeyDictionary
 
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from vislib.explain import answers
 
-_CLEAR = 1.25  # what a machine does besides does not make that much in each of three rounds
 _RATIOS: WeakKeyDictionary[nn.Module, dict[tuple[torch.device, torch.dtype], float]] = WeakKeyDictionary()
 
 
@@ -24,7 +23,7 @@ def warn_if_slower(model: nn.Module, half: nn.Module, images: Tensor, dtype: tor
     if key not in known:
         rounds = [_seconds(half, images.to(dtype)) / _seconds(model, images) for _ in range(4)]
         known[key] = min(rounds[1:])
-    if known[key] > _CLEAR:
+    if known[key] > 1.25:  # what a machine does besides does not make that much in each of three rounds
         warnings.warn(
             f"{dtype} takes {known[key]:.1f} times as long as {images.dtype} for this {type(model).__name__} on "
             f"{images.device}; dtype=None is faster.",
@@ -33,6 +32,4 @@ def warn_if_slower(model: nn.Module, half: nn.Module, images: Tensor, dtype: tor
 
 
 def _seconds(model: nn.Module, images: Tensor) -> float:
-    start = time.perf_counter()
-    answers(model, images, twice=False).cpu()  # which waits for a GPU
-    return time.perf_counter() - start
+    return timeit(lambda: answers(model, images, twice=False).cpu(), number=1)  # .cpu() waits for a GPU
