@@ -4,7 +4,7 @@ A patch's rows and its columns are followed through the network apart. Positions
 sizes are sorted into groups, which are computed together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,12 +47,11 @@ class Group:
             for step, box in zip(steps, self.boxes, strict=True)
             if isinstance(step.value, Tensor) and step.value.ndim > 0 and len(step.value)
         ]
-        element: int = steps[0].value.element_size()
-        return int(max(sizes)) * element
+        return int(max(sizes) * steps[0].value.element_size())
 
 
-def groups(steps: Sequence[Step], size: tuple[int, int], rows: Ints, cols: Ints, dense_from: float) -> list[Group]:
-    """Sort positions into groups, so that the common size of their rectangles wastes little.
+def groups(steps: Sequence[Step], size: tuple[int, int], rows: Ints, cols: Ints, dense_from: float) -> Iterator[Group]:
+    """Yield positions sorted into groups, so that the common size of their rectangles wastes little.
 
     Args:
         steps: the network.
@@ -64,14 +63,11 @@ def groups(steps: Sequence[Step], size: tuple[int, int], rows: Ints, cols: Ints,
     lefts, col_of = np.unique(cols, return_inverse=True)
     vertical, horizontal = reach(steps, tops, size[0], -2), reach(steps, lefts, size[1], -1)
     weights = np.array([0.0 if s.rule is None else _cost(s) for s in steps])
-    found = []
     for row_bin in _bins(vertical, weights * _sizes(horizontal).mean(1)):
         for col_bin in _bins(horizontal, weights * _sizes(vertical).mean(1)):
             chosen = np.flatnonzero(np.isin(row_of, row_bin) & np.isin(col_of, col_bin))
             if len(chosen):
-                boxes = _boxes(steps, vertical, horizontal, row_of[chosen], col_of[chosen], dense_from)
-                found.append(Group(chosen, boxes))
-    return found
+                yield Group(chosen, _boxes(steps, vertical, horizontal, row_of[chosen], col_of[chosen], dense_from))
 
 
 def reach(steps: Sequence[Step], starts: Ints, length: int, dim: int) -> Reach:
