@@ -24,11 +24,10 @@ class CleanMaps:
         for step in steps:
             if isinstance(step.rule, Window):
                 key = (step.maps[0], step.rule.pad)
-                sizes = zip(steps[key[0]].value.shape[:-3:-1], step.value.shape[:-3:-1], strict=True)
-                axes = zip((step.rule.cols, step.rule.rows), sizes, strict=True)
-                sides = [side for axis, (size, outputs) in axes for side in axis.overhang(size, outputs)]
-                before = self._overhang.get(key, sides)
-                self._overhang[key] = [max(a, b) for a, b in zip(sides, before, strict=True)]
+                size, outputs = steps[step.maps[0]].value.shape, step.value.shape
+                axes = (step.rule.cols, -1), (step.rule.rows, -2)
+                sides = [side for axis, dim in axes for side in axis.overhang(size[dim], outputs[dim])]
+                self._overhang[key] = [*map(max, sides, self._overhang.get(key, sides))]
 
     def see(self, images: Tensor) -> None:
         """Compute the maps of other images."""
@@ -103,9 +102,7 @@ class Chunk:
     def _at(self, step: int, box: Box) -> Any:
         """Return the rectangle `box` of a map."""
         own = self.boxes[step]
-        if own is None:
-            return self.values[step]  # a plain number
-        if own[2:] == box[2:] and np.array_equal(own.top, box.top) and np.array_equal(own.left, box.left):
+        if own is None or (own[2:] == box[2:] and np.array_equal(own[:2], box[:2])):  # a plain number, or just this one
             return self.values[step]
         return self._take(step, box)
 
