@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vislib.incremental.reach import Local, Window
+from vislib.incremental.reach import Window
 from vislib.incremental.rectangles import Box
 from vislib.incremental.steps import Step
 from vislib.memory import Ints
@@ -75,10 +75,8 @@ class Chunk:
             return step(self._stand_in)
         if box is None:
             return step(self._full)
-        rule = step.rule
-        if isinstance(rule, Local):
+        if not isinstance(rule := step.rule, Window):
             return step(lambda s: self._at(s, box))
-        assert isinstance(rule, Window)
         top, height = rule.rows.seen(box.top, box.height)
         left, width = rule.cols.seen(box.left, box.width)
         return step.activation.fn(rule.part(self._take(step.maps[0], Box(top, left, height, width), rule.pad)))

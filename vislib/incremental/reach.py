@@ -4,7 +4,7 @@ Cover a part of an image, and in every feature map only a rectangle changes. A r
 after an operation, given what it was before, and how to compute it from its surroundings:
 
 =========  =================================================  ========================================
-`Local`    commutes with cropping: ``f(x)[box] = f(x[box])``  the rectangle stays what it is
+`Rule`     commutes with cropping: ``f(x)[box] = f(x[box])``  the rectangle stays what it is
 `Window`   each output pixel sees a window of the input       grows by the window, shrinks by the stride
 (no rule)  anything else                                      everything may change: go on in whole maps
 =========  =================================================  ========================================
@@ -55,19 +55,17 @@ class Axis:
         return max(self.before, 0), max((outputs - 1) * self.stride + self.extent - self.before - size, 0)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rule:
-    """An operation, as it is called with whole maps, and the multiply-adds for one number of its result."""
+    """An operation, as it is called with whole maps, and the multiply-adds for one number of its result.
 
-    fn: Callable[..., Any] = field(kw_only=False)
-    args: tuple[Any, ...] = field(kw_only=False)
-    kwargs: dict[str, Any] = field(kw_only=False, default_factory=dict)
+    Unless it is a `Window`, it commutes with cropping: it is called with rectangles of maps as well.
+    """
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
     work: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Local(Rule):
-    """An operation that commutes with cropping. Called with whole maps or with rectangles of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vislib.incremental.fused import Affine, Conv
-from vislib.incremental.reach import Local, Ref, Rule
+from vislib.incremental.reach import Ref, Rule
 from vislib.incremental.windows import avg_pool, conv, is_image, is_map, max_pool
 
 Builder = Callable[..., Rule | None]
@@ -30,7 +30,7 @@ def elementwise(fn: Callable[..., Any]) -> Builder:
     def rule(*args: Any, **kwargs: Any) -> Rule | None:
         first = next((a for a in args if is_map(a)), None)
         fits = first is not None and all(_fits(a, first.shape) for a in (*args, *kwargs.values()))
-        return Local(fn, args, kwargs) if fits and "out" not in kwargs else None
+        return Rule(fn, args, kwargs) if fits and "out" not in kwargs else None
 
     return rule
 
@@ -53,7 +53,7 @@ def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
     if (dim if axis is None else axis) not in (1, -3) or not all(is_map(t) for t in tensors):
         return None
     same = all(t.shape[-2:] == tensors[0].shape[-2:] for t in tensors)
-    return Local(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if same else None
+    return Rule(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if same else None
 
 
 # ---- the table ----
@@ -108,8 +108,8 @@ RULES: dict[Any, Builder] = {
     torch.max_pool2d: max_pool,
     nn.AvgPool2d: _module(avg_pool, "kernel_size stride padding ceil_mode count_include_pad divisor_override"),
     F.avg_pool2d: avg_pool,
-    Affine: lambda m, x: Local(m, (x,)) if is_image(x) else None,
-    nn.PReLU: lambda m, x: Local(m, (x,)) if is_map(x) else None,
+    Affine: lambda m, x: Rule(m, (x,)) if is_image(x) else None,
+    nn.PReLU: lambda m, x: Rule(m, (x,)) if is_map(x) else None,
     torch.cat: concatenate,
     torch.concat: concatenate,
     "contiguous": identity,

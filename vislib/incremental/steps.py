@@ -14,7 +14,7 @@ from torch.fx.node import map_aggregate, map_arg
 from vislib.incremental.folding import Folded, fold
 from vislib.incremental.fused import NO_ACTIVATION, Activation, Conv
 from vislib.incremental.graph import PixelNumberError, UntraceableError, is_shape, operation
-from vislib.incremental.reach import Local, Ref, Rule
+from vislib.incremental.reach import Ref, Rule
 from vislib.incremental.rules import RULES
 
 
@@ -70,7 +70,7 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
         UntraceableError: if an operation changes its input unasked, or the answer is no tensor.
     """
     folded = fold(root, graph)
-    made = [Step(lambda: images, (), {}, Local(lambda: images, ()), apart=True, value=images)]
+    made = [Step(lambda: images, (), {}, Rule(lambda: images, ()), apart=True, value=images)]
     known: dict[fx.Node, Any] = {}  # a constant, or a Ref
 
     def add(step: Step) -> Ref:

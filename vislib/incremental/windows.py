@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vislib.incremental.fused import Conv
-from vislib.incremental.reach import Axis, Local, Ref, Rule, Window
+from vislib.incremental.reach import Axis, Ref, Rule, Window
 
 
 def is_map(x: Any) -> bool:
@@ -74,7 +74,7 @@ def conv(
         return op(F.pad(full, (before[1], after[1], before[0], after[0])))
 
     if kernel == (1, 1) == step and before == after == (0, 0):
-        return Local(op, (x,), work=op.work)
+        return Rule(op, (x,), work=op.work)
     return _window(whole, x, kernel, step, before, holes, part=op, work=op.work)
 
 
