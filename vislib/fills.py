@@ -7,7 +7,7 @@ Every fill assumes something: a constant or noise leaves the distribution of pho
 and what is painted over can be painted back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -88,8 +88,7 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
     """
     (height, width), (h, w) = images.shape[-2:], size
     result = images.new_empty(len(index), images.shape[1], h, w)
-    above, below, before, behind = rows > 0, rows + h < height, cols > 0, cols + w < width
-    kinds = torch.stack([above, below, before, behind], 1)
+    kinds = torch.stack([rows > 0, rows + h < height, cols > 0, cols + w < width], 1)  # on which sides there are pixels
     framed = F.pad(images, (1, 1, 1, 1))  # beyond the border nothing draws
     for kind in kinds.unique(dim=0).cpu().tolist():
         same = (kinds == torch.tensor(kind, device=images.device)).all(1)
@@ -104,22 +103,21 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
         pull[..., 0] += around[..., 1:-1, 0]
         pull[..., -1] += around[..., 1:-1, -1]
         # The Laplacian of a rectangle is a sum of one matrix for the rows and one for the columns: solve in their bases.
-        (rates, basis), (rates_, basis_) = (_laplacian(n, *ends) for n, ends in ((h, kind[:2]), (w, kind[2:])))
-        rates, basis, rates_, basis_ = (t.to(images) for t in (rates, basis, rates_, basis_))
+        (rates, basis), (rates_, basis_) = _laplacian(h, kind[:2], images), _laplacian(w, kind[2:], images)
         surface = basis @ ((basis.T @ pull @ basis_) / (rates[:, None] + rates_)) @ basis_.T
         result[same] = surface.to(result)  # autocast multiplies in another type
     return result.clamp(0, 1)
 
 
-def _laplacian(n: int, first: bool, last: bool) -> tuple[Tensor, Tensor]:
-    """Return eigenvalues and eigenvectors of the differences between n neighbours; the ends may have one more."""
+def _laplacian(n: int, ends: Sequence[bool], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues and eigenvectors of the differences between n neighbours; the two ends may have one more."""
     steps = torch.diag(torch.ones(n - 1, dtype=torch.float64, device="cpu"), 1)
     neighbours = steps + steps.T
     degree = neighbours.sum(1)
-    degree[0] += first
-    degree[-1] += last
+    degree[0] += ends[0]
+    degree[-1] += ends[1]
     rates, basis = torch.linalg.eigh(degree.diag() - neighbours)
-    return rates, basis
+    return rates.to(like), basis.to(like)
 
 
 def patches(fill: Fill, images: Tensor, size: tuple[int, int]) -> Patches:
