@@ -62,9 +62,8 @@ def occlusion(
     Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, https://arxiv.org/abs/1311.2901
     """
     check_images(model, images)
-    sizes = _sizes(images, Sliding(**options))
-    if any(step > side for _, side, step in sizes):
-        (_, h, down), (_, w, right) = sizes
+    (_, h, down), (_, w, right) = sizes = _sizes(images, Sliding(**options))
+    if down > h or right > w:
         raise ValueError(
             f"stride is {down} x {right} pixels and the patch {h} x {w}; expected at most the patch, "
             "since pixels between two patches would never be covered."
