@@ -15,7 +15,6 @@ from vislib.explain import check_batch_size
 Ints = NDArray[np.int64]
 KEPT = 256 * 2**20  # bytes of clean maps that are kept together
 _IN_FLIGHT = 18 * 2**20  # bytes of the largest activation; a few times that are alive at once
-_AT_MOST = 64
 
 
 class _Largest(TorchDispatchMode):
@@ -40,7 +39,7 @@ def largest_activation(model: Callable[[Tensor], Any], images: Tensor) -> int:
 
 def positions_in_flight(largest: int) -> int:
     """Return how many copies to compute at once, if the largest activation of one has so many bytes."""
-    return min(max(_IN_FLIGHT // max(largest, 1), 4), _AT_MOST)
+    return min(max(_IN_FLIGHT // max(largest, 1), 4), 64)
 
 
 @torch.no_grad()
