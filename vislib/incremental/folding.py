@@ -1,41 +1,30 @@
 """Which operations become one: a convolution takes over BatchNorm and activation, other operations an activation."""
 
-from dataclasses import dataclass, field
 from inspect import signature
 
-import torch.nn.functional as F
 from torch import fx, nn
 
-from vislib.incremental.fused import ACTIVATIONS, Activation, Affine
-from vislib.incremental.graph import is_fresh, operation
+from vislib.incremental.fused import ACTIVATIONS, NO_ACTIVATION, Activation, Affine, Conv
+from vislib.incremental.graph import bypass, is_fresh, operation
 
 
-@dataclass
-class Folded:
-    """Which convolutions there are, what they and others take over, and into what an operation is absorbed."""
+def fold(root: nn.Module, node: fx.Node, op: object) -> Activation:
+    """Take what alone reads a node's result out of the graph, where its operation can take it over.
 
-    convs: set[fx.Node] = field(default_factory=set)
-    norm: dict[fx.Node, Affine] = field(default_factory=dict)
-    activation: dict[fx.Node, Activation] = field(default_factory=dict)
-    absorbed: dict[fx.Node, fx.Node] = field(default_factory=dict)
-
-
-def fold(root: nn.Module, graph: fx.Graph) -> Folded:
-    """Find for each operation what it can take over: a BatchNorm, or an activation, that alone reads its result."""
-    folded = Folded()
-    for node in graph.nodes:
-        end = node
-        if operation(root, node) in (nn.Conv2d, "Conv2dSame", F.conv2d):
-            folded.convs.add(node)
-            if (user := _only_user(node)) is not None and isinstance(norm := _module(root, user), Affine):
-                folded.norm[node] = norm
-                folded.absorbed[user], end = node, user
-        elif node in folded.absorbed or not is_fresh(root, node):
-            continue
-        if (user := _only_user(end)) is not None and (activation := _activation(root, user)) is not None:
-            folded.activation[node] = activation
-            folded.absorbed[user] = node
-    return folded
+    Return the activation that follows. A convolution takes a BatchNorm as well, and applies both itself.
+    """
+    conv = op if isinstance(op, Conv) else None
+    if conv is not None and (user := _only_user(node)) is not None and isinstance(norm := _module(root, user), Affine):
+        conv.absorb(norm)
+        bypass(user)
+    user = _only_user(node) if is_fresh(root, node) else None
+    if user is None or (activation := _activation(root, user)) is None:
+        return NO_ACTIVATION
+    bypass(user)
+    if conv is None:
+        return activation
+    conv.activation = activation
+    return NO_ACTIVATION
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

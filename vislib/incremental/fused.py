@@ -66,25 +66,18 @@ class Conv:
     """
 
     def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: tuple[int, int],
-        dilation: tuple[int, int],
-        groups: int,
-        *,
-        norm: Affine | None = None,
-        activation: Activation = NO_ACTIVATION,
+        self, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], dilation: tuple[int, int], groups: int
     ) -> None:
-        weight, bias = weight.detach(), None if bias is None else bias.detach()
-        if norm is not None:
-            factor, summand = norm.factor.flatten(), norm.summand.flatten()
-            weight = (weight * factor.reshape(-1, 1, 1, 1)).to(weight.dtype)
-            bias = (summand if bias is None else torch.addcmul(summand, bias, factor)).to(weight.dtype)
-        self.weight, self.bias = weight, bias
-        self.stride, self.dilation, self.groups, self.activation = stride, dilation, groups, activation
+        self.weight, self.bias = weight.detach(), None if bias is None else bias.detach()
+        self.stride, self.dilation, self.groups, self.activation = stride, dilation, groups, NO_ACTIVATION
         self.work = weight[0].numel()
         self._packs = weight.device.type == "cpu" and _onednn(weight.dtype)
+
+    def absorb(self, norm: Affine) -> None:
+        """Do what BatchNorm does to the result as well."""
+        factor, summand, dtype = norm.factor.flatten(), norm.summand.flatten(), self.weight.dtype
+        self.weight = (self.weight * factor.reshape(-1, 1, 1, 1)).to(dtype)
+        self.bias = (summand if self.bias is None else torch.addcmul(summand, self.bias, factor)).to(dtype)
 
     def __call__(self, x: Tensor, padding: Sequence[int] = (0, 0)) -> Tensor:
         """Map (N, C, H, W) to (N, D, H', W')."""

@@ -91,6 +91,12 @@ def is_fresh(root: nn.Module, node: fx.Node) -> bool:
     return is_shape(root, node) or key in (nn.Linear, F.linear, nn.BatchNorm2d) or (key in RULES and key not in _VIEWS)
 
 
+def bypass(node: fx.Node) -> None:
+    """Take a node out of its graph: who read its result, reads its first input."""
+    node.replace_all_uses_with(node.all_input_nodes[0])
+    node.graph.erase_node(node)
+
+
 # ---- in-place operations ----
 
 _LAYOUT = ("as_strided", "stride", "is_contiguous", "storage_offset", "data_ptr")  # maps are channels-last here
@@ -151,7 +157,6 @@ def _without_identities(root: nn.Module, graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         idle = operation(root, node) in (nn.Identity, nn.Dropout, nn.Dropout2d)
         if idle and len(node.args) == 1 and not node.kwargs:
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
+            bypass(node)
         elif node.target is torch._assert:
             graph.erase_node(node)

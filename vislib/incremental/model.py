@@ -114,8 +114,8 @@ class IncrementalModel:
 
     def _trace(self) -> None:
         root, graph = trace(self._model)
-        self._steps = steps(root, graph, self._input(self._images[:1]))
         self._decides = (str(graph), str(self._model), *_versions(self._given))
+        self._steps = steps(root, graph, self._input(self._images[:1]))
 
     @torch.no_grad()
     def _mixes(self) -> bool:

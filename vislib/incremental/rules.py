@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.incremental.fused import Affine, Conv
+from vislib.incremental.fused import Affine
 from vislib.incremental.reach import Ref, Rule
 from vislib.incremental.windows import avg_pool, conv, is_image, is_map, max_pool
 
@@ -88,13 +88,13 @@ def _elementwise_rules() -> Iterable[tuple[Any, Builder]]:
 
 def _module(rule: Builder, names: str) -> Builder:
     """Return the rule of a module whose attributes of these names are the arguments."""
-    return lambda m, x, **more: rule(x, **{n: getattr(m, n) for n in names.split()}, **more)
+    return lambda m, x: rule(x, **{n: getattr(m, n) for n in names.split()})
 
 
-def _conv_module(m: Any, x: Any, same: bool = False, fused: Callable[..., Conv] = Conv) -> Rule | None:
+def _conv_module(m: Any, x: Any, same: bool = False) -> Rule | None:
     if m.padding_mode != "zeros":
         return None
-    return conv(x, m.weight, m.bias, m.stride, "same" if same else m.padding, m.dilation, m.groups, fused=fused)
+    return conv(x, m.weight, m.bias, m.stride, "same" if same else m.padding, m.dilation, m.groups)
 
 
 RULES: dict[Any, Builder] = {

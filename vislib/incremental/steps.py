@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate, map_arg
 
-from vislib.incremental.folding import Folded, fold
-from vislib.incremental.fused import NO_ACTIVATION, Activation, Conv
+from vislib.incremental.folding import fold
+from vislib.incremental.fused import NO_ACTIVATION, Activation
 from vislib.incremental.graph import PixelNumberError, UntraceableError, is_shape, operation
-from vislib.incremental.reach import Ref, Rule
+from vislib.incremental.reach import Ref, Rule, Window
 from vislib.incremental.rules import RULES
 
 
@@ -69,7 +69,6 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
     Raises:
         UntraceableError: if an operation changes its input unasked, or the answer is no tensor.
     """
-    folded = fold(root, graph)
     made = [Step(lambda: images, (), {}, Rule(lambda: images, ()), apart=True, value=images)]
     known: dict[fx.Node, Any] = {}  # a constant, or a Ref
 
@@ -102,10 +101,8 @@ def steps(root: nn.Module, graph: fx.Graph, images: Tensor) -> list[Step]:
             known[node] = value.detach() if isinstance(value, Tensor) else value
         elif not refs((args, kwargs)):
             known[node] = _callable(root, node)(*args, **kwargs)
-        elif node in folded.absorbed:
-            known[node] = known[folded.absorbed[node]]
         else:
-            known[node] = add(_step(root, node, args, kwargs, folded))
+            known[node] = add(_step(root, node, args, kwargs))
             changed = made[args[0].step].value if args and isinstance(args[0], Ref) else None
             if node.meta.get("in_place") and (changed is None or _kind(changed) != _kind(made[-1].value)):
                 raise UntraceableError(f"{node} works in place, and would else change the type or shape of its input")
@@ -131,19 +128,17 @@ def _ref(made: list[Step]) -> Ref:
     return Ref(len(made) - 1, shape, step.rule is not None and shape is not None and len(shape) == 4)
 
 
-def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Step:
-    """Return the step of one node."""
-    fn, activation = _callable(root, node), folded.activation.get(node, NO_ACTIVATION)
+def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Step:
+    """Return the step of one node, and of what can be folded into it."""
+    fn = _callable(root, node)
     if is_shape(root, node):
         return Step(fn, args, kwargs, shape_only=True, apart=True)
-    rule = _rule(root, node, args, kwargs, folded)
+    rule = _rule(root, node, args, kwargs)
+    activation = fold(root, node, rule.part if isinstance(rule, Window) else getattr(rule, "fn", None))
     if rule is None:
-        norm = folded.norm.get(node)
-        whole = fn if norm is None else lambda *a, **k: norm(fn(*a, **k))
         work = getattr(fn, "in_features", 0.0)
-        return Step(whole, args, kwargs, work=work, apart=_apart(root, node), activation=activation)
+        return Step(fn, args, kwargs, work=work, apart=_apart(root, node), activation=activation)
     reach = rule if all(r.is_map for r in refs((rule.args, rule.kwargs)) if r.shape is not None) else None
-    activation = NO_ACTIVATION if node in folded.convs else activation  # a convolution applies it itself
     return Step(rule.fn, rule.args, rule.kwargs, reach, rule.work, apart=True, activation=activation)
 
 
@@ -157,15 +152,13 @@ def _apart(root: nn.Module, node: fx.Node) -> bool:
     return along and all(isinstance(d, int) and d > 0 for d in (dims if isinstance(dims, tuple | list) else (dims,)))
 
 
-def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any], folded: Folded) -> Rule | None:
+def _rule(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule | None:
     """Look a node's rule up; arguments that no rule expects have none."""
     if (build := RULES.get(operation(root, node))) is None:
         return None
     first = (root.get_submodule(str(node.target)),) if node.op == "call_module" else ()
-    fused = partial(Conv, norm=folded.norm.get(node), activation=folded.activation.get(node, NO_ACTIVATION))
-    more = {"fused": fused} if node in folded.convs else {}
     try:
-        return build(*first, *args, **kwargs, **more)
+        return build(*first, *args, **kwargs)
     except (TypeError, ValueError, AttributeError, IndexError):
         return None
 

@@ -42,17 +42,9 @@ def _window(
 
 
 def conv(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-    *,
-    fused: Callable[..., Conv] = Conv,
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Rule | None:
-    """Convolution: strided, padded, dilated, grouped. `fused` may have BatchNorm and an activation in it.
+    """Convolution: strided, padded, dilated, grouped.
 
     The padding "same" is TensorFlow's: as much as keeps ceil(size / stride), the odd pixel at the end.
     """
@@ -66,7 +58,7 @@ def conv(
         before, after = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     else:
         before = after = (0, 0) if padding == "valid" else _pair(padding)
-    op = fused(weight, bias, step, holes, groups)
+    op = Conv(weight, bias, step, holes, groups)
 
     def whole(full: Tensor) -> Tensor:
         if before == after:
