@@ -57,9 +57,7 @@ def trace(model: nn.Module) -> tuple[nn.Module, fx.Graph]:
         graph = _Tracer().trace(root, fixed or None)
     _without_identities(root, graph)
     _without_in_place(root, graph)
-    for node in reversed(graph.nodes):
-        if not node.users and (is_fresh(root, node) or operation(root, node) in RULES):
-            graph.erase_node(node)
+    graph.eliminate_dead_code(lambda node: not is_fresh(root, node) and operation(root, node) not in RULES)
     return root, graph
 
 

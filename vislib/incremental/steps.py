@@ -144,10 +144,9 @@ def _step(root: nn.Module, node: fx.Node, args: tuple[Any, ...], kwargs: dict[st
 
 def _apart(root: nn.Module, node: fx.Node) -> bool:
     """Tell whether an operation without a rule surely treats each image of a batch by itself."""
-    _, *more = node.args or (None,)
     if operation(root, node) in (nn.Linear, nn.Flatten, nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d):
         return True
-    dims = more[0] if len(more) == 1 else 0
+    dims = node.args[1] if len(node.args) == 2 else 0
     along = operation(root, node) in (torch.flatten, torch.mean, "flatten", "mean")
     return along and all(isinstance(d, int) and d > 0 for d in (dims if isinstance(dims, tuple | list) else (dims,)))
 
