@@ -112,7 +112,5 @@ RULES: dict[Any, Builder] = {
     nn.PReLU: lambda m, x: Rule(m, (x,)) if is_map(x) else None,
     torch.cat: concatenate,
     torch.concat: concatenate,
-    "contiguous": identity,
-    "clone": identity,
-    "detach": identity,
+    **dict.fromkeys(("contiguous", "clone", "detach"), identity),
 }
