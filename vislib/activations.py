@@ -1,14 +1,13 @@
 """What a network's layers answer, recorded while it works."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from vislib.explain import check_model, closest
 from vislib.look import as_written
@@ -50,20 +49,16 @@ def watching(layers: dict[str, nn.Module], see: Callable[..., Any], *, before: b
     With `before`, call ``see(name, module, inputs)`` when it begins.
     """
     check_visible(*layers.values())
-    thread, handles = get_ident(), list[RemovableHandle]()
+    thread = get_ident()
 
     def here(name: str, *seen: Any) -> Any:
         return see(name, *seen) if get_ident() == thread else None
 
-    try:
+    with as_written(), ExitStack() as hooks:
         for name, module in layers.items():
             hook = module.register_forward_pre_hook if before else module.register_forward_hook
-            handles.append(hook(partial(here, name)))
-        with as_written():
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
+            hooks.enter_context(hook(partial(here, name)))
+        yield
 
 
 def check_visible(*modules: nn.Module) -> None:
