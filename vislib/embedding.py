@@ -185,9 +185,7 @@ def _distances(x: Tensor, own: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield some points' indices, and their distances from all, (n, N), where that of a point from itself is `own`."""
     x = x - x.mean(0)  # far from 0, distances by products of matrices would be rounded away
     for part in torch.arange(len(x), device=x.device).split(max(1, 2**22 // len(x))):
-        found = torch.cdist(x[part], x)
-        found.scatter_(1, part[:, None], own)
-        yield part, found
+        yield part, torch.cdist(x[part], x).scatter_(1, part[:, None], own)
 
 
 def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
