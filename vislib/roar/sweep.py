@@ -133,18 +133,12 @@ def _numbered(number: int, *arguments: Any) -> tuple[int, float]:
 
 
 def digest(*parts: Any) -> str:
-    """Return a hash of tensors and arrays by their bytes, and of everything else as JSON."""
-    found = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, Tensor):
-            part = part.detach().cpu().contiguous().numpy()
-        if isinstance(part, np.ndarray):
-            found.update(f"{part.dtype} {part.shape}".encode())
-            found.update(np.ascontiguousarray(part).data)
-        else:
-            found.update(json.dumps(part, sort_keys=True).encode())
-        found.update(b"\0")
-    return found.hexdigest()
+    """Return a hash of tensors and arrays by their values, wherever and however they lie, and of everything else."""
+    import joblib
+
+    near = [part.detach().cpu().numpy() if isinstance(part, Tensor) else part for part in parts]
+    plain = [np.asarray(part, order="C") if isinstance(part, np.ndarray) else part for part in near]
+    return str(joblib.hash(plain, hash_name="sha1"))
 
 
 @cache
@@ -168,10 +162,9 @@ def write(file: Path | None, payload: bytes) -> None:
     if file is None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, half = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-    os.replace(half, file)
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as half:
+        half.write(hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+    os.replace(half.name, file)
 
 
 def read(file: Path | None) -> bytes | None:
