@@ -5,9 +5,8 @@ are drawn, nor on which of its properties is the label.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import count
 
 import numpy as np
 import torch
@@ -27,7 +26,6 @@ _RADIUS = (0.115, 0.175)  # of the object, in sides of the image, as is what fol
 _STROKE = ((0.02, 0.1), (0.012, 0.03))  # half the length and half the thickness of a distractor
 _SCALES = (4, 3, 2)  # the side of a texture photograph, in sides of the image
 _COLUMNS = 16 + 9 * _DISTRACTORS
-_CHUNK = 128
 
 
 def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -37,27 +35,25 @@ def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor
     # each block of 108 images holds every combination of object, texture and colour once, in random order
     combination = numbers[:, 0].reshape(blocks, -1).argsort(stable=True, dim=1).flatten()[:n]
     images, masks = torch.empty(n, 3, size, size, **HERE), torch.zeros(n, size, size, dtype=torch.bool, device="cpu")
-    drawn = []
+    pieces = zip(*(whole.split(128) for whole in (images, masks, numbers[:n], combination)), strict=True)
     with one_thread(images.device):  # the pieces are small, and several threads mostly wait for each other
-        for start in range(0, n, _CHUNK):
-            chunk = slice(start, min(start + _CHUNK, n))
-            drawn.append(_draw(images[chunk], masks[chunk], _Columns(numbers[chunk]), combination[chunk]))
+        drawn = [_draw(canvas, mask, iter(rows.T[1:]), which) for canvas, mask, rows, which in pieces]
     return images, masks, {name: torch.cat([part[name] for part in drawn]) for name in drawn[0]}
 
 
-def _draw(canvas: Tensor, mask: Tensor, columns: "_Columns", combination: Tensor) -> dict[str, Tensor]:
+def _draw(canvas: Tensor, mask: Tensor, columns: Iterator[Tensor], combination: Tensor) -> dict[str, Tensor]:
     """Draw into a canvas (n, 3, S, S) and a mask (n, S, S); return the attributes."""
     size = canvas.shape[-1]
-    radius = size * columns.between(*_RADIUS)
+    radius = size * _between(columns, *_RADIUS)
     margin = REACH * radius + 1
     attributes = {
         "object": combination % len(OBJECTS),
         "texture": combination // len(OBJECTS) % len(TEXTURES),
         "colour": combination // (len(OBJECTS) * len(TEXTURES)),
-        "row": margin + columns.between(0, 1) * (size - 2 * margin),
-        "col": margin + columns.between(0, 1) * (size - 2 * margin),
+        "row": margin + _between(columns, 0, 1) * (size - 2 * margin),
+        "col": margin + _between(columns, 0, 1) * (size - 2 * margin),
         "radius": radius,
-        "angle": columns.between(0, 2 * math.pi),
+        "angle": _between(columns, 0, 2 * math.pi),
     }
     _background(canvas, columns, attributes["texture"])
     for _ in range(_DISTRACTORS):
@@ -78,28 +74,25 @@ def stamp(images: Tensor, classes: Tensor) -> Tensor:
             top, left = (1 + 2 * pip * step for step in divmod(place, 3))
             die[top : top + pip, left : left + pip] = 0
         images[classes == k, :, :side, :side] = die
-    where = torch.zeros(images.shape[-2:], dtype=torch.bool, device="cpu")
-    where[:side, :side] = True
-    return where
+    near = torch.arange(size, device="cpu") < side
+    return near[:, None] & near
 
 
+# Of a die: three rows of three places.
 _FACES = ("    #    ", "#       #", "#   #   #", "# #   # #", "# # # # #", "# ## ## #")
-"""Of a die: three rows of three places."""
 
 
-class _Columns:
-    """Hands out one column of random numbers after the other, so that none is used twice."""
+# Random numbers are handed out column by column, so that none is used twice.
 
-    def __init__(self, numbers: Tensor) -> None:
-        self.numbers, self.next = numbers, count(1)
 
-    def between(self, low: float, high: float) -> Tensor:
-        """Return the next column (n,), uniform in [low, high)."""
-        return low + (high - low) * self.numbers[:, next(self.next)]
+def _between(columns: Iterator[Tensor], low: float, high: float) -> Tensor:
+    """Return the next column (n,), uniform in [low, high)."""
+    return low + (high - low) * next(columns)
 
-    def choice(self, k: int) -> Tensor:
-        """Return the next column (n,) as one of the integers below k."""
-        return (k * self.numbers[:, next(self.next)]).long().clamp_(max=k - 1)
+
+def _choice(columns: Iterator[Tensor], k: int) -> Tensor:
+    """Return the next column (n,) as one of the integers below k."""
+    return (k * next(columns)).long().clamp_(max=k - 1)
 
 
 @cache
@@ -115,40 +108,39 @@ def _textures(size: int) -> list[list[Tensor]]:
     return photos
 
 
-def _background(canvas: Tensor, columns: _Columns, texture: Tensor) -> None:
+def _background(canvas: Tensor, columns: Iterator[Tensor], texture: Tensor) -> None:
     """Cut a piece out of each texture, mirror it at random, and give it a brightness and a faint tint."""
     size = canvas.shape[-1]
-    scale, mirror = columns.choice(len(_SCALES)), columns.choice(4)
-    down, right = columns.between(0, 1), columns.between(0, 1)
-    light, tint = columns.between(0.38, 0.55), torch.stack([columns.between(0.92, 1.08) for _ in range(3)], 1)
+    scale, mirror = _choice(columns, len(_SCALES)), _choice(columns, 4)
+    down, right = _between(columns, 0, 1), _between(columns, 0, 1)
+    light, tint = _between(columns, 0.38, 0.55), torch.stack([_between(columns, 0.92, 1.08) for _ in range(3)], 1)
     grey = canvas.new_empty(len(texture), size, size)
-    for t, photos in enumerate(_textures(size)):
-        for s, photo in enumerate(photos):
-            for i in ((texture == t) & (scale == s)).nonzero()[:, 0].tolist():
-                top, left = (int(at[i] * (len(photo) - size + 1)) for at in (down, right))
-                grey[i] = photo[top : top + size, left : left + size]
+    photos = _textures(size)
+    for i, (t, s) in enumerate(zip(texture.tolist(), scale.tolist(), strict=True)):
+        top, left = (int(at[i] * (len(photos[t][s]) - size + 1)) for at in (down, right))
+        grey[i] = photos[t][s][top : top + size, left : left + size]
     for way, dims in enumerate(([1], [2], [1, 2])):
         grey[mirror == way] = grey[mirror == way].flip(dims)
     grey.mul_(0.13).add_(light[:, None, None])
     torch.mul(grey[:, None], tint[:, :, None, None], out=canvas)
 
 
-def _colour(columns: _Columns, index: Tensor) -> Tensor:
+def _colour(columns: Iterator[Tensor], index: Tensor) -> Tensor:
     """Return an RGB colour (n, 3) close to one of `COLOURS`, which lie a sixth of the colour circle apart."""
-    hue = index / len(COLOURS) + columns.between(-0.03, 0.03)
-    saturation, value = columns.between(0.65, 0.95), columns.between(0.75, 1.0)
+    hue = index / len(COLOURS) + _between(columns, -0.03, 0.03)
+    saturation, value = _between(columns, 0.65, 0.95), _between(columns, 0.75, 1.0)
     away = ((hue[:, None] + torch.tensor([0, 2 / 3, 1 / 3], **HERE)) % 1 * 6 - 3).abs() - 1  # of red, green and blue
     return value[:, None] * (1 - saturation[:, None] * (1 - away.clamp(0, 1)))
 
 
-def _stroke(canvas: Tensor, columns: _Columns) -> None:
+def _stroke(canvas: Tensor, columns: Iterator[Tensor]) -> None:
     """Draw one distractor into each image: a round-ended stroke, from a blob to a line."""
     size = canvas.shape[-1]
-    row, col, angle = columns.between(0, size), columns.between(0, size), columns.between(0, math.pi)
-    half, thick = (size * columns.between(*sides)[:, None, None] for sides in _STROKE)
+    row, col, angle = _between(columns, 0, size), _between(columns, 0, size), _between(columns, 0, math.pi)
+    half, thick = (size * _between(columns, *sides)[:, None, None] for sides in _STROKE)
     window, (x, y) = _window(row, col, angle, size * (_STROKE[0][1] + _STROKE[1][1]), size)
-    inside = _coverage(torch.hypot((x.abs() - half).clamp_(min=0), y) - thick)
-    _paint(canvas, window, inside, _colour(columns, columns.choice(len(COLOURS))))
+    distance = torch.hypot((x.abs() - half).clamp_(min=0), y) - thick
+    _paint(canvas, window, distance, _colour(columns, _choice(columns, len(COLOURS))))
 
 
 def _object(canvas: Tensor, mask: Tensor, attributes: dict[str, Tensor], colour: Tensor) -> None:
@@ -156,13 +148,13 @@ def _object(canvas: Tensor, mask: Tensor, attributes: dict[str, Tensor], colour:
     size = canvas.shape[-1]
     row, col, angle, radius = (attributes[name] for name in ("row", "col", "angle", "radius"))
     window, (x, y) = _window(row, col, angle, size * REACH * _RADIUS[1], size)
-    radius, inside = radius[:, None, None], torch.empty_like(x)
+    radius, distance = radius[:, None, None], torch.empty_like(x)
     x, y = x / radius, y / radius
     for k, outline in enumerate(_OUTLINES):
         chosen = attributes["object"] == k
-        inside[chosen] = _coverage(radius[chosen] * outline(x[chosen], y[chosen]))
-    _paint(canvas, window, inside, colour)
-    mask.flatten(1).scatter_(1, window, inside.flatten(1) > 0.5)
+        distance[chosen] = radius[chosen] * outline(x[chosen], y[chosen])
+    _paint(canvas, window, distance, colour)
+    mask.flatten(1).scatter_(1, window, distance.flatten(1) < 0)
 
 
 def _window(row: Tensor, col: Tensor, angle: Tensor, reach: float, size: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -176,17 +168,12 @@ def _window(row: Tensor, col: Tensor, angle: Tensor, reach: float, size: int) ->
     return pixels, (cos * x + sin * y, cos * y - sin * x)
 
 
-def _paint(canvas: Tensor, window: Tensor, coverage: Tensor, colour: Tensor) -> None:
-    """Put a colour (n, 3) over the window of a canvas, where coverage (n, s, s) is 1."""
-    pixels = canvas.flatten(2)
-    window = window[:, None].expand(-1, 3, -1)
-    painted = pixels.gather(2, window).lerp_(colour[:, :, None], coverage.flatten(1)[:, None])
+def _paint(canvas: Tensor, window: Tensor, distance: Tensor, colour: Tensor) -> None:
+    """Put a colour (n, 3) over the window of a canvas inside an outline, from the signed distance (n, s, s) in pixels."""
+    pixels, window = canvas.flatten(2), window[:, None].expand(-1, 3, -1)
+    covered = (0.5 - distance).clamp_(0, 1)  # how much of a pixel lies inside
+    painted = pixels.gather(2, window).lerp_(colour[:, :, None], covered.flatten(1)[:, None])
     pixels.scatter_(2, window, painted)
-
-
-def _coverage(distance: Tensor) -> Tensor:
-    """Return how much of a pixel lies inside an outline, from the signed distance of its centre in pixels."""
-    return (0.5 - distance).clamp_(0, 1)
 
 
 # Signed distances to outlines of area pi, so that an object's size does not give its kind away.
