@@ -36,8 +36,7 @@ def sobel(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     change = images.new_tensor([-1.0, 0.0, 1.0]) / 2
     kernels = torch.stack([smooth[:, None] * change, change[:, None] * smooth])[:, None]
     slopes = nn.functional.conv2d(padded.flatten(0, 1)[:, None], kernels)
-    edges: Tensor = slopes.square().sum(1).sqrt().unflatten(0, images.shape[:2]).mean(1)
-    return edges
+    return slopes.square().sum(1).sqrt().reshape(images.shape).mean(1)
 
 
 def chance(model: nn.Module, images: Tensor, target: int | Tensor, *, seed: int = 0) -> Tensor:

@@ -4,12 +4,10 @@ import torch
 from torch import Tensor
 
 from vislib import HERE, stream
-from vislib.data import drawing
-from vislib.data.drawing import COLOURS, OBJECTS, REACH, TEXTURES
+from vislib.data.drawing import COLOURS, OBJECTS, TEXTURES, draw, stamp
 from vislib.data.imageset import ImageSet
 from vislib.explain import check_choice
 
-__all__ = ["COLOURS", "OBJECTS", "REACH", "TASKS", "TEXTURES", "shapes"]
 TASKS = {"object": OBJECTS, "texture": TEXTURES, "colour": COLOURS}
 
 
@@ -52,14 +50,13 @@ def shapes(
     if n < 1 or size < 16:
         raise ValueError(f"n is {n} and size {size}; expected at least 1 image of at least 16 pixels.")
     check_choice(label, "label", TASKS)
-    images, masks, attributes = drawing.draw(n, size, seed)
+    images, masks, attributes = draw(n, size, seed)
     labels = attributes[label]
     attributes["mark"] = torch.full((n,), -1, device="cpu")
     if shortcut is not None:
         attributes["mark"] = _marks(labels, len(TASKS[label]), shortcut, seed)
-        masks &= ~drawing.stamp(images, attributes["mark"])
-    drawn = ImageSet(images, labels, TASKS[label], masks, attributes)
-    return drawn.to(device)
+        masks &= ~stamp(images, attributes["mark"])
+    return ImageSet(images, labels, TASKS[label], masks, attributes).to(device)
 
 
 def _marks(labels: Tensor, classes: int, truthful: float, seed: int) -> Tensor:

@@ -47,13 +47,13 @@ class ImageSet:
         if isinstance(index, slice):
             return self._each(lambda values: values[index])
         array = np.asarray(index.cpu() if isinstance(index, Tensor) else index)
-        array = array if array.size else array.astype(np.int64)
-        fits = len(array) == len(self) if array.dtype == bool and array.ndim else array.dtype.kind in "iu"
-        if array.ndim != 1 or not fits:
+        if array.dtype == bool and array.shape == (len(self),):
+            array = array.nonzero()[0]
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
             raise TypeError(
                 f"index is {index!r:.80}; expected a slice such as data[2:3], several ints, or {len(self)} bools."
             )
-        chosen = torch.from_numpy(array if array.dtype == bool else array.astype(np.int64))
+        chosen = torch.from_numpy(array.astype(np.int64))
         return self._each(lambda values: values[chosen.to(values.device)])
 
     def split(self, *lengths: int) -> tuple["ImageSet", ...]:

@@ -48,11 +48,10 @@ def _from_fourier(numbers: Tensor, shape: Sequence[int]) -> Tensor:
     """Divide each coefficient by a power of its frequency, transform back, mix the colours, squeeze into [0, 1]."""
     channels, height, width = shape
     waves = torch.view_as_complex(numbers / frequencies(height, width).pow(DECAY).to(numbers)[..., None])
-    plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
+    plain: Tensor = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
     if channels == 3:
         plain = torch.einsum("dc,bchw->bdhw", plain.new_tensor(COLOURS), plain)
-    pixels: Tensor = plain.sigmoid()
-    return pixels
+    return plain.sigmoid()
 
 
 def frequencies(height: int, width: int) -> Tensor:

@@ -48,8 +48,7 @@ class RoarResult:
         if explainer not in self.explainers:
             raise ValueError(f"there is no explainer {explainer!r}; expected one of {', '.join(self.explainers)}.")
         rows = self.table[self.table["explainer"] == explainer]
-        values: Floats = rows.pivot(index="seed", columns="fraction", values="accuracy").to_numpy(np.float64)
-        return values
+        return np.asarray(rows.pivot(index="seed", columns="fraction", values="accuracy"), np.float64)
 
     def area(self, explainer: str) -> Floats:
         """Return the mean height of the curve for each seed, (seeds,): the area under it, over the width of its fractions."""

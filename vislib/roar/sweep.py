@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -112,12 +112,11 @@ def run(
     missing = [i for i in range(len(cells)) if i not in found]
     with progress_bar(len(cells), "retraining", how.progress) as bar:
         bar.update(len(found))
-        finished: Iterator[tuple[int, float]]
-        if device.type != "cpu":
-            finished = (_numbered(i, *task(cells[i])) for i in missing)
-        else:
+        if device.type == "cpu":
             parallel = joblib.Parallel(n_jobs=how.jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
             finished = parallel(joblib.delayed(_numbered)(i, *task(cells[i])) for i in missing)
+        else:
+            finished = (_numbered(i, *task(cells[i])) for i in missing)
         for i, value in finished:
             found[i] = value
             _keep(how.folder, cells[i], value)

@@ -174,8 +174,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
                 owners.setdefault(id(value), []).append((place, name, value))
 
     def note(name: str, *seen: Any) -> None:
-        ran.pop(name, None)
-        ran[name] = None
+        ran[name] = ran.pop(name, None)  # a dict is in the order of entry
 
     def see(operation: str, used: list[Any]) -> None:
         for place, name, value in [owner for one in used for owner in owners.get(id(one), ())]:

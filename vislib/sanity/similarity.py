@@ -88,9 +88,7 @@ def _each(
             f"where has shape {tuple(where.shape)}, dtype {where.dtype} and is on {where.device}; "
             f"expected shape {tuple(a.shape)}, torch.bool and {a.device}."
         )
-    x, y = (maps.detach().cpu().double().numpy() for maps in (a, b))
-    if absolute:
-        x, y = np.abs(x), np.abs(y)
+    x, y = ((maps.abs() if absolute else maps).detach().cpu().double().numpy() for maps in (a, b))
     pairs = list(zip(x, y, strict=True))
     if where is not None:
         pairs = [(u[w], v[w]) for (u, v), w in zip(pairs, where.cpu().numpy(), strict=True)]
