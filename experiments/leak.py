@@ -81,7 +81,7 @@ def _imputed(explainer: str, fraction: float, part: int, source: Source) -> Tens
     """Return the training (0) or the test images (1) without some of their pixels, filled once for all seeds."""
     images, colour = sets("digits")[part].images, mean_colour(sets("digits")[0].images)
     removed = Removed(images, ranks("digits", source)[part], Removal(fraction, fill="linear"), colour)
-    return torch.cat(list(removed.split(256)))
+    return torch.cat([removed[start : start + 256] for start in range(0, len(removed), 256)])
 
 
 def longer(data: str, explainer: str, fraction: float, epochs: int, source: dict[str, Source]) -> dict[str, float]:

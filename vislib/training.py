@@ -122,9 +122,7 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
         try:
             yield
         finally:
-            model.eval().to(memory_format=torch.contiguous_format)
-            for parameter in model.parameters():
-                parameter.grad = None
+            model.eval().to(memory_format=torch.contiguous_format).zero_grad()
 
 
 @torch.no_grad()
@@ -132,5 +130,5 @@ def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> floa
     """Return the share of images that the model classifies rightly, in [0, 1]."""
     check_inputs(model, _seen(data))
     check_count(batch_size, "batch_size")
-    parts = zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True)
-    return sum(int((answers(model, images).argmax(1) == labels).sum()) for images, labels in parts) / len(data)
+    parts = (data[start : start + batch_size] for start in range(0, len(data), batch_size))
+    return sum(int((answers(model, part.images).argmax(1) == part.labels).sum()) for part in parts) / len(data)

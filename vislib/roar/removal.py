@@ -1,6 +1,5 @@
 """Pixels in the order of a heatmap, and images without some of them, made a batch at a time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -54,7 +53,7 @@ def ranks(heatmaps: Tensor, seed: int) -> Tensor:
 class Removed:
     """Images without some of their pixels, made when a batch is asked for: masked data are never stored.
 
-    It has what `fit` and `accuracy` ask of the images of a set: length, device, batches by index or one after another.
+    It has what `fit` and `accuracy` ask of the images of a set: length, device, batches by index.
 
     Args:
         images: (N, C, H, W), pixels in [0, 1].
@@ -79,10 +78,5 @@ class Removed:
         if self.how.fill == "mean":
             return torch.where(removed, self.colour, images)
         numbers = range(len(self))[index] if isinstance(index, slice) else index.tolist()
-        noisy = impute(images, removed, self.colour) + noise(images.shape[1:], list(numbers), images, seed=self.seed)
+        noisy = impute(images, removed, self.colour) + noise(images.shape[1:], numbers, images, seed=self.seed)
         return torch.where(removed, noisy.clamp(0, 1), images)
-
-    def split(self, size: int) -> Iterator[Tensor]:
-        """Return all images in order, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self[start : start + size]
