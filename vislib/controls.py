@@ -59,10 +59,9 @@ def disc(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     The same heatmap for each image. Arguments, shapes and errors as in `sobel`.
     """
     check_inputs(model, images, target)
-    batch, _, height, width = images.shape
-    rows, cols = (torch.arange(side, **HERE) - (side - 1) / 2 for side in (height, width))
+    rows, cols = (torch.arange(side, **HERE) - (side - 1) / 2 for side in images.shape[2:])
     far = (rows[:, None].square() + cols.square()).sqrt()
-    return (1 - far / far.max().clamp_min(1)).to(images).expand(batch, -1, -1).clone()
+    return (1 - far / far.max().clamp_min(1)).to(images).expand(len(images), -1, -1).clone()
 
 
 def blurred(explainer: Explainer, *, sigma: float | None = None) -> Explainer:
@@ -74,8 +73,4 @@ def blurred(explainer: Explainer, *, sigma: float | None = None) -> Explainer:
 
     Song et al. 2023, On Pitfalls of RemOve-And-Retrain, https://arxiv.org/abs/2304.13836
     """
-
-    def soft(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-        return fills.gaussian(explainer(model, images, target)[:, None], sigma)[:, 0]
-
-    return soft
+    return lambda model, images, target: fills.gaussian(explainer(model, images, target)[:, None], sigma)[:, 0]

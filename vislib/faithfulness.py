@@ -113,8 +113,7 @@ def mass_inside(model: nn.Module, images: Tensor, target: int | Tensor, explaine
     Arguments and errors as in `pointing_game`.
     """
     positive = _explained(model, images, target, explainer, masks).clamp(min=0)
-    empty = positive.sum((1, 2), keepdim=True) == 0
-    positive = torch.where(empty, torch.ones_like(positive), positive)
+    positive = positive.where(positive.sum((1, 2), keepdim=True) > 0, 1)
     return (positive * masks).sum((1, 2)) / positive.sum((1, 2))
 
 

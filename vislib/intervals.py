@@ -40,8 +40,7 @@ def crossed(values: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
     of_seed, of_image = values.mean(1), values.mean(0)
     freedom = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])
     rest = np.square(values - of_seed[:, None] - of_image + mean).sum((0, 1)) / freedom[2]
-    variances = [of_seed.var(0, ddof=1), of_image.var(0, ddof=1), rest]
-    parts = np.stack(variances, -1) / [seeds, images, seeds * images]
+    parts = np.stack([of_seed.var(0, ddof=1), of_image.var(0, ddof=1), rest], -1) / [seeds, images, seeds * images]
     variance = np.maximum(parts[..., 0] + parts[..., 1] - parts[..., 2], parts[..., :2].max(-1))
     spread = (np.square(parts) / freedom).sum(-1)
     satterthwaite = np.divide(np.square(variance), spread, out=np.ones_like(variance), where=spread > 0)
@@ -78,10 +77,9 @@ def verdict(low: float, high: float, *, better: str = "higher") -> str:
     """
     if better not in ("higher", "lower"):
         raise ValueError(f"better is {better!r}; expected 'higher' or 'lower'.")
-    above, below = low > 0, high < 0
-    if not (above or below):
+    if not (low > 0 or high < 0):
         return "inconclusive"
-    return "better" if above == (better == "higher") else "worse"
+    return "better" if (low > 0) == (better == "higher") else "worse"
 
 
 def _around(mean: Floats, variance: Floats, freedom: Any, level: float) -> tuple[Floats, Floats]:

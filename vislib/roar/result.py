@@ -67,8 +67,7 @@ class RoarResult:
 
     def areas(self, *, level: float = 0.95) -> "DataFrame":
         """Return the area under each curve: explainer, mean, low, high. Lower is better for ROAR, higher for KAR."""
-        table = self._frame({name: self.area(name)[:, None] for name in self.explainers}, level)
-        return table.drop(columns="fraction")
+        return self._frame({name: self.area(name)[:, None] for name in self.explainers}, level).drop(columns="fraction")
 
     def differences(self, against: str = "random", *, level: float = 0.95) -> "DataFrame":
         """Compare every curve with one of them, seed by seed: explainer, fraction, mean, low, high, verdict.

@@ -168,12 +168,9 @@ def write(file: Path | None, payload: bytes) -> None:
 
 def read(file: Path | None) -> bytes | None:
     """Return what `write` has written, None where there is nothing; a broken file is named, and counts as nothing."""
-    if file is None:
+    if file is None or not file.exists():
         return None
-    try:
-        head, _, payload = file.read_bytes().partition(b"\n")
-    except FileNotFoundError:
-        return None
+    head, _, payload = file.read_bytes().partition(b"\n")
     if head != hashlib.sha256(payload).hexdigest().encode():
         warnings.warn(f"{file} is corrupt; what it held is computed again.", stacklevel=2)
         return None
