@@ -81,12 +81,7 @@ def label_twins(
 
 
 def random_labels(
-    twins: Twins,
-    images: Tensor,
-    target: int | Tensor,
-    explainer: Explainer,
-    *,
-    similarity: Similarity = spearman,
+    twins: Twins, images: Tensor, target: int | Tensor, explainer: Explainer, *, similarity: Similarity = spearman
 ) -> RandomLabels:
     """Compare the heatmaps of networks that learned true labels with those of networks that learned permuted ones.
 
