@@ -367,6 +367,8 @@ def test_another_network_or_other_data_are_other_cells(tmp_path: Path, monkeypat
     trained: list[int] = []
     monkeypatch.setattr(sweeps, "retrain", lambda *arguments: trained.append(1) or 0.25)
     ask(TRAIN, TEST, build_model=lambda seed: linear(seed))  # a function has no hash; the network has
+    renamed = sweep({"another name": oracle}, TRAIN, TEST, folder=tmp_path, fractions=(0.3,), seeds=1, controls=())
+    assert renamed.explainers == ["another name"]
     assert trained == []
     ask(TRAIN, TEST, build_model=lambda seed: linear(seed + 1))
     ask(TRAIN, TEST, build_model=lambda seed: nn.Sequential(*linear(seed), nn.Tanh()))

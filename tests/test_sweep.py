@@ -123,7 +123,11 @@ def retrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def ask(some: list[Cell], *, device: torch.device = CPU, folder: Path | None = None, **options: Any) -> list[float]:
     task: Callable[[Cell], tuple[Any, ...]] = options.pop("task", lambda cell: (cell.seed,))
-    return run(some, task, device, Sweep(folder=folder, jobs=1, **options))
+    return accuracies(run(some, task, device, Sweep(folder=folder, jobs=1, **options)))
+
+
+def accuracies(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["accuracy"] for row in rows]
 
 
 @pytest.mark.parametrize("device", [CPU, ELSEWHERE])
@@ -170,8 +174,8 @@ def test_joblib_is_given_the_jobs_on_the_cpu_and_nothing_on_an_accelerator(
         return parallel(n_jobs=1, **options)
 
     monkeypatch.setattr(joblib, "Parallel", spy)
-    assert run(cells(2), lambda cell: (cell.seed,), CPU, Sweep(jobs=7)) == [0.0, 0.1]
-    assert run(cells(2), lambda cell: (cell.seed,), ELSEWHERE, Sweep(jobs=5)) == [0.0, 0.1]
+    assert accuracies(run(cells(2), lambda cell: (cell.seed,), CPU, Sweep(jobs=7))) == [0.0, 0.1]
+    assert accuracies(run(cells(2), lambda cell: (cell.seed,), ELSEWHERE, Sweep(jobs=5))) == [0.0, 0.1]
     assert asked == [7]
 
 

@@ -95,13 +95,10 @@ def roar(
     def task(cell: Cell) -> tuple[Any, ...]:
         return build_model, cell.seed, cell.how, training, *shared, *orders[cell.explainer]
 
-    values = sweeps.run(cells, task, train.images.device, sweep)
-    rows = [
-        {"explainer": cell.explainer, "fraction": cell.how.fraction, "seed": cell.seed, "accuracy": value}
-        for cell, value in zip(cells, values, strict=True)
-    ]
+    rows = sweeps.run(cells, task, train.images.device, sweep)
+    table = pd.DataFrame(rows, columns=["explainer", "fraction", "seed", "accuracy"])
     setting = {"keep": keep, "mask_only": mask_only, "fill": fill, **asdict(training)}
-    return RoarResult(pd.DataFrame(rows), pd.DataFrame(before) if before else None, accuracy(base, test), setting)
+    return RoarResult(table, pd.DataFrame(before) if before else None, accuracy(base, test), setting)
 
 
 def heatmaps(

@@ -97,8 +97,8 @@ def arrays(*values: Tensor) -> tuple[Array, ...]:
 
 def run(
     cells: Sequence[Cell], task: Callable[[Cell], tuple[Any, ...]], device: torch.device, how: Sweep
-) -> list[float]:
-    """Return the accuracy of each cell; those that the folder has are not computed again.
+) -> list[dict[str, Any]]:
+    """Return what each cell is and its accuracy, by name; those that the folder has are not computed again.
 
     Args:
         cells: what is asked.
@@ -108,20 +108,23 @@ def run(
     """
     import joblib
 
-    found = {i: value for i, cell in enumerate(cells) if (value := _kept(how.folder, cell)) is not None}
-    missing = [i for i in range(len(cells)) if i not in found]
+    rows: list[dict[str, Any]] = [{"explainer": c.explainer, **asdict(c.how), "seed": c.seed} for c in cells]
+    for cell, row in zip(cells, rows, strict=True):
+        if (payload := read(file(how.folder, cell.key, "cell"))) is not None:
+            row["accuracy"] = json.loads(payload)["accuracy"]
+    missing = [i for i, row in enumerate(rows) if "accuracy" not in row]
     with progress_bar(len(cells), "retraining", how.progress) as bar:
-        bar.update(len(found))
+        bar.update(len(cells) - len(missing))
         if device.type == "cpu":
             parallel = joblib.Parallel(n_jobs=how.jobs, return_as="generator_unordered", mmap_mode="c", batch_size=1)
             finished = parallel(joblib.delayed(_numbered)(i, *task(cells[i])) for i in missing)
         else:
             finished = (_numbered(i, *task(cells[i])) for i in missing)
         for i, value in finished:
-            found[i] = value
-            _keep(how.folder, cells[i], value)
+            rows[i]["accuracy"] = value
+            write(file(how.folder, cells[i].key, "cell"), json.dumps(rows[i]).encode())
             bar.update()
-    return [found[i] for i in range(len(cells))]
+    return rows
 
 
 def _numbered(number: int, *arguments: Any) -> tuple[int, float]:
@@ -180,13 +183,3 @@ def read(file: Path | None) -> bytes | None:
 def file(folder: Path | str | None, key: str, kind: str) -> Path | None:
     """Return where something is kept that has this key, if anything is."""
     return None if folder is None else Path(folder) / f"{key[:32]}.{kind}"
-
-
-def _kept(folder: Path | str | None, cell: Cell) -> float | None:
-    payload = read(file(folder, cell.key, "cell"))
-    return None if payload is None else float(json.loads(payload)["accuracy"])
-
-
-def _keep(folder: Path | str | None, cell: Cell, value: float) -> None:
-    facts = {"explainer": cell.explainer, **asdict(cell.how), "seed": cell.seed, "accuracy": value}
-    write(file(folder, cell.key, "cell"), json.dumps(facts).encode())
