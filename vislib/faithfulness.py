@@ -16,6 +16,7 @@ from vislib.fills import Fill, canvas
 from vislib.look import check_heatmap
 from vislib.memory import in_flight
 
+_Kind = Literal["deletion", "insertion"]
 LABELS = {
     "deletion": "area under the deletion curve (lower is better)",
     "insertion": "area under the insertion curve (higher is better)",
@@ -118,12 +119,7 @@ def mass_inside(model: nn.Module, images: Tensor, target: int | Tensor, explaine
 
 
 def _curve(
-    kind: Literal["deletion", "insertion"],
-    model: nn.Module,
-    images: Tensor,
-    target: int | Tensor,
-    explainer: Explainer,
-    how: Removing,
+    kind: _Kind, model: nn.Module, images: Tensor, target: int | Tensor, explainer: Explainer, how: Removing
 ) -> Curve:
     check_count(how.steps, "steps")
     classes = check_inputs(model, images, target)
