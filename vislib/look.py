@@ -86,23 +86,17 @@ def check_no_shares(logits: Tensor, further: Any) -> None:
 class _Watch(TorchFunctionMode):
     """Notes how coarse a network computes, and whether it makes one number of a batch or has a generator of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.dtypes, self.pools, self.draws = set[torch.dtype](), False, False
+    eps, pools, draws = 0.0, False, False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         self.draws |= bool(kwargs) and kwargs.get("generator") is not None
         if isinstance(result, float | list | np.ndarray):
             self.pools = True
-        elif isinstance(result, Tensor) and args and isinstance(args[0], Tensor):
-            self.dtypes.add(result.dtype)
-            self.pools |= result.is_floating_point() and result.ndim == 0 < args[0].ndim
+        elif isinstance(result, Tensor) and result.is_floating_point() and args and isinstance(args[0], Tensor):
+            self.eps = max(self.eps, torch.finfo(result.dtype).eps)
+            self.pools |= result.ndim == 0 < args[0].ndim
         return result
-
-    @property
-    def eps(self) -> float:
-        return max((torch.finfo(dtype).eps for dtype in self.dtypes if dtype.is_floating_point), default=0.0)
 
 
 def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tensor], None]:

@@ -16,9 +16,7 @@ from vislib.look import as_written
 class _Guided(TorchFunctionMode):
     """While this mode is on, every ReLU, whatever its name, gets a hook on its result; the hook ends with the graph."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.met = False
+    met = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         leaves, spec = pytree.tree_flatten((args, kwargs or {}))
