@@ -83,7 +83,7 @@ def _methods(kind: type) -> list[tuple[str, Callable[..., Any]]]:
     """Return the public methods and properties that a class itself defines; ``forward`` counts as the network."""
     found = []
     for name, value in vars(kind).items():
-        method = value.fget if isinstance(value, property) else value
+        method = value.fget if isinstance(value, property) else getattr(value, "func", value)  # as a cached_property
         if inspect.isfunction(method) and not name.startswith("_") and name != "forward":
             found.append((name, method))
     return found

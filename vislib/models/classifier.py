@@ -1,6 +1,7 @@
 """A classifier: any network as a map from pixels in [0, 1] to logits."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,10 @@ class Classifier(nn.Module):
             self.register_buffer(label, value, persistent=False)
         if not bool((self.std > 0).all()):
             raise ValueError(f"std is {std!r}; expected positive numbers.")
-        told = max(self.mean.numel(), self.std.numel())  # the reader knows better than a convolution
-        self._known_channels = input_channels(network, input_size, told) if told > 1 else None
         for label, value in (("mean", self.mean), ("std", self.std)):
-            if value.numel() not in (1, self._known_channels):
+            if value.numel() != 1 and value.numel() != self.channels:
                 raise ValueError(
-                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {self._known_channels} channels."
+                    f"{label} has {value.numel()} numbers; expected one, or one for each of the {self.channels} channels."
                 )
         if self.resize < input_size:
             raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
@@ -142,12 +141,11 @@ class Classifier(nn.Module):
             )
         return caught[-1]
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """How many colour channels the network takes: as many as mean or std have numbers, else see `input_channels`."""
-        if self._known_channels is None:
-            self._known_channels = input_channels(self.network, self.input_size)
-        return self._known_channels
+        told = max(self.mean.numel(), self.std.numel())  # the reader knows better than a convolution
+        return input_channels(self.network, self.input_size, told)
 
     def _find_head(self, head: nn.Linear | str | None, classes: int | None) -> str | None:
         """Return the name of the last linear layer, None where there is none; it has as many outputs as classes are named."""
