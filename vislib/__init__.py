@@ -47,9 +47,7 @@ def device() -> torch.device:
             ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def seed_everything(seed: int = 0) -> None:

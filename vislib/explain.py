@@ -178,13 +178,11 @@ def check_images(model: object, images: Tensor) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}; expected a torch.Tensor of shape (B, C, H, W).")
     if images.ndim != 4:
-        raise ValueError(f"images has shape {tuple(images.shape)}; expected four dimensions (B, C, H, W).")
+        raise ValueError(f"images has {shown(images)}; expected four dimensions (B, C, H, W).")
     if not images.is_floating_point():
         raise TypeError(f"images has dtype {images.dtype}; expected floating point, with pixels in [0, 1].")
     if images.numel() == 0:
-        raise ValueError(
-            f"images has shape {tuple(images.shape)}; expected at least one image with at least one pixel."
-        )
+        raise ValueError(f"images has {shown(images)}; expected at least one image with at least one pixel.")
     tensors = chain(model.parameters(), model.buffers()) if isinstance(model, nn.Module) else ()
     weight = next((p for p in tensors if p.is_floating_point()), images)
     check_device(images, weight, "images", "the model")
@@ -205,8 +203,7 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
     expected = f"expected an int, or an int tensor of shape ({batch},)."
     if isinstance(target, bool) or not isinstance(target, int | np.integer | Tensor):
         raise TypeError(f"target is a {type(target).__name__}; {expected}")
-    if not isinstance(target, Tensor):
-        target = torch.full((batch,), int(target), dtype=torch.int64, device=images.device)
+    target = target if isinstance(target, Tensor) else torch.tensor(int(target), device=images.device)
     target = target.expand(batch) if target.ndim == 0 else target
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(f"target has dtype {target.dtype}; {expected}")

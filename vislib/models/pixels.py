@@ -28,8 +28,7 @@ def pixels(image: Any, resize: int, channels: int) -> Tensor:
             raise TypeError(
                 f"image is an array of {image.dtype} with shape {image.shape}; expected (H, W) or (H, W, C), uint8 or float in [0, 1]."
             )
-        image = image[..., None] if image.ndim == 2 else image
-        image = torch.from_numpy(image.copy()).permute(2, 0, 1)  # a view may be mirrored or read-only
+        image = torch.from_numpy(np.atleast_3d(image).copy()).permute(2, 0, 1)  # a view may be mirrored or read-only
     if not isinstance(image, Tensor):
         raise TypeError(
             f"image is a {type(image).__name__}; expected a PIL image, as vislib.data.photo(path) opens one, an array or a tensor."

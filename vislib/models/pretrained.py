@@ -55,8 +55,7 @@ def weights_file(name: str) -> Path:
     """Return where the weights of a network are, or would be, on this machine."""
     if name in EMBEDDED:
         return _packaged(name)
-    hub = Path(torch.hub.get_dir()) / "checkpoints"
-    return hub / Path(str(_torchvision_weights(name).url)).name
+    return Path(torch.hub.get_dir(), "checkpoints", Path(_torchvision_weights(name).url).name)
 
 
 def fetch(name: str) -> Path:
