@@ -1,6 +1,6 @@
 """Gradients of noisy copies: their mean, the mean of their squares, their variance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from sys import float_info
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vislib import HERE
 from vislib.explain import Score, check_count, check_inputs, check_number, logit, takes
-from vislib.gradients.sensitivity import gradients
+from vislib.gradients.sensitivity import gradients, mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,8 @@ def smoothgrad(model: nn.Module, images: Tensor, target: int | Tensor, **options
 
     Smilkov et al. 2017, SmoothGrad, https://arxiv.org/abs/1706.03825
     """
-    return _mean(model, images, target, Noise(**options), lambda grads: grads).abs().sum(1)
+    noise = Noise(**options)
+    return mean(_noisy(model, images, target, noise), images, noise.n).abs().sum(1)
 
 
 @takes(Noise)
@@ -56,7 +57,9 @@ def smoothgrad_squared(model: nn.Module, images: Tensor, target: int | Tensor, *
 
     Hooker et al. 2019, A Benchmark for Interpretability Methods in Deep Neural Networks, https://arxiv.org/abs/1806.10758
     """
-    return _mean(model, images, target, Noise(**options), torch.square).sum(1)
+    noise = Noise(**options)
+    squares = ((which, grads.square()) for which, grads in _noisy(model, images, target, noise))
+    return mean(squares, images, noise.n).sum(1)
 
 
 @takes(Noise)
@@ -80,17 +83,6 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
         total[which] += off.sum(1)
         squares[which] += off.square().sum(1)
     return (squares / noise.n - (total / noise.n).square()).clamp(min=0).sum(1)
-
-
-def _mean(
-    model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise, of: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """Return the mean of something of the gradients of noisy copies, (B, C, H, W)."""
-    noisy = _noisy(model, images, target, noise)  # which checks the images
-    total = torch.zeros_like(images)
-    for which, grads in noisy:
-        total[which] += of(grads).sum(1)
-    return total / noise.n
 
 
 def _noisy(model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise) -> Iterator[tuple[slice, Tensor]]:

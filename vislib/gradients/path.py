@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from vislib import HERE
 from vislib.explain import Score, answers, check_count, check_inputs, logit, scores
 from vislib.fills import Fill, canvas
-from vislib.gradients.sensitivity import gradients
+from vislib.gradients.sensitivity import gradients, mean
 from vislib.look import shown
 
 
@@ -50,10 +50,8 @@ def integrated_gradients(
     def copies(which: slice, first: int, last: int) -> Tensor:
         return start[which, None] + at[first:last] * way[which, None]
 
-    total = torch.zeros_like(images)
-    for which, grads in gradients(model, images, classes, score, steps, copies, batch_size, progress):
-        total[which] += grads.sum(1)
-    return (way * total / steps).sum(1)
+    parts = gradients(model, images, classes, score, steps, copies, batch_size, progress)
+    return (way * mean(parts, images, steps)).sum(1)
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """The gradient of the score with respect to the pixels of copies of each image, a bounded number at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -40,10 +40,17 @@ def gradients(
                 bar.update(block.shape[0] * block.shape[1])
 
 
+def mean(parts: Iterable[tuple[slice, Tensor]], images: Tensor, n: int) -> Tensor:
+    """Return the mean of what comes in parts of the n copies of each image, (B, C, H, W)."""
+    total = torch.zeros_like(images)
+    for which, grads in parts:
+        total[which] += grads.sum(1)
+    return total / n
+
+
 def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
     def work(pixels: Tensor) -> Tensor:
-        pixels.requires_grad_()
-        total = total_score(forward, pixels, classes, score)
+        total = total_score(forward, pixels.requires_grad_(), classes, score)
         return slope(total, pixels).contiguous()
 
     return on_copies(images, work)
