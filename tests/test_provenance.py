@@ -94,8 +94,8 @@ CHANGES = {
     ),
     "Grad-CAM's negative part as well": (
         "gradients/",
-        "* seen).sum(1, keepdim=True).relu()",
-        "* seen).sum(1, keepdim=True).abs()",
+        "* seen).sum(1).relu()",
+        "* seen).sum(1).abs()",
         GRAD_CAM,
     ),
     "Grad-CAM's maps doubled": (

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from vislib.activations import check_visible
 from vislib.differentiation import check_slope
 from vislib.explain import Score, answers, check_inputs, check_number, logit, pair, probability, scores, takes
-from vislib.gradients.cam import on_grid
+from vislib.gradients.cam import enlarged, on_grid
 from vislib.gradients.sensitivity import Forward, on_copies, total_score
 from vislib.look import add_up, as_written
 from vislib.memory import Ints, halving, in_flight
@@ -185,7 +185,7 @@ def drop_tokens(
         for at, found in halving(todo, batch, work):
             without[at] = found
             bar.update(len(found))
-    return _enlarged(clean[:, None, None] - without.view(-1, *read.shape[1:]), images)
+    return enlarged(clean[:, None, None] - without.view(-1, *read.shape[1:]), images)
 
 
 # ---- what is made of the shares ----
@@ -209,7 +209,7 @@ def _explained(model: nn.Module, images: Tensor, target: int | Tensor, combine: 
     classes = check_inputs(model, images, target)
     batch = in_flight(model, images, len(images), how.batch_size)
     groups = zip(images.split(batch), classes.split(batch), strict=True)
-    return _enlarged(torch.cat([_on_places(model, some, of, combine, how) for some, of in groups]), images)
+    return enlarged(torch.cat([_on_places(model, some, of, combine, how) for some, of in groups]), images)
 
 
 def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combine, how: Reading) -> Tensor:
@@ -249,10 +249,6 @@ def _check_met(met: Sequence[Tensor], batch: int) -> None:
         raise ValueError(
             f"the attention has shapes {shapes}; expected (B, heads, T, T) with the same T in every block."
         )
-
-
-def _enlarged(heat: Tensor, images: Tensor) -> Tensor:
-    return F.interpolate(heat[:, None], images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 
 
 # ---- how the shares are seen ----

@@ -9,8 +9,6 @@ from vislib.gradients.feature_maps import maps
 from vislib.gradients.sensitivity import on_copies, total_score
 from vislib.memory import in_flight
 
-_EXTRA = 16  # tokens that stand for no place, such as the class token and registers
-
 
 def grad_cam(
     model: nn.Module,
@@ -43,25 +41,21 @@ def grad_cam(
     classes = check_inputs(model, images, target)
     grid = None if grid is None else pair(grid, "grid")
     batch = in_flight(model, images, len(images), batch_size)
-    heats = []
-    for group, of in zip(images.split(batch), classes.split(batch), strict=True):
-        heat = _cam(model, group, of, score, layer, grid)
-        heats.append(F.interpolate(heat, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0])
-    return torch.cat(heats)
+    groups = zip(images.split(batch), classes.split(batch), strict=True)
+    return enlarged(torch.cat([_cam(model, some, of, score, layer, grid) for some, of in groups]), images)
 
 
 def _cam(
     model: nn.Module, images: Tensor, classes: Tensor, score: Score, layer: str | None, grid: tuple[int, int] | None
 ) -> Tensor:
-    """Return the weighted sum of a layer's maps, (B, 1, h, w)."""
+    """Return the weighted sum of a layer's maps, (B, h, w)."""
 
     def work(pixels: Tensor) -> Tensor:
         with maps(model, layer) as found:
             value = total_score(model, pixels, classes, score)
             name, activation, dim, size = found()
-        grads = None
-        if value.requires_grad and activation.requires_grad:
-            (grads,) = torch.autograd.grad(value, activation, allow_unused=True)
+        reached = value.requires_grad and activation.requires_grad
+        (grads,) = torch.autograd.grad(value, activation, allow_unused=True) if reached else (None,)
         if grads is None and layer is None:  # the cut was made elsewhere, see `maps`
             return _cam(model, images, classes, score, name, grid)
         if grads is None:
@@ -69,17 +63,25 @@ def _cam(
         weights, seen = (on_grid(t.movedim(dim, 1), grid or size, name) for t in (grads, activation.detach()))
         if grads.ndim == 3 and not weights.any():
             raise ValueError(f"the score depends on no place of the layer {name!r}; expected an earlier layer.")
-        return (weights.mean((2, 3), keepdim=True) * seen).sum(1, keepdim=True).relu()
+        return (weights.mean((2, 3), keepdim=True) * seen).sum(1).relu()
 
     return on_copies(images, work)
 
 
 def on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
-    """Return maps (B, C, h, w) as they are, and the last of tokens (B, C, T) as maps; some before stand for no place."""
+    """Return maps (B, C, h, w) as they are, and the last of tokens (B, C, T) as maps.
+
+    Up to 16 before them may stand for no place, such as the class token and registers.
+    """
     if x.ndim == 4:
         return x
     extra = -1 if grid is None else x.shape[2] - grid[0] * grid[1]
-    if grid is None or not 0 <= extra <= _EXTRA:
+    if grid is None or not 0 <= extra <= 16:
         raise ValueError(f"{name} has {x.shape[2]} tokens; expected grid=(height, width) of those that are places.")
     places: Tensor = x[..., extra:].unflatten(2, grid)
     return places
+
+
+def enlarged(heat: Tensor, images: Tensor) -> Tensor:
+    """Return maps (B, h, w) as large as the images, bilinearly, (B, H, W)."""
+    return F.interpolate(heat[:, None], images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
