@@ -12,6 +12,7 @@ from vislib import seeded
 class SmallCNN(nn.Sequential):
     """A plain convolutional network: blocks of convolution, BatchNorm, ReLU and pooling, one hidden layer, a linear head.
 
+    It maps normalised images (B, C, S, S) to logits (B, K).
     Its layers have names: ``conv1``, ``norm1``, ``relu1``, ``pool1``, …, ``flatten``, ``hidden``, ``relu``, ``head``.
 
     Args:
@@ -47,11 +48,6 @@ class SmallCNN(nn.Sequential):
             self.add_module("hidden", nn.Linear(channels * size**2, hidden))
             self.add_module("relu", nn.ReLU())
             self.add_module("head", nn.Linear(hidden, classes))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map normalised images (B, C, S, S) to logits (B, K)."""
-        logits: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
-        return logits
 
 
 class SmallViT(nn.Module):
