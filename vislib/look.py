@@ -12,9 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-_MASKED = 100  # times the median logit and beyond: such a number masks a class, and is no measure of the others
-_ASKED = 64  # times at most, of a model that draws random numbers: two masks of few logits may be the same by chance
-
 
 def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -> None:
     """Raise unless these are logits (B, K), one row per image, K > 1, and every target is one of the K classes.
@@ -119,8 +116,8 @@ def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tenso
     tf32 = images.device.type != "cpu" and images.dtype == torch.float32  # in which PyTorch multiplies on GPUs
     eps = max(watch.eps, torch.finfo(images.dtype).eps, 2**-7 * eightbit, 2**-10 * tf32)
     tolerance = eps**0.5  # rounding, which deep networks magnify, costs half of the digits at most
-    if drawn or watch.draws:
-        while len(said) < _ASKED and _same(said[-1][1], said[0][1], tolerance):
+    if drawn or watch.draws:  # two masks of few logits may be the same by chance
+        while len(said) < 64 and _same(said[-1][1], said[0][1], tolerance):
             said.append((last, ask(model, images[last:])))
         for state, put_back in before:
             put_back(state)
@@ -128,9 +125,8 @@ def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tenso
     def check(logits: Tensor) -> None:
         for i, again in said:
             if isinstance(again, Exception):
-                kind = type(again).__name__
                 raise ValueError(
-                    f"asked about one image alone, the model raises {kind}; expected an answer."
+                    f"asked about one image alone, the model raises {type(again).__name__}; expected an answer."
                 ) from again
             if not _same(again, logits[i, None].detach(), tolerance):
                 raise ValueError(
@@ -161,7 +157,7 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
     if torch.equal(one, other):
         return True
     sizes = other.abs()[other.isfinite() & (other != 0)]  # a last ReLU may leave but few
-    sizes = sizes[sizes <= _MASKED * sizes.median()]
+    sizes = sizes[sizes <= 100 * sizes.median()]  # a number beyond masks a class, and is no measure of the others
     close = tolerance * float(sizes.max()) if len(sizes) else 0.0
     return bool(torch.isclose(one, other, rtol=16 * tolerance**2, atol=close, equal_nan=True).all())
 
