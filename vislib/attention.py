@@ -245,10 +245,8 @@ def _check_met(met: Sequence[Tensor], batch: int) -> None:
     if len({side for t in met for side in t.shape[-2:]}) > 1 or any(
         len(t) != batch if t.ndim == 4 else len(t) % batch for t in met
     ):
-        shapes = ", ".join(dict.fromkeys(str(tuple(t.shape)) for t in met))
-        raise ValueError(
-            f"the attention has shapes {shapes}; expected (B, heads, T, T) with the same T in every block."
-        )
+        came = ", ".join(dict.fromkeys(str(tuple(t.shape)) for t in met))
+        raise ValueError(f"the attention has shapes {came}; expected (B, heads, T, T) with the same T in every block.")
 
 
 # ---- how the shares are seen ----
