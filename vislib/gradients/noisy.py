@@ -73,13 +73,11 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
     """
     noise = Noise(**options)
     noisy = _noisy(model, images, target, noise)
-    first, total, squares = (torch.zeros_like(images) for _ in range(3))
-    started = torch.zeros(len(images), dtype=torch.bool, device="cpu")
+    total, squares = torch.zeros_like(images), torch.zeros_like(images)
+    first: dict[int, Tensor] = {}
     for which, grads in noisy:
-        if not started[which].any():
-            first[which], started[which] = grads[:, 0], True
         # Measured from the first gradient the numbers are small, and the difference below is exact.
-        off = grads - first[which, None]
+        off = grads - first.setdefault(which.start, grads[:, :1].clone())
         total[which] += off.sum(1)
         squares[which] += off.square().sum(1)
     return (squares / noise.n - (total / noise.n).square()).clamp(min=0).sum(1)
