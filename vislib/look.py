@@ -32,9 +32,8 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
     if target is not None and (highest := int(target.max())) >= count:
         raise ValueError(f"target contains {highest}, and the model has {count} classes; expected 0 to {count - 1}.")
     row = logits.detach()
-    chosen = row[:, :1] if target is None else row.gather(1, target[:, None])
-    masked = chosen.isneginf().any() & (target is not None)
-    finite, masked = torch.stack([row.amax(1).isfinite().all(), masked]).tolist()
+    chosen = row.new_zeros(()) if target is None else row.gather(1, target[:, None])
+    finite, masked = torch.stack([row.amax(1).isfinite().all(), chosen.isneginf().any()]).tolist()
     if not finite:
         raise ValueError("the model answers with NaN or infinity; expected logits, where -inf alone may mask a class.")
     if masked:
