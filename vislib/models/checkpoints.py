@@ -42,8 +42,7 @@ def read(name: str, folder: Path = FOLDER, kind: Callable[..., nn.Module] = Smal
     del build["network"]  # the name of its kind
     network = kind(**build.pop("arguments"))
     network.load_state_dict(load_file(str(folder / f"{name}.safetensors")))  # float16 is copied into float32
-    model = Classifier(network, name=name, **build)
-    return model.requires_grad_(False).eval()
+    return Classifier(network, name=name, **build).requires_grad_(False).eval()
 
 
 def trained(name: str, *, device: torch.device | str | None = None) -> Classifier:

@@ -55,8 +55,7 @@ class Classifier(nn.Module):
         self.resize = round(input_size * 256 / 224) if resize is None else resize
         like = next((p.detach() for p in network.parameters()), torch.zeros(()))
         for label, numbers in (("mean", mean), ("std", std)):
-            value = torch.tensor(numbers, dtype=like.dtype, device=like.device).reshape(1, -1, 1, 1)
-            self.register_buffer(label, value, persistent=False)
+            self.register_buffer(label, like.new_tensor(numbers).reshape(1, -1, 1, 1), persistent=False)
         if not bool((self.std > 0).all()):
             raise ValueError(f"std is {std!r}; expected positive numbers.")
         for label, value in (("mean", self.mean), ("std", self.std)):
@@ -67,9 +66,8 @@ class Classifier(nn.Module):
         if self.resize < input_size:
             raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
         self._head_name = self._find_head(head, None if classes is None else len(classes))
-        if classes is None:
-            classes = [str(k) for k in range(self.head.out_features)] if self._head_name is not None else []
-        self.classes = list(classes)
+        outputs = 0 if self._head_name is None else self.head.out_features
+        self.classes = [str(k) for k in range(outputs)] if classes is None else list(classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map pixels (B, C, H, W) in [0, 1] to logits (B, K)."""
@@ -149,14 +147,13 @@ class Classifier(nn.Module):
 
     def _find_head(self, head: nn.Linear | str | None, classes: int | None) -> str | None:
         """Return the name of the last linear layer, None where there is none; it has as many outputs as classes are named."""
-        network = self.network
-        linear = {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+        linear = {name: module for name, module in self.network.named_modules() if isinstance(module, nn.Linear)}
         if head is None:
             fitting = {name: module for name, module in linear.items() if classes in (None, module.out_features)}
-            layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
+            layers = [m for m in self.network.modules() if any(True for _ in m.parameters(recurse=False))]
             if not fitting and layers and isinstance(layers[-1], nn.Linear):
                 _check_named(classes, layers[-1].out_features)
-            return head_of(network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
+            return head_of(self.network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
         wanted: list[str] = [name for name, module in linear.items() if head is module or head == name]
         if not wanted:
             raise ValueError(
