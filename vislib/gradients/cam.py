@@ -78,8 +78,7 @@ def on_grid(x: Tensor, grid: tuple[int, int] | None, name: str) -> Tensor:
     extra = -1 if grid is None else x.shape[2] - grid[0] * grid[1]
     if grid is None or not 0 <= extra <= 16:
         raise ValueError(f"{name} has {x.shape[2]} tokens; expected grid=(height, width) of those that are places.")
-    places: Tensor = x[..., extra:].unflatten(2, grid)
-    return places
+    return x[..., extra:].reshape(*x.shape[:2], *grid)
 
 
 def enlarged(heat: Tensor, images: Tensor) -> Tensor:

@@ -72,8 +72,7 @@ def completeness_gap(
     classes = check_inputs(model, images, target)
     if not isinstance(heat, Tensor) or heat.shape != images[:, 0].shape:
         raise ValueError(f"heat was given as {shown(heat)}; expected shape {tuple(images[:, 0].shape)}.")
-    both = (images, canvas(baseline, images))
-    whole, nothing = (scores(score, answers(model, x, classes), classes) for x in both)
+    whole, nothing = (scores(score, answers(model, x, classes), classes) for x in (images, canvas(baseline, images)))
     missed = (heat.sum((1, 2)) - (whole - nothing)).abs()
     rounding = 8 * torch.finfo(missed.dtype).eps * torch.maximum(whole.abs(), nothing.abs())
     return torch.where(missed <= rounding, 0, missed / (whole - nothing).abs())
