@@ -58,8 +58,6 @@ def _rectifies(x: Tensor, made: Tensor, again: Callable[[Tensor], Tensor]) -> bo
 
 def _depends(result: Tensor, images: Tensor) -> bool:
     """Tell whether the gradient of a result reaches the images, which a frozen part of the network may cut off."""
-    if not result.requires_grad:
-        return False
     (slope,) = torch.autograd.grad(result.sum(), images, retain_graph=True, allow_unused=True)
     return slope is not None
 
@@ -71,7 +69,7 @@ def guided(model: nn.Module) -> Callable[[Tensor], Any]:
     def forward(images: Tensor) -> Any:
         with as_written(), _Guided() as mode:
             result = model(images)
-        if not mode.met and isinstance(result, Tensor) and _depends(result, images):
+        if not mode.met and isinstance(result, Tensor) and result.requires_grad and _depends(result, images):
             raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
         return result
 
