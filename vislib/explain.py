@@ -10,7 +10,6 @@ place that validates what comes in; each message says what came and what was exp
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import chain
@@ -249,7 +248,7 @@ def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor = 0) -> 
 
 
 def check_number(
-    value: float, name: str, expected: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False
+    value: float, name: str, expected: str, low: float = -np.inf, high: float = np.inf, *, whole: bool = False
 ) -> None:
     """Raise unless `value` is a number from `low` to `high`, and an int if it has to be whole."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer if whole else int | float | np.number):
