@@ -14,14 +14,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from vislib.activations import check_visible
 from vislib.differentiation import check_slope
 from vislib.explain import Score, answers, check_inputs, check_number, logit, pair, probability, scores, takes
 from vislib.gradients.cam import enlarged, on_grid
-from vislib.gradients.sensitivity import Forward, on_copies, total_score
-from vislib.look import add_up, as_written
+from vislib.gradients.guided import Watched
+from vislib.gradients.sensitivity import on_copies, total_score
+from vislib.look import add_up
 from vislib.memory import Ints, halving, in_flight
 from vislib.progress import progress_bar
 
@@ -177,7 +176,7 @@ def drop_tokens(
     def work(copies: Ints) -> list[tuple[Tensor, Tensor]]:
         at = torch.from_numpy(copies).to(images.device)
         which, place = at // len(keep), at % len(keep)
-        logits = answers(_watched(model, [], keep[place]), images[which], classes[which], twice=False)
+        logits = answers(_Shares(model, keep[place]), images[which], classes[which], twice=False)
         return [(at, scores(score, logits, classes[which]))]
 
     todo = np.arange(len(without))
@@ -217,9 +216,9 @@ def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combi
     grid = None if how.grid is None else pair(how.grid, "grid")
 
     def work(pixels: Tensor) -> Tensor:
-        seen: list[_Shares] = []
-        total = total_score(_watched(model, seen), pixels.requires_grad_(), classes, how.score)
-        met = seen[0].met
+        seen = _Shares(model)
+        total = total_score(seen, pixels.requires_grad_(), classes, how.score)
+        met = seen.met
         _check_met(met, len(pixels))
         if not total.requires_grad:
             check_slope(total, None)
@@ -231,7 +230,7 @@ def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combi
                 "the score has no gradient at the last attention; expected one that is read from its tokens."
             )
         heat = (combine(shares, slopes) * read[..., None]).sum(1) / read.sum(1, keepdim=True)
-        return on_grid(heat[:, None], grid or seen[0].grid, "the attention")[:, 0]
+        return on_grid(heat[:, None], grid or seen.grid, "the attention")[:, 0]
 
     return on_copies(images, work)
 
@@ -252,27 +251,17 @@ def _check_met(met: Sequence[Tensor], batch: int) -> None:
 # ---- how the shares are seen ----
 
 
-def _watched(model: nn.Module, seen: list["_Shares"], keep: Tensor | None = None) -> Forward:
-    """Return a model, to be asked by `answers`, whose attention is seen at its last run, and kept from some places."""
+class _Shares(Watched):
+    """A model whose attention is computed openly, and noted at its last run; kept from places, (B, places) of 0 and 1."""
 
-    def forward(images: Tensor) -> Any:
-        with as_written(), _Shares(keep) as mode:
-            result = model(images)
-        seen[:] = [mode]
-        return result
+    def __init__(self, model: nn.Module, keep: Tensor | None = None) -> None:
+        super().__init__(model)
+        self.keep = keep
 
-    check_visible(*model.modules())
-    forward.__wrapped__ = model  # type: ignore[attr-defined]
-    return forward
-
-
-class _Shares(TorchFunctionMode):
-    """While this mode is on, attention is computed openly, and noted; it may be kept from places, (B, places) of 0 and 1."""
-
-    def __init__(self, keep: Tensor | None) -> None:
-        super().__init__()
-        self.keep, self.met = keep, list[Tensor]()
+    def __call__(self, images: Tensor) -> Any:
+        self.met = list[Tensor]()
         self.grid: tuple[int, int] | None = None  # of the last map before
+        return super().__call__(images)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -13,10 +13,29 @@ from vislib.activations import check_visible
 from vislib.look import as_written
 
 
-class _Guided(TorchFunctionMode):
-    """While this mode is on, every ReLU, whatever its name, gets a hook on its result; the hook ends with the graph."""
+class Watched(TorchFunctionMode):
+    """A model, to be asked by `answers`, with this mode on at each of its runs."""
 
-    met = False
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        check_visible(*model.modules())
+        self.__wrapped__ = model
+
+    def __call__(self, images: Tensor) -> Any:
+        with as_written(), self:
+            return self.__wrapped__(images)
+
+
+class Guided(Watched):
+    """A model in which every ReLU, whatever its name, gets a hook on its result; the hook ends with the graph."""
+
+    def __call__(self, images: Tensor) -> Any:
+        """Run the model; raise a ValueError if it has no ReLU."""
+        self.met = False
+        result = super().__call__(images)
+        if not self.met and isinstance(result, Tensor) and result.requires_grad and _depends(result, images):
+            raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
+        return result
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         leaves, spec = pytree.tree_flatten((args, kwargs or {}))
@@ -60,18 +79,3 @@ def _depends(result: Tensor, images: Tensor) -> bool:
     """Tell whether the gradient of a result reaches the images, which a frozen part of the network may cut off."""
     (slope,) = torch.autograd.grad(result.sum(), images, retain_graph=True, allow_unused=True)
     return slope is not None
-
-
-def guided(model: nn.Module) -> Callable[[Tensor], Any]:
-    """Return a model, to be asked by `answers`, whose ReLUs are guided; it raises a ValueError if the network has none."""
-    check_visible(*model.modules())
-
-    def forward(images: Tensor) -> Any:
-        with as_written(), _Guided() as mode:
-            result = model(images)
-        if not mode.met and isinstance(result, Tensor) and result.requires_grad and _depends(result, images):
-            raise ValueError("the network has no ReLU; expected one with ReLU or ReLU6, which guided backprop guides.")
-        return result
-
-    forward.__wrapped__ = model  # type: ignore[attr-defined]
-    return forward

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.explain import Score, check_inputs, logit
-from vislib.gradients.guided import guided
+from vislib.gradients.guided import Guided
 from vislib.gradients.sensitivity import Forward, gradients
 
 
@@ -68,7 +68,7 @@ def guided_backprop(
     Springenberg et al. 2015, Striving for Simplicity, https://arxiv.org/abs/1412.6806
     """
     classes = check_inputs(model, images, target)
-    return _plain(guided(model), images, classes, score, batch_size).abs().sum(1)
+    return _plain(Guided(model), images, classes, score, batch_size).abs().sum(1)
 
 
 def _plain(forward: Forward, images: Tensor, classes: Tensor, score: Score, batch_size: int | None) -> Tensor:
