@@ -126,7 +126,7 @@ def test_a_change_of_the_code_is_seen_where_it_matters(name: str, copied: Path) 
 def test_other_words_are_not_seen(copied: Path) -> None:
     """All at once: private functions renamed, a function moved, other comments, annotations and messages, more checks."""
     moved(copied, "vislib/explain.py", "logit", "vislib/scores.py")
-    moved(copied, "vislib/gradients/sensitivity.py", "in_flight", "vislib/gradients/batches.py")
+    moved(copied, "vislib/gradients/sensitivity.py", "total_score", "vislib/gradients/batches.py")
     assert renamed(copied) >= 50
     for file in copied.rglob("*.py"):
         tree = _OtherWords().visit(ast.parse(file.read_text()))
