@@ -179,9 +179,8 @@ def drop_tokens(
         logits = answers(_Shares(model, keep[place]), images[which], classes[which], twice=False)
         return [(at, scores(score, logits, classes[which]))]
 
-    todo = np.arange(len(without))
-    with progress_bar(len(todo), "tokens", progress) as bar:
-        for at, found in halving(todo, batch, work):
+    with progress_bar(len(without), "tokens", progress) as bar:
+        for at, found in halving(np.arange(len(without)), batch, work):
             without[at] = found
             bar.update(len(found))
     return enlarged(clean[:, None, None] - without.view(-1, *read.shape[1:]), images)
@@ -241,9 +240,8 @@ def _check_met(met: Sequence[Tensor], batch: int) -> None:
         raise ValueError(
             "no step of the network is attention among tokens; expected a transformer that computes its shares."
         )
-    if len({side for t in met for side in t.shape[-2:]}) > 1 or any(
-        len(t) != batch if t.ndim == 4 else len(t) % batch for t in met
-    ):
+    sides = {side for t in met for side in t.shape[-2:]}
+    if len(sides) > 1 or any(len(t) != batch if t.ndim == 4 else len(t) % batch for t in met):
         came = ", ".join(dict.fromkeys(str(tuple(t.shape)) for t in met))
         raise ValueError(f"the attention has shapes {came}; expected (B, heads, T, T) with the same T in every block.")
 
