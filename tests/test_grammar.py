@@ -292,9 +292,10 @@ def test_networks_from_a_grammar() -> None:
         for seed in range(FIRST, FIRST + DRAWS):
             came += _judge(seed)
     print(dict(came))
+    chance = 1.5 * DRAWS**0.5  # three standard deviations of a share, in draws
     for name in METHODS:
-        assert came[f"{name}: right"] > 0.6 * DRAWS
-    assert came["all the same"] < 0.1 * DRAWS
+        assert came[f"{name}: right"] > 0.6 * DRAWS - chance
+    assert came["all the same"] < 0.1 * DRAWS + chance
 
 
 # ---- pictures ----
@@ -373,7 +374,7 @@ def test_pictures_of_every_mode() -> None:
         assert float((ours - _shown(model, shows)).abs().max()) < 0.03, (seed, mode, orientation)
         came["right"] += 1
     print(dict(came))
-    assert came["right"] > 0.7 * DRAWS
+    assert came["right"] > 0.7 * DRAWS - 1.5 * DRAWS**0.5
 
 
 def test_the_turn_is_the_viewers() -> None:
