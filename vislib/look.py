@@ -207,7 +207,9 @@ def _generators(device: torch.device) -> list[tuple[Any, Callable[[Any], object]
 
 
 def _differ(one: Any, other: Any) -> bool:
-    return any(map(_differ, one, other)) if isinstance(one, tuple) and len(one) < 9 else not np.array_equal(one, other)
+    if isinstance(one, tuple):
+        return any(map(_differ, one, other)) if len(one) < 9 else one != other
+    return not np.array_equal(one, other)
 
 
 @contextmanager
