@@ -552,6 +552,15 @@ class OneByOne(nn.Module):
         return result
 
 
+def test_rounding_is_no_other_answer_where_no_logit_moves_and_one_is_small() -> None:
+    def make() -> nn.Module:
+        maps = nn.Conv2d(4, 6, (4, 2), 3, (2, 0), groups=2), nn.Conv2d(6, 12, (1, 4), (3, 1), (1, 3), (1, 2), 6, False)
+        return nn.Sequential(*maps, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(48, 3))
+
+    seen = IncrementalModel(_built(make), _random(0, 2, 4, 7, 23), dense_from=0.3)
+    assert (seen.exact_by, seen.why) == ("increments", None)
+
+
 def test_a_network_that_takes_one_image_at_a_time() -> None:
     _exact(_built(OneByOne), _random(0, 3, 3, 20, 24), (5, 4))
 
