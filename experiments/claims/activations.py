@@ -403,6 +403,7 @@ CLAIMS = [
         steady,
         rival="an untrained network",
         files=[*files.SHAPES, *NETS],
+        tolerance=0.06,  # of the rival, whose map ends elsewhere on another processor: 0.03 between two of them
     ),
     Claim(
         "activations.wrong",
