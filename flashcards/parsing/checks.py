@@ -73,6 +73,10 @@ def check_blocks(tokens: Sequence[Token], problem: Report) -> None:
             inside = len(token.content.splitlines())
             if token.map[1] - token.map[0] < inside + 2:
                 problem(line, f"a code block that is never closed; expected a line '{token.markup}'")
+            elif swallowed := [t for t in token.content.splitlines() if _HEADING.match(t) and ID.search(t.rstrip())]:
+                problem(
+                    line, f"a code block with {swallowed[0].strip()!r} in it; expected a line '{token.markup}' before"
+                )
         elif token.type == "code_block":
             for number, text in enumerate(token.content.splitlines()):
                 if ID.search(text.rstrip()):

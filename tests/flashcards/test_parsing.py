@@ -288,6 +288,10 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What? {#t.a}\n\n~~~~ python\nx = 1\n~~~\n" + FINE,
         ["9: a code block that is never closed; expected a line '~~~~'"],
     ),
+    "code that swallows the next card and ends with its code": (
+        GOOD + "\n## What? {#t.a}\n\n```\nx = 1\n" + FINE + "\n```\n\nThis.\n",
+        ["9: a code block with '## What? {#t.fine}' in it; expected a line '```' before"],
+    ),
     "a formula that swallows the next card": (
         GOOD + "\n## What? {#t.a}\n\n$$\nx\n" + FINE + "\n$$\nThis.\n",
         [
