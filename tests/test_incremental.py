@@ -540,6 +540,21 @@ def test_each_copy_is_answered_as_if_it_were_alone(name: str, incremental: bool,
     assert ours._batch_size == 1
 
 
+class Hides(nn.Module):
+    """Its second image is told of the first, by a unit that is dead where the picture is bright."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        alive = (0.6 - x.mean((1, 2, 3))).relu() * (1 + 5e-4 * x[:1].mean())
+        return torch.stack([alive, 2 - alive], 1)
+
+
+def test_a_leak_that_dead_units_hide_from_one_pair_is_found_by_the_other() -> None:
+    images = 0.8 * _random(0, 1, 3, 20, 24, dtype=torch.float32)
+    both = Hides()(torch.cat([images, 1 - images / 2]))
+    assert both[1, 0] == 0 < both[0, 0]  # this pair would show nothing
+    assert IncrementalModel(Hides().eval(), images)._batch_size == 1
+
+
 class OneByOne(nn.Module):
     """As exported for a single image."""
 

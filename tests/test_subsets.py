@@ -1,5 +1,6 @@
 """Many squares at once, against the enumeration of all sets of squares on small images."""
 
+from collections.abc import Callable
 from itertools import permutations, product
 
 import pytest
@@ -10,6 +11,7 @@ from tests.state import unchanged
 from tests.test_occlusion import Linear
 from vislib import fills
 from vislib.explain import logit, probability
+from vislib.faithfulness import deletion
 from vislib.fills import Fill
 from vislib.occlusion import occlusion, rise, shapley
 
@@ -145,3 +147,26 @@ def test_what_changes_nothing_is_worth_nothing(method: object, network: nn.Modul
     black = torch.zeros(2, 3, 4, 4)
     for samples in (1, 5):
         assert method(network, black, 1, samples=samples, patch=2, fill="black").abs().max() < 1e-6  # type: ignore[operator]
+
+
+class Wide(nn.Module):
+    """Notes how many images it is asked about at once; each needs five megabytes for its maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps, self.asked = nn.Conv2d(3, 320, 1), list[int]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked.append(len(x))
+        logits: Tensor = self.maps(x).mean((2, 3))[:, :2]
+        return logits
+
+
+@pytest.mark.parametrize("method", [*METHODS, deletion], ids=lambda m: m.__name__)
+def test_how_many_at_once_is_chosen_by_the_size_of_the_maps(method: Callable[..., object]) -> None:
+    network, images = Wide().eval(), torch.rand(12, 3, 64, 64)
+    if method is deletion:
+        deletion(network, images, 0, lambda model, images, target: images.mean(1), steps=2)
+    else:
+        method(network, images[:1], 0, patch=16, samples=2 if method is shapley else 12)
+    assert max(network.asked) <= 4

@@ -82,11 +82,8 @@ def stamp(images: Tensor, classes: Tensor) -> Tensor:
 _FACES = ("    #    ", "#       #", "#   #   #", "# #   # #", "# # # # #", "# ## ## #")
 
 
-# Random numbers are handed out column by column, so that none is used twice.
-
-
 def _between(columns: Iterator[Tensor], low: float, high: float) -> Tensor:
-    """Return the next column (n,), uniform in [low, high)."""
+    """Return the next column (n,) of random numbers, uniform in [low, high): each is handed out once."""
     return low + (high - low) * next(columns)
 
 
