@@ -235,6 +235,7 @@ def test_dots_draw_means_and_all_values() -> None:
     assert diamond.get_xdata() == pytest.approx([0.6])
     assert dot.get_xdata() == pytest.approx([0.2])
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["gradient", "Sobel"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["v", "r"]  # as they are read
     assert encoded_figure(figure)
 
 

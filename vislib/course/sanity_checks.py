@@ -180,8 +180,8 @@ def dots(
         axis.grid(axis="x", alpha=0.25)
     made.supxlabel(xlabel)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    found = dict(zip(reversed(labels), reversed(handles), strict=True))  # the dot first, as it is read
-    made.legend(found.values(), found.keys(), ncols=2, loc="outside upper center", frameon=False)
+    found = dict(zip(labels, handles, strict=True))
+    made.legend(found.values(), found.keys(), ncols=2, reverse=True, loc="outside upper center", frameon=False)
     return made
 
 
