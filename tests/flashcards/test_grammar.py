@@ -50,7 +50,8 @@ GOOD_BLOCKS: list[list[str]] = [
 BAD: list[list[str]] = [
     [HERE + "##W {#t.none}"], [HERE + "\u00a0## W {#t.none}"], [HERE + "    ## W {#t.none}"], ["W", HERE + "##W"],
     [HERE + "> ## W"], [HERE + "- # W"], ["- W", "", HERE + "  ### W {#t.none}"], [HERE + "W", "---"],
-    [HERE + "```", "W"], [HERE + "~~~", "W"], [HERE + "```", "W", "## W {#t.none}", "```"], [HERE + "> ```", "> W"], [HERE + "- ````", "  ```", "", "  W"],
+    [HERE + "```", "W"], [HERE + "~~~", "W"], [HERE + "> ```", "> W"], [HERE + "- ````", "  ```", "", "  W"],
+    [HERE + "```", "W", "## W {#t.none}", "```"],
     ["| W | W |", "|---|---|", HERE + "| W | W | W |"], ["> W |", "> |-|", HERE + "> `W|W` | W"],
     [HERE + "[W]: http://example.org"], [HERE + "[^1]: W"], ["[W][w]", "", HERE + "[w]: W 'W'"], [HERE + "[//]: # (W)"],
     [HERE + "1. [x] W", "2. [ ] W"], [HERE + "> - [x] W", "> - [ ] W"], [HERE + "[ ] W"], [HERE + "-[x] W"], ["- W", HERE + "- [] W"],
