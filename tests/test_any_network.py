@@ -146,6 +146,56 @@ def test_the_look_costs_one_image_once_and_nothing_in_a_loop(images: Tensor) -> 
     assert network.asked == len(images) + 1
 
 
+class Setting:
+    """What a network may read its settings from."""
+
+    share = 0.0
+
+
+def _noisy(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return output + torch.randn_like(output)
+
+
+LATER: dict[str, Callable[[Tensor], tuple[nn.Module, Tensor, Callable[[nn.Module], object]]]] = {
+    "other images": lambda x: (Ends(lambda m, y: y - y.mean(0)), x[:1].expand(3, -1, -1, -1), lambda m: None),
+    "more images": lambda x: (Ends(lambda m, y: y / y.abs().max()), x[:1], lambda m: None),
+    "no black image": lambda x: (nn.Sequential(Chance(0.5), Ends(lambda m, y: y)), torch.zeros_like(x), lambda m: None),
+    "a setting in an object": lambda x: (
+        Ends(lambda m, y: F.dropout(y, m.setting.share)),
+        x,
+        lambda m: setattr(m.setting, "share", 0.5),
+    ),
+    "a hook": lambda x: (
+        Ends(lambda m, y: y),
+        x,
+        lambda m: m.body[0].register_forward_hook(_noisy),
+    ),
+}
+
+
+class Chance(nn.Module):
+    """Drops pixels in every mode."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.share)
+
+
+@pytest.mark.parametrize("change", LATER)
+def test_what_shows_later_is_found_later(change: str, images: Tensor) -> None:
+    """A network that was found in order once is looked at again: no list of what can change is complete."""
+    network, first, later = LATER[change](images)
+    network.setting = Setting()
+    for _ in range(2):
+        gradient(network.eval(), first, 0)
+    later(network)
+    with pytest.raises(ValueError, match="asked again, about one image alone"):
+        gradient(network, images, 0)
+
+
 def _resized(logits: Tensor, size: int) -> Tensor:
     return F.interpolate(logits[:, None, None], (1, size), mode="bilinear", antialias=True)[:, 0, 0]
 
