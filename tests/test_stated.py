@@ -118,6 +118,18 @@ def of_ten_classes() -> Values:
     return int((noise.moved < 0.1).sum()), len(noise), noise.moved.max()
 
 
+def told_apart() -> Values:
+    """The rule of the claim, if it holds everywhere."""
+    assert claim("gradients.tells").held.all()
+    return 15, 16
+
+
+def still(way: str, *targets: str) -> Values:
+    return tuple(
+        claim("reconstruction.keeps").query("parametrisation == @way").set_index("target").still_moved[list(targets)]
+    )
+
+
 def penalised() -> Values:
     found = claim("reconstruction.penalised").set_index(["target", "weight"])
     return found.rough["strawberry", 100], found.rough["strawberry", 1000], found.moved.max()
@@ -216,6 +228,7 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "by {:.2f} on the cat": lambda: tuple(claim("gradients.shape").query("photo == 'cat'").alike),
         "{:.2f} and {:.2f} with two of its five": palace,
         "in {} of the {} pairs; the others go from −{:.2f} (the palace) to {:.2f}": signed,
+        "at least {} of {} scenes": told_apart,
         "with a logit of {:.1f}": lambda: (logits("hopper").max().item(),),
         "follows with {:.1f}": lambda: (logits("hopper").topk(2).values[1].item(),),
         "correlate by {:.2f} to {:.2f}": lambda: ends(claim("gradients.absurd").absurd),
@@ -232,6 +245,8 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "to about {:.2f}, and what you see is still noise": lambda: penalised()[:1],
         "With weight 1000 the roughness is {:.2f}": lambda: penalised()[1:2],
         "keeps most after the moves, {:.2f}": lambda: penalised()[2:],
+        "second network and keep {:.2f} and {:.2f}": lambda: still("fourier", "volcano", "goldfish"),
+        "plain noise, too, but keeps {:.2f}": lambda: still("pixels", "volcano"),
         "between {:.2f} and {:.2f} of the photograph's": lambda: ends(claim("reconstruction.pale").colour_early),
     },
     "07_sanity_checks": {"they keep {:.1f} and {:.1f} of theirs": kept_without_zeros},

@@ -275,6 +275,8 @@ def test_the_lectures_are_there_to_take_if_they_are_built_and_the_cards_always(t
 
 # ---- handout ----
 
+KEY = vendor.ROOT / "flashcards" / "keys" / "course.md"
+
 
 def test_a_handout_has_no_solutions_no_notes_and_no_answers_and_keeps_what_was_put_out() -> None:
     folded = "<details>\n<summary>{}</summary>\n\nIt is 42.\n\n</details>"
@@ -308,6 +310,11 @@ def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_
             assert heading in given
         kept += given
     assert re.findall("<summary.*", kept) == []
+    every = "".join(path.read_text(encoding="utf-8") for path in written)
+    whole = "".join(path.read_text(encoding="utf-8") for path in run_notebooks.FOLDER.glob("*.ipynb"))
+    schemes = re.findall(r"^- \(\d+\) ([\w ,:;.]{30,})$", KEY.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert [line for line in schemes if line in every] == []
+    assert len([line for line in schemes if line in whole]) > 5  # or nothing would be looked for
     assert (tmp_path / "handout" / "map" / "08.svg").exists()
 
 

@@ -1,6 +1,7 @@
 """Notebooks to hand out: ``make handout`` [ONLY=04_occlusion] writes copies without solutions, answers and speaker notes.
 
-A prediction becomes its question, with a line for the answer; what the other cells have put out stays.
+A prediction becomes its question, with a line for the answer; an exam has no output, for that has the mark schemes. What
+the other cells have put out stays.
 
 The copies lie in ``build/handout``, numbered like the originals; put them in the place of ``notebooks/`` for a class whose
 exercises are graded.
@@ -34,8 +35,10 @@ def for_students(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _asked(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the question of a prediction as text; any other cell as it is."""
+    """Return the question of a prediction as text, an exam without its mark schemes, any other cell as it is."""
     if (found := prediction(cell)) is None:
+        if cell.cell_type == "code" and re.search(r"\bexam\(", cell.source):
+            cell.outputs = []
         return cell
     question, options = found
     rows = "\n".join(f"<li>{option}</li>" for option in options)
