@@ -282,7 +282,7 @@ CLAIMS = [
         {"network": ["efficientnet_lite0", "efficientnet_lite1"], "seed": [0, 1, 2]},
         halves,
         rival="pixels, and the mean colour",
-        files=files.pretrained("efficientnet_lite0", "efficientnet_lite1"),
+        files=[*files.PHOTOGRAPHS, *files.pretrained("efficientnet_lite0", "efficientnet_lite1")],
     ),
     Claim(
         "activations.own",
