@@ -40,7 +40,7 @@ endef
 	@touch $@
 
 .venv/.all: .venv/.dev
-	@$(INSTALL) -e ".[dev,bench,cluster]"
+	@$(INSTALL) -e ".[dev,bench,cluster,site]"
 	@touch $@
 
 .venv/.dev: pyproject.toml constraints.txt
