@@ -152,6 +152,13 @@ class Setting:
     share = 0.0
 
 
+class Chance(nn.Module):
+    """Drops pixels in every mode."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, 0.5)
+
+
 def _noisy(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
     return output + torch.randn_like(output)
 
@@ -159,7 +166,7 @@ def _noisy(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
 LATER: dict[str, Callable[[Tensor], tuple[nn.Module, Tensor, Callable[[nn.Module], object]]]] = {
     "other images": lambda x: (Ends(lambda m, y: y - y.mean(0)), x[:1].expand(3, -1, -1, -1), lambda m: None),
     "more images": lambda x: (Ends(lambda m, y: y / y.abs().max()), x[:1], lambda m: None),
-    "no black image": lambda x: (nn.Sequential(Chance(0.5), Ends(lambda m, y: y)), torch.zeros_like(x), lambda m: None),
+    "no black image": lambda x: (nn.Sequential(Chance(), Ends(lambda m, y: y)), torch.zeros_like(x), lambda m: None),
     "a setting in an object": lambda x: (
         Ends(lambda m, y: F.dropout(y, m.setting.share)),
         x,
@@ -171,17 +178,6 @@ LATER: dict[str, Callable[[Tensor], tuple[nn.Module, Tensor, Callable[[nn.Module
         lambda m: m.body[0].register_forward_hook(_noisy),
     ),
 }
-
-
-class Chance(nn.Module):
-    """Drops pixels in every mode."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.share)
 
 
 @pytest.mark.parametrize("change", LATER)
