@@ -38,9 +38,14 @@ def load_all() -> list[Deck]:
     return [load(path) for path in find()]
 
 
+def exam_file(exam: str | Path) -> Path:
+    """The file of an exam by name or by path; `ValueError` for an unknown name."""
+    return _path(exam, "exam", EXAMS, find_exams)
+
+
 def load_exam(exam: str | Path) -> Exam:
     """An exam by name or by path; `ValueError` for an unknown name, `DeckError` for mistakes."""
-    found, problems = read_exam(_path(exam, "exam", EXAMS, find_exams))
+    found, problems = read_exam(exam_file(exam))
     if problems:
         raise DeckError(problems)
     return found

@@ -126,6 +126,8 @@ class ExamDisplay(Display):
 
     def __init__(self, name: str | Path, seed: int) -> None:
         self.exam = draw(collection.load_exam(name), seed)
+        file = collection.exam_file(name)
+        self.file = None if file in collection.find_exams() else file
 
     def text(self) -> str:
         return text.exam(self.exam)
@@ -136,4 +138,4 @@ class ExamDisplay(Display):
     def widget(self) -> Any:
         from flashcards.widgets.exam import ExamCard
 
-        return ExamCard(Attempt(self.exam), draft_of(self.exam.name)).box
+        return ExamCard(Attempt(self.exam), draft_of(self.exam.name, self.file)).box

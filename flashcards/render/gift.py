@@ -29,4 +29,9 @@ def _question(question: ExamQuestion) -> str:
 
 def _escaped(text: str) -> str:
     """A text in one line, its control characters behind backslashes; a backslash of its own is doubled."""
-    return re.sub(r"([\\~=#{}:])", r"\\\1", " ".join(text.split()))
+    parts = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)  # code, whose lines and indentation count
+    lines = [
+        re.sub(r"\n(?!</code>)", "<br>", p).replace("\n", "") if i % 2 else " ".join(p.split())
+        for i, p in enumerate(parts)
+    ]
+    return re.sub(r"([\\~=#{}:])", r"\\\1", " ".join(filter(None, lines)))

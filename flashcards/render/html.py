@@ -6,6 +6,7 @@ notebook holds when it is read on a web page, and what strict comparisons of out
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -100,15 +101,22 @@ def _card(number: int, card: Card) -> str:
     back = "\n".join(filter(None, [card.answer, section(card)]))
     # The question stands outside of the fold where it needs room for a picture or for options.
     if card.options or "<img" in card.question:
-        question = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
-        return embedded(card, f"{question}\n{_lettered(card.options)}\n{_details('Answer', short + back)}")
-    question = card.question.removeprefix('<p class="fc-question">').removesuffix("</p>")
-    return embedded(card, _details(f"{number}. {question}", short + back))
+        return embedded(
+            card, f"{_numbered(number, card)}\n{_lettered(card.options)}\n{_details('Answer', short + back)}"
+        )
+    heading = re.compile("<p([^>]*)>(.*?)</p>", re.DOTALL)
+    inline = heading.sub(lambda p: f"<span{p[1]}>{p[2]}</span>" if p[1] else p[2], _numbered(number, card), count=1)
+    return embedded(card, _details(inline, short + back))
+
+
+def _numbered(number: int, card: Card) -> str:
+    """The question of a card with its number, which goes with the direction of the text."""
+    return re.sub(r'<p class="fc-question"([^>]*)>', rf"<p\1>{number}. ", card.question, count=1)
 
 
 def _question(number: int, question: ExamQuestion, keyed: bool) -> str:
     card = question.card
-    asked = card.question.replace('<p class="fc-question">', f"<p>{number}. ", 1)
+    asked = _numbered(number, card)
     asked = asked.replace("</p>", f" <em>({points(question.points)})</em></p>", 1)
     folded = _details("Marks", marks(question)) if keyed else ""
     return embedded(card, f"{asked}\n{_lettered(card.options)}\n{folded}")

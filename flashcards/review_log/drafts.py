@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ class Draft:
         if self.path is None or not self.path.exists():
             return None
         found = _content(self.path)
-        if found is None:
+        if found is None or not _fit(found):
             self.path, self.notice = None, f"{self.path} holds no answers that can be read; nothing is saved."
+            return None
         return found
 
     def write(self, said: Mapping[str, Any]) -> None:
@@ -55,10 +57,11 @@ class Draft:
             self.path.unlink(missing_ok=True)
 
 
-def draft_of(exam: str) -> Draft:
-    """The draft of an exam, by its name; kept nowhere while progress is off."""
+def draft_of(exam: str, file: Path | None = None) -> Draft:
+    """The draft of an exam, by its name, and by its file if it is not one of the course; kept nowhere while progress is off."""
     progress = default_path()
-    return Draft(progress.parent / f"{_PREFIX}{exam}.json" if progress else None)
+    place = "" if file is None else f"-{sha256(str(file.resolve()).encode()).hexdigest()[:8]}"
+    return Draft(progress.parent / f"{_PREFIX}{exam}{place}.json" if progress else None)
 
 
 def drafts() -> list[Path]:
@@ -74,6 +77,12 @@ def _content(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or content.get("kind") != _KIND or not isinstance(content.get("said"), dict):
-        return None
-    return content
+    return content if isinstance(content, dict) and content.get("kind") == _KIND else None
+
+
+def _fit(content: Mapping[str, Any]) -> bool:
+    """Tell whether a draft says all that an attempt takes up."""
+    said = content.get("said")
+    answers = list(said.values()) if isinstance(said, dict) else [None]
+    whole = all(isinstance(answer, dict) and isinstance(answer.get("ticked", []), list) for answer in answers)
+    return whole and isinstance(content.get("at"), int) and isinstance(content.get("handed_in"), bool)

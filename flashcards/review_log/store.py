@@ -21,6 +21,8 @@ from flashcards.scheduler import Grade, Review
 ENVIRONMENT = "VISLIB_PROGRESS"
 TIMEOUT = 5.0
 VERSION = 1
+#: What the calendars of all systems know.
+FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2899, 12, 31, tzinfo=UTC)
 _TABLES = (
     """
     CREATE TABLE reviews (
@@ -157,7 +159,7 @@ class Store:
     def _time(self, text: str, table: str, row: int) -> datetime:
         try:
             time = datetime.fromisoformat(text).astimezone(UTC)
-            if 1971 <= time.year < 2900:  # what the calendars of all systems know
+            if FIRST <= time <= LAST:
                 return time
         except (TypeError, ValueError, OverflowError, OSError):
             pass
@@ -197,7 +199,8 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _stamp(item: Review | Prediction) -> str:
-    return item.time.isoformat(timespec="microseconds")
+    """The time of a row, as near as one that can be read again: a clock without a battery begins in 1970."""
+    return min(max(item.time, FIRST), LAST).isoformat(timespec="microseconds")
 
 
 def _insert(db: sqlite3.Connection, item: Review | Prediction) -> int:

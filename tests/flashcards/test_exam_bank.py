@@ -19,7 +19,7 @@ from flashcards.exam_paper import draw
 from flashcards.model import LEVELS
 from flashcards.parsing.exams import read_exam
 from flashcards.render.html import OR_ANOTHER
-from flashcards.review_log.drafts import Draft, draft_of, drafts
+from flashcards.review_log.drafts import draft_of, drafts
 from tests.flashcards.screen import Screen
 
 FACTS = [str(number) for number in range(1, 15)]
@@ -301,7 +301,18 @@ def test_a_reload_goes_on_where_it_was(bank, progress_file):
     assert "says" in again.text or "Because" in again.text
     other = Screen(flashcards.exam(path, seed=5).widget())
     assert all(text not in other.html for text in typed.values())
-    assert [file.name for file in drafts()] == ["exam-small-4.json"]
+    assert drafts() == [draft_of("small-4", path).path]
+
+
+def test_exams_of_one_name_in_two_folders_keep_their_own_answers(bank, tmp_path):
+    first = Screen(flashcards.exam(bank()).widget())
+    first.paper.value = "about the first"
+    shutil.copytree(tmp_path, elsewhere := tmp_path / "week2", ignore=shutil.ignore_patterns("week2"))
+    second = Screen(flashcards.exam(elsewhere / "small.md").widget())
+    assert second.paper.value == ""
+    second.paper.value = "about the second"
+    assert Screen(flashcards.exam(bank()).widget()).paper.value == "about the first"
+    assert len(drafts()) == 2
 
 
 def test_begin_anew_empties_the_paper_and_its_file(bank):
@@ -334,7 +345,7 @@ def test_progress_that_is_off_keeps_no_answers(bank, monkeypatch, tmp_path):
 
 def test_a_file_that_is_no_draft_is_left_as_it_is_and_told(bank, progress_file, capsys):
     progress_file.parent.mkdir()
-    foreign = progress_file.parent / "exam-small-0.json"
+    foreign = draft_of("small-0", bank()).path
     foreign.write_text('{"kind": "something else", "said": {}}')
     desk = Screen(flashcards.exam(bank()).widget())
     assert "holds no answers that can be read; nothing is saved." in desk.text
@@ -344,12 +355,27 @@ def test_a_file_that_is_no_draft_is_left_as_it_is_and_told(bank, progress_file, 
     assert foreign.read_text() == '{"kind": "something else", "said": {}}'
 
 
+@pytest.mark.parametrize(
+    "gap", [{"said": {}}, {"said": {"t.one": None}, "at": 0, "handed_in": False}, {"said": {}, "at": "x", "handed_in": 0},
+            {"said": {"t.one": {"ticked": None}}, "at": 0, "handed_in": False}, {"said": []}],
+)  # fmt: skip
+def test_a_draft_with_gaps_does_not_stop_the_exam(bank, progress_file, gap):
+    progress_file.parent.mkdir()
+    path = draft_of("small-0", bank()).path
+    path.write_text(json.dumps({"kind": "answers to an exam of interpreting-vision", **gap}))
+    before = path.read_text()
+    desk = Screen(flashcards.exam(bank()).widget())
+    assert "holds no answers that can be read; nothing is saved." in desk.text
+    desk.paper.value = "mine"
+    assert path.read_text() == before
+
+
 def test_forget_deletes_what_exams_have_kept(bank, progress_file, capsys):
     desk = Screen(flashcards.exam(bank()).widget())
     desk.paper.value = "mine"
     (progress_file.parent / "exam-notes.json").write_text("[]")
     assert main(["forget", "--yes"]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"deleted {progress_file.parent / 'exam-small-0.json'}"]
+    assert capsys.readouterr().out.splitlines() == [f"deleted {draft_of('small-0', bank()).path}"]
     assert [file.name for file in progress_file.parent.iterdir()] == ["exam-notes.json"]
 
 
@@ -366,5 +392,5 @@ def test_what_cannot_be_saved_is_said_and_the_exam_goes_on(bank, progress_file):
     desk.paper.value = "mine, and more"
     desk.press("Next")
     assert "Not saved" not in desk.text
-    said = Draft(progress_file.parent / "exam-small-0.json").read()["said"]
+    said = draft_of("small-0", bank()).read()["said"]
     assert "mine, and more" in [answer["written"] for answer in said.values()]

@@ -52,6 +52,26 @@ Because `\\n`: so.
 """
 
 
+PAPER_WITH_CODE = """+++
+title = "Code"
+notebook = "09_review"
+tags = ["exam"]
++++
+
+## What does it print? {#t.code fact=12 level=apply}
+
+```python
+for i in range(2):
+    print(i)
+```
+
+- [ ] nothing
+- [x] two lines
+
+It counts.
+"""
+
+
 @pytest.fixture
 def exam(tmp_path: Path) -> Exam:
     (tmp_path / "my dot.png").write_bytes(PNG)
@@ -273,6 +293,12 @@ def test_the_bank_of_the_course_is_read_by_a_parser_of_gift(course):
             assert all(flat(criterion.html) in read.feedback for criterion in question.scheme)
         else:
             assert read.feedback.endswith(flat(question.card.answer))
+
+
+def test_the_lines_of_code_survive_gift(tmp_path):
+    (tmp_path / "paper.md").write_text(PAPER_WITH_CODE, encoding="utf-8")
+    _, [one] = parse(gift(collection.load_exam(tmp_path / "paper.md")))
+    assert '<pre><code class="language-python">for i in range(2):<br>    print(i)</code></pre>' in one.text
 
 
 def test_control_characters_and_pictures_survive_gift(exam):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flashcards import collection
 from flashcards.model import Card, Deck, DeckError, Option
 from flashcards.parsing.cards import read_deck
+from flashcards.render import html
 
 GOOD = '+++\ntitle = "T"\nnotebook = "04_occlusion"\ntags = ["t"]\n+++\n'
 NOTEBOOKS = ", ".join(path.stem for path in sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb")))
@@ -650,6 +651,14 @@ def test_text_that_runs_from_right_to_left_says_so(write_deck):
     assert '<blockquote dir="rtl">\n<p>پاسخ map</p>\n<p dir="ltr">map first</p>' in card.answer
     assert '<ul dir="rtl">\n<li>אחד</li>\n<li dir="ltr"><em>two</em></li>\n<li>3</li>' in card.answer
     assert '<th>x</th>\n<th dir="rtl">שניים</th>' in card.answer
+
+
+def test_text_from_right_to_left_keeps_its_number_on_the_page(write_deck):
+    deck = read(write_deck("\n## שלום? {#t.a}\n\nאחד\n\n## שתיים? {#t.b}\n\n- [ ] א\n- [x] ב\n\nכן\n"))
+    page = html.quiz(deck)
+    assert '<summary><span dir="rtl">1. שלום?</span></summary>' in page
+    assert '<p dir="rtl">2. שתיים?</p>' in page
+    assert page.count("<p") - page.count("<pre") == page.count("</p>")
 
 
 def test_an_ordinary_list_is_part_of_the_answer(write_deck):

@@ -343,6 +343,18 @@ def test_what_is_damaged_is_named_with_what_to_do(progress_file):
     assert said.endswith("); put a copy in its place, or move it to begin anew")
 
 
+@pytest.mark.parametrize("year", [1, 1970, 2026, 2900, 9999])
+def test_whatever_the_clock_says_the_file_can_be_read_again(year, progress_file):
+    log = Store(progress_file)
+    strange = Review("t.a", NOW.replace(year=year), Grade.GOOD)
+    log.write([REVIEW, strange, REVIEW])
+    first, kept, last = log.reviews()
+    assert (first, last, kept.grade) == (REVIEW, REVIEW, Grade.GOOD)
+    assert kept.time.year == min(max(year, 1971), 2899)
+    log.write([], remove=[(2, strange)])
+    assert log.reviews() == [REVIEW, REVIEW]
+
+
 @pytest.mark.parametrize("time", ["", "yesterday", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"])
 @pytest.mark.parametrize("table", ["reviews", "predictions"])
 def test_a_row_with_a_time_that_is_none_is_named(table, time, progress_file):
