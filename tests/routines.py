@@ -98,15 +98,15 @@ def _watched(model: nn.Module, target: Tensor) -> list[Tensor]:
 
 
 def _fitted(model: nn.Module, images: Tensor, target: Tensor) -> list[Tensor]:
-    """Train a copy for one step, and see what it answers."""
+    """Train a copy for three steps, and see what it answers."""
     network = copy.deepcopy(model)
-    losses = training.fit(network, _image_set(images, target), epochs=1)
+    losses = training.fit(network, _image_set(images, target), epochs=3)
     return [network(images).detach(), torch.tensor(losses).to(images.device)]
 
 
 def _fitted_jointly(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     network = _like(model, _classifier(networks.SelfExplainingNet(classes=5, words=(5,), size=16, width=4)))
-    networks.fit_jointly(network, _image_set(images, target), words=("k",), epochs=1)
+    networks.fit_jointly(network, _image_set(images, target), words=("k",), epochs=3)
     return network(images).detach()
 
 
@@ -186,7 +186,12 @@ ROUTINES: dict[str, Routine] = {
         network(images) for _, network in sanity.randomised(model, images, order="independent")
     ],
     "sanity.random_labels": lambda model, images, target: _values(
-        sanity.random_labels(sanity.Twins([model, model], [model, model]), images, target, gradients.input_x_gradient)
+        sanity.random_labels(
+            sanity.Twins([model, _scaled(model, 1)], [_scaled(model, 2), _scaled(model, 3)]),
+            images,
+            target,
+            gradients.input_x_gradient,
+        )
     ),
     "sanity.label_twins": lambda model, images, target: [
         network(images)

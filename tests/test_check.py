@@ -318,7 +318,7 @@ def test_options_of_moved(images: Tensor) -> None:
 
 
 SANITY_OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = {
-    "order unknown": ({"order": "input_first"}, ValueError, ["order is 'input_first'", "'output_first' or 'independent'"]),
+    "order unknown": ({"order": "input_first"}, ValueError, ["order is 'input_first'", "expected one of output_first, independent"]),
     "seeds one": ({"seeds": 1}, ValueError, ["seeds is 1", "expected an int of at least 2"]),
     "seeds float": ({"seeds": 2.0}, TypeError, ["seeds is 2.0", "expected an int of at least 2"]),
     "seeds bool": ({"seeds": True}, TypeError, ["seeds is True", "expected an int"]),

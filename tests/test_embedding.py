@@ -211,3 +211,20 @@ def test_record_keeps_the_graph_on_request(cnn: nn.Module, images: Tensor) -> No
     with record(cnn, ["0"]) as seen:
         cnn(images)
     assert not seen["0"].requires_grad
+
+
+def test_neighbours_within_groups_that_lie_far_apart_are_right() -> None:
+    """Distances by products of matrices are rounded by as much as neighbours differ, 10,000 from each other's mean."""
+    points = _random(200, 16) + 1e4 * (torch.arange(200) % 2)[:, None]
+    exact = torch.cdist(points.double(), points.double()).fill_diagonal_(torch.inf).topk(5, largest=False).indices
+    assert float((nearest(points, k=5) == exact).float().mean()) > 0.98
+    assert trustworthiness(points, points.double(), k=5) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_points_of_half_precision_have_the_neighbours_of_the_same_numbers(dtype: torch.dtype) -> None:
+    points, labels = _clusters()
+    half = points.to(dtype)
+    assert torch.equal(nearest(half, k=5), nearest(half.float(), k=5))
+    assert neighbour_accuracy(half, labels, k=5) == neighbour_accuracy(half.float(), labels, k=5)
+    assert torch.equal(tsne(half, perplexity=5, iterations=260), tsne(half.float(), perplexity=5, iterations=260))

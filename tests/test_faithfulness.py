@@ -139,3 +139,20 @@ def test_bad_input(
 def test_bad_masks(measure: Callable[..., Tensor], masks: Any, cnn: nn.Module, images: Tensor) -> None:
     with pytest.raises(ValueError, match=r"masks is .*; expected torch.bool \(3, 16, 16\)"):
         measure(cnn, images, 0, lambda *_: GOOD, masks)
+
+
+@pytest.mark.parametrize("measure", [deletion, insertion])
+def test_a_score_is_one_number_for_each_image(measure: Any, model: Weighted) -> None:
+    for score in (lambda logits, target: logits.softmax(1), lambda logits, target: logits[:, 0] * torch.nan):
+        with pytest.raises(ValueError, match=r"expected one floating-point number each|the score of an image is NaN"):
+            measure(model, WHITE, 0, _fixed([[4, 2], [1, 0]]), steps=2, score=score)
+
+
+def test_large_maps_in_half_precision_have_their_share_inside() -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)).eval().half()
+    masks = torch.zeros(1, 224, 224, dtype=torch.bool)
+    masks[:, :112] = True
+    share = mass_inside(
+        network, torch.ones(1, 1, 224, 224).half(), 0, lambda *_: torch.full((1, 224, 224), 4.0).half(), masks
+    )
+    assert share.tolist() == [0.5]

@@ -24,6 +24,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from tests.state import state, unchanged
 from vislib import gradients as g
+from vislib.activations import watching
 from vislib.explain import Score, logit, probability
 
 METHODS: dict[str, Callable[..., Tensor]] = {
@@ -625,3 +626,30 @@ def test_a_progress_bar_on_request_but_not_under_ci(
     assert capfd.readouterr().err == ""
     g.integrated_gradients(cnn, images, 0, steps=3, progress=True)
     assert ("gradients" in capfd.readouterr().err) == shown
+
+
+def test_the_settings_of_cudnn_stay_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    cudnn, seen = torch.backends.cudnn, []
+    monkeypatch.setattr(cudnn, "deterministic", not cudnn.deterministic)
+    monkeypatch.setattr(cudnn, "benchmark", not cudnn.benchmark)
+    wanted = (cudnn.deterministic, cudnn.benchmark, cudnn.enabled)
+
+    class Asks(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append((cudnn.deterministic, cudnn.benchmark, cudnn.enabled))
+            if cudnn.enabled and images.requires_grad:
+                raise RuntimeError("cudnn RNN backward can only be called in training mode")
+            return images.flatten(1)[:, :3]
+
+    g.gradient(Asks().eval(), torch.rand(1, 3, 4, 4), 0)
+    assert seen[0] == wanted
+    assert not seen[-1][2]
+    assert all(settings == wanted for settings in seen if settings[2])
+    assert (cudnn.deterministic, cudnn.benchmark, cudnn.enabled) == wanted
+
+
+def test_what_the_look_asks_is_not_heard_by_who_watches_the_layers() -> None:
+    model, heard = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval(), []
+    with watching({"1": model[1]}, lambda *seen: heard.append(seen[0])):
+        g.gradient(model, torch.rand(1, 3, 2, 2), 0)
+    assert heard == ["1"]

@@ -166,3 +166,10 @@ def test_an_interval_of_a_difference_says_something_if_it_leaves_out_zero(low: f
 def test_better_is_higher_or_lower() -> None:
     with pytest.raises(ValueError, match="better is 'up'; expected 'higher' or 'lower'"):
         verdict(0, 1, better="up")
+
+
+@pytest.mark.parametrize("level", [95, 1, 0, -0.5, float("nan")])
+def test_a_level_is_a_share(level: float) -> None:
+    for of in (interval, crossed):
+        with pytest.raises(ValueError, match=r"level is .*; expected a share between 0 and 1, such as 0\.95"):
+            of(np.arange(6.0).reshape(3, 2), level=level)

@@ -151,7 +151,7 @@ def test_a_name_is_found_in_its_place_and_layers_below_it_stay_as_they_are(image
         ({"blocks": ["a.on"]}, ValueError, r"there is no layer 'a\.on'; did you mean 'a\.one'"),
         ({"blocks": ["relu"]}, ValueError, "the layer 'relu' has no parameters that the model uses"),
         ({"blocks": []}, ValueError, "there is nothing to randomise"),
-        ({"order": "input_first"}, ValueError, "order is 'input_first'; expected 'output_first' or 'independent'"),
+        ({"order": "input_first"}, ValueError, "order is 'input_first'; expected one of output_first, independent"),
     ],
 )
 def test_blocks_that_are_none_are_refused_and_leave_no_hook(

@@ -451,6 +451,7 @@ SURVIVAL: list[tuple[Callable[..., Any], str, str]] = [
     (lambda m, x, k, s: torch.tensor(_survival(m, x, k, s)), "right", "Right"),
     (lambda *a: None, "not attempted", "replace the line"),
     (lambda m, x, k, s: m(x).softmax(1)[0, k], "wrong", "You ask about the picture itself"),
+    (lambda m, x, k, s: _survival(m, x, 0, s), "wrong", "and yours is"),
     (lambda m, x, k, s: m(torch.cat([x.roll(p, (2, 3)) for p in s]))[:, k].mean(), "wrong", "average the logits"),
     (lambda m, x, k, s: 3 * _survival(m, x, k, s), "wrong", "You add the probabilities up"),
     (lambda m, x, k, s: _survival(m, x, k, s[-1:]), "wrong", "the probability of one copy"),
@@ -581,3 +582,42 @@ def test_inversions_are_those_that_are_stored_and_others_are_found_now(monkeypat
     photograph = model.preprocess(data.photo("rocket"))
     assert torch.equal(course.inverted(model, "rocket", layers), torch.cat([photograph, photograph]))
     assert asked == [("network.a", 128), ("network.b", 128)]
+
+
+class _Tokens(nn.Module):
+    """A transformer as PyTorch makes it by default: its tokens come first, and the images second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.block = nn.TransformerEncoderLayer(12, 2, 8, dropout=0.0)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = images.unfold(2, 2, 2).unfold(3, 2, 2).permute(2, 3, 0, 1, 4, 5).flatten(0, 1).flatten(2)
+        logits: Tensor = self.head(self.block(tokens).mean(0))
+        return logits
+
+
+@pytest.mark.parametrize("count", [1, 2, 16])
+def test_a_layer_whose_tokens_come_first_is_not_taken_for_images(count: int) -> None:
+    with pytest.raises(ValueError, match=r"'block' answers to one image with shape \(16, 1, 12\); expected \(1, ...\)"):
+        invert(_Tokens().eval(), torch.rand(count, 3, 8, 8, generator=_generator()), "block", steps=2)
+
+
+def test_a_layer_that_answers_with_zeros_cannot_be_imitated() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)).eval()
+    images = torch.stack([torch.rand(3, 8, 8, generator=_generator()), torch.zeros(3, 8, 8)])
+    with pytest.raises(ValueError, match="the layer '1' answers to an image with zeros alone"):
+        invert(network, images, "1", steps=2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_large_layer_is_inverted_in_half_precision(dtype: torch.dtype) -> None:
+    """The square of its length is beyond what float16 holds, and a distance of infinity has no slope."""
+    network = nn.Sequential(nn.Upsample(scale_factor=96), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)).eval()
+    images = torch.full((1, 3, 8, 8), 0.9)
+    how: dict[str, Any] = {"steps": 12, "total_variation": 0, "parametrisation": "pixels"}
+    wide, half = (invert(network.to(t), images.to(t), "0", **how).float() for t in (torch.float32, dtype))
+    assert float(wide.mean()) > 0.6
+    torch.testing.assert_close(half, wide, rtol=0, atol=0.05)

@@ -166,3 +166,11 @@ def test_no_two_images_share_their_noise() -> None:
 def test_another_seed_is_other_noise() -> None:
     one, two = (noise((1, 4, 4), [3], torch.zeros(1), seed=seed) for seed in (0, 1))
     assert not torch.equal(one, two)
+
+
+def test_half_precision_is_imputed_as_single_precision_is() -> None:
+    images = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(0)).half()
+    removed = hole(12, 12, *((row, col) for row in range(3, 9) for col in range(3, 9)))
+    found = impute(images, removed, GREY.half())
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found.float(), impute(images.float(), removed, GREY), rtol=0, atol=1e-3)

@@ -558,3 +558,40 @@ def test_what_is_refused(name: str) -> None:
 def test_an_unknown_order_is_refused() -> None:
     with pytest.raises(ValueError, match="order is 'morf'; expected one of both, most_first, least_first"):
         road(linear(0), {"oracle": oracle}, TEST, order="morf")
+
+
+def test_one_tensor_is_not_taken_for_the_heatmaps_of_two_sets() -> None:
+    train, test = drawn(16, 0), drawn(16, 1)
+    heat = oracle(linear(0), train.images, 0)
+    with pytest.raises(TypeError, match="the heatmaps of 'mine' are one tensor; expected two"):
+        roar({"mine": heat}, train, test, build_model=linear, seeds=1, epochs=1, fractions=(0.1,))  # type: ignore[dict-item]
+
+
+def shared(seed: int) -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 2))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for layer in (model[1], model[3]):
+            layer.reset_parameters()
+    model[2].weight, model[2].bias = model[1].weight, model[1].bias
+    return model
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_networks_with_shared_weights_are_swept(keep: bool, tmp_path: Path) -> None:
+    folder = tmp_path if keep else None
+    found = [
+        roar(
+            {"mine": oracle},
+            drawn(16, 0),
+            drawn(16, 1),
+            build_model=shared,
+            seeds=1,
+            epochs=1,
+            fractions=(0.1,),
+            folder=folder,
+            jobs=1,
+        )
+        for _ in range(2)
+    ]
+    assert found[0].table.equals(found[1].table)

@@ -284,3 +284,30 @@ def test_a_network_is_trained_with_one_thread_from_its_seed_and_asked_about_the_
 
 def test_trainings_are_of_four_epochs_unless_told_otherwise() -> None:
     assert Training() == Training(epochs=4, learning_rate=0.004, batch_size=64)
+
+
+class _Bent(nn.Module):
+    def __init__(self, bend: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.bend = bend
+
+    def extra_repr(self) -> str:
+        return f"bend={self.bend}"  # with an address
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.bend(images.flatten(1))
+
+
+class _Other(_Bent):
+    def forward(self, images: Tensor) -> Tensor:
+        return self.bend(images.flatten(1)) + 1
+
+
+_Other.__qualname__ = _Other.__name__ = "_Bent"  # as if its code had been edited
+
+
+def test_networks_with_other_settings_or_other_code_have_other_names() -> None:
+    made = [nn.Dropout(0.1), nn.Dropout(0.5), nn.LeakyReLU(0.1), nn.LeakyReLU(0.2), nn.MaxPool2d(2), nn.MaxPool2d(2, 1)]
+    made += [_Bent(torch.relu), _Other(torch.relu)]
+    assert len({state(layer) for layer in made}) == len(made)
+    assert state(_Bent(lambda x: x)) == state(_Bent(lambda x: x))

@@ -240,3 +240,37 @@ def test_the_networks_of_two_tasks_were_trained_on_the_same_images(monkeypatch: 
     assert torch.equal(a.images, b.images)
     assert not torch.equal(a.images, shapes(len(a), seed=0, device="cpu").images)  # the test set is another one
     assert data.TASKS["object"] == tuple(a.classes)
+
+
+def test_labels_of_two_dimensions_are_refused(easy: ImageSet) -> None:
+    """(N, 1) compared with (N,) would be (N, N), and an accuracy of 100."""
+    boxed = replace(easy, labels=easy.labels[:, None])
+    for ask in (fit, accuracy):
+        with pytest.raises(ValueError, match=r"target has shape \(200, 1\) for 200 images"):
+            ask(_small().eval(), boxed)  # type: ignore[operator]
+
+
+def test_a_label_beyond_the_classes_is_refused_wherever_it_stands(easy: ImageSet) -> None:
+    labels = easy.labels.clone()
+    labels[150] = 2
+    network = _small().eval()
+    with pytest.raises(ValueError, match="target contains 2, and the model has 2 classes"):
+        fit(network, replace(easy, labels=labels))
+    assert not network.training
+
+
+def test_one_step_is_a_step(easy: ImageSet) -> None:
+    network, before = _small(), _small()
+    fit(network, easy[:50], epochs=1, learning_rate=1e-2)
+    moved = max(
+        float((a - b).detach().abs().max()) for a, b in zip(network.parameters(), before.parameters(), strict=True)
+    )
+    assert moved > 5e-3
+
+
+def test_a_network_that_cannot_be_laid_out_is_left_as_it_was(easy: ImageSet) -> None:
+    network = nn.Sequential(_small(), nn.Identity())
+    network.odd = nn.Parameter(torch.zeros(1, 1, 1, 1, 1))
+    with pytest.raises(RuntimeError):
+        fit(network.eval(), easy)
+    assert not any(module.training for module in network.modules())

@@ -59,9 +59,13 @@ def seed_everything(seed: int = 0) -> None:
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Let PyTorch draw as after this seed, and leave its global random state as it was: the CPU's, or also a device's."""
-    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
-        (torch.default_generator if device is None else torch).manual_seed(seed)
+    """Let PyTorch draw as after this seed, and leave its global random state as it was: the CPU's, and that of a GPU."""
+    cuda = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        mps = device is not None and device.type == "mps"
+        (torch if mps else torch.default_generator).manual_seed(seed)  # torch's is for all devices
+        for gpu in cuda:
+            torch.cuda.set_rng_state(torch.Generator(gpu).manual_seed(seed).get_state(), gpu)
         yield
 
 

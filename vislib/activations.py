@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib.explain import check_model, closest
-from vislib.look import as_written
+from vislib.look import LOOKING, as_written
 
 
 @contextmanager
@@ -46,13 +46,14 @@ def record(model: nn.Module, layers: Sequence[str], *, detach: bool = True) -> I
 def watching(layers: dict[str, nn.Module], see: Callable[..., Any], *, before: bool = False) -> Iterator[None]:
     """Call ``see(name, module, inputs, output)`` when a layer has worked, in this thread; a result replaces the output.
 
-    With `before`, call ``see(name, module, inputs)`` when it begins.
+    With `before`, call ``see(name, module, inputs)`` when it begins. What `answers` asks by the way, to look at the
+    network, is not told.
     """
     check_visible(*layers.values())
     thread = get_ident()
 
     def here(name: str, *seen: Any) -> Any:
-        return see(name, *seen) if get_ident() == thread else None
+        return see(name, *seen) if get_ident() == thread and not LOOKING.get() else None
 
     with as_written(), ExitStack() as hooks:
         for name, module in layers.items():

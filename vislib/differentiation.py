@@ -1,6 +1,7 @@
 """How a gradient is taken of whatever network: in the layout and by the way back that it allows, or not at all."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -28,7 +29,7 @@ def differentiating(
     with torch.inference_mode(False), torch.enable_grad():
         while True:
             try:
-                with torch.backends.cudnn.flags(enabled=cudnn):
+                with nullcontext() if cudnn else torch.backends.cudnn.flags(enabled=False):
                     return work(layout)
             except RuntimeError as error:
                 if "view size is not compatible" in str(error) and others:

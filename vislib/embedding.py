@@ -183,9 +183,14 @@ def nearest(x: Tensor, *, k: int) -> Tensor:
 
 def _distances(x: Tensor, own: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield some points' indices, and their distances from all, (n, N), where that of a point from itself is `own`."""
-    x = x - x.mean(0)  # far from 0, distances by products of matrices would be rounded away
+    x = x - x.mean(0)  # far from 0, distances by products of matrices are rounded away
+    rounding = 4 * torch.finfo(x.dtype).eps * float(x.square().sum(1).max())  # of the square of a distance
     for part in torch.arange(len(x), device=x.device).split(max(1, 2**22 // len(x))):
-        yield part, torch.cdist(x[part], x).scatter_(1, part[:, None], own)
+        distances = torch.cdist(x[part], x)
+        closest = distances.scatter(1, part[:, None], math.inf).amin(1)
+        if float(closest.median()) ** 2 < 100 * rounding:  # groups far from each other
+            distances = torch.cdist(x[part], x, compute_mode="donot_use_mm_for_euclid_dist")
+        yield part, distances.scatter_(1, part[:, None], own)
 
 
 def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
@@ -213,10 +218,10 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
 
 
 def _points(x: Tensor) -> Tensor:
-    """Return (N, D), checked."""
+    """Return (N, D), checked, in single precision at least."""
     if not isinstance(x, Tensor) or x.ndim < 2 or not x.is_floating_point():
         came = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
         raise TypeError(f"the points are {came}; expected a floating point tensor (N, D).")
     if not bool(torch.isfinite(x).all()):
         raise ValueError("the points contain NaN or infinity; expected finite numbers.")
-    return x.detach().flatten(1)
+    return x.detach().flatten(1).to(torch.promote_types(x.dtype, torch.float32))

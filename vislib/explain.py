@@ -11,6 +11,7 @@ place that validates what comes in; each message says what came and what was exp
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import add_up, ask, ask_ahead, check_device, check_no_shares, computable, shown
+from vislib.look import LOOKING, add_up, ask, ask_ahead, check_device, check_no_shares, computable, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
@@ -113,7 +114,9 @@ def answers(
     """
     plain = inspect.unwrap(model)
     # The other questions come first, so that whoever watches the layers sees the answer at last.
-    check_steady = ask_ahead(plain, images) if twice and plain not in _LOOKED_AT else None
+    aside = copy_context()
+    aside.run(LOOKING.set, True)
+    check_steady = aside.run(ask_ahead, plain, images) if twice and plain not in _LOOKED_AT else None
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if add_up(logits):  # as probabilities do, or by chance: another image tells

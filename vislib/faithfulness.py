@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, takes
+from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, scores, takes
 from vislib.fills import Fill, canvas
 from vislib.look import check_heatmap
 from vislib.memory import in_flight
@@ -113,7 +113,10 @@ def mass_inside(model: nn.Module, images: Tensor, target: int | Tensor, explaine
     A heatmap without positive values points nowhere, and gets what an even one would: the mask's share of the image.
     Arguments and errors as in `pointing_game`.
     """
-    positive = _explained(model, images, target, explainer, masks).clamp(min=0)
+    heatmap = _explained(model, images, target, explainer, masks)
+    positive = heatmap.to(torch.promote_types(heatmap.dtype, torch.float32)).clamp(
+        min=0
+    )  # half precision ends at 65504
     positive = positive.where(positive.sum((1, 2), keepdim=True) > 0, 1)
     return (positive * masks).sum((1, 2)) / positive.sum((1, 2))
 
@@ -128,14 +131,14 @@ def _curve(
     place = _ranks(_explained(model, images, target, explainer), how.seed)[:, None]
     pixels = place[0].numel()
     limit = in_flight(model, images, len(images), how.batch_size)
-    scores = []
+    left = []
     with torch.no_grad():
         for step in range(how.steps + 1):
             changed = torch.where(place < round(step / how.steps * pixels), end, start)
             parts = zip(changed.split(limit), classes.split(limit), strict=True)
-            scores.append(torch.cat([how.score(answers(model, some, which), which) for some, which in parts]))
+            left.append(torch.cat([scores(how.score, answers(model, some, which), which) for some, which in parts]))
     fractions = torch.linspace(0, 1, how.steps + 1, **HERE).to(images)
-    return Curve(fractions, torch.stack(scores, 1), LABELS[kind])
+    return Curve(fractions, torch.stack(left, 1), LABELS[kind])
 
 
 def _ranks(heatmap: Tensor, seed: int) -> Tensor:

@@ -85,5 +85,7 @@ def verdict(low: float, high: float, *, better: str = "higher") -> str:
 def _around(mean: Floats, variance: Floats, freedom: Any, level: float) -> tuple[Floats, Floats]:
     from scipy.stats import t
 
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}; expected a share between 0 and 1, such as 0.95.")
     reach = t.ppf((1 + level) / 2, freedom) * np.sqrt(variance)
     return mean - reach, mean + reach

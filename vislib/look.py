@@ -4,6 +4,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -77,6 +78,10 @@ def check_no_shares(logits: Tensor, further: Any) -> None:
             "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
             "away, or return the logarithm."
         )
+
+
+# Whether a network is asked by the look alone, so that nobody has to hear its answer.
+LOOKING: ContextVar[bool] = ContextVar("LOOKING", default=False)
 
 
 class _Watch(TorchFunctionMode):

@@ -68,9 +68,9 @@ def fit(
     check_number(learning_rate, "learning_rate", "a finite number above 0", float_info.min, float_info.max)
     check_number(weight_decay, "weight_decay", "a finite number of 0 or more", 0, float_info.max)
     if loss is F.cross_entropy:  # which needs a class for every label; another loss may compare other things
-        labels = check_target(seen, data.labels[: len(seen)])
+        labels = check_target(seen.new_empty(len(data)), data.labels)
         with torch.no_grad(), evaluating(model):
-            answers(model, seen[:8], labels[:8])
+            answers(model, seen[:8], labels.max().expand(len(seen[:8])))
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
@@ -81,7 +81,8 @@ def fit(
     with _training(model, seed), progress_bar(steps, "training", progress) as bar:
         trainable = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
+        cycle = max(steps, 2)  # one of a single step would begin at its end
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=cycle)
         for _ in range(epochs):
             total = torch.zeros((), device=data.images.device)
             for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
@@ -113,13 +114,13 @@ def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
 def _training(model: nn.Module, seed: int) -> Iterator[None]:
     """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
     with seeded(seed, next(model.parameters()).device):  # for dropout
-        model.train().to(memory_format=torch.channels_last)
-        for part in model.modules():
-            own = list(part.parameters())
-            if own and not any(parameter.requires_grad for parameter in own):
-                for layer in part.modules():
-                    layer.training = not isinstance(layer, nn.modules.batchnorm._NormBase)
         try:
+            model.train().to(memory_format=torch.channels_last)
+            for part in model.modules():
+                own = list(part.parameters())
+                if own and not any(parameter.requires_grad for parameter in own):
+                    for layer in part.modules():
+                        layer.training = not isinstance(layer, nn.modules.batchnorm._NormBase)
             yield
         finally:
             model.eval().to(memory_format=torch.contiguous_format).zero_grad()
@@ -128,7 +129,9 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
     """Return the share of images that the model classifies rightly, in [0, 1]."""
-    check_inputs(model, _seen(data))
+    seen = _seen(data)
+    check_inputs(model, seen)
+    labels = check_target(seen.new_empty(len(data)), data.labels)
     check_count(batch_size, "batch_size")
-    parts = (data[start : start + batch_size] for start in range(0, len(data), batch_size))
-    return sum(int((answers(model, part.images).argmax(1) == part.labels).sum()) for part in parts) / len(data)
+    parts = (slice(start, start + batch_size) for start in range(0, len(data), batch_size))
+    return sum(int((answers(model, data.images[p]).argmax(1) == labels[p]).sum()) for p in parts) / len(data)

@@ -103,18 +103,12 @@ def _load_torchvision(name: str) -> Classifier:
     from torchvision import models
 
     weights = _torchvision_weights(name)
-    preset = weights.transforms()
+    preset, classes = weights.transforms(), weights.meta["categories"]
+    crop, shorter = preset.crop_size[0], preset.resize_size[0]
     with _explained(name):
         network = models.get_model(name, weights=weights, progress=True)
-    return Classifier(
-        network,
-        classes=weights.meta["categories"],
-        mean=preset.mean,
-        std=preset.std,
-        input_size=preset.crop_size[0],
-        resize=max(preset.resize_size[0], preset.crop_size[0]),
-        name=name,
-    )
+    sizes = {"input_size": crop, "resize": max(shorter, crop)}
+    return Classifier(network, classes=classes, mean=preset.mean, std=preset.std, name=name, **sizes)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vislib.explain import check_inputs, takes
 from vislib.incremental.lean import lean
+from vislib.look import shown
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
 
 
@@ -25,7 +26,8 @@ def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: flo
             `reconstruct`; the scores that `watch` sees are the distances, with a minus.
 
     Raises:
-        TypeError, ValueError: for images, a layer or an option that does not fit, or a model in training mode.
+        TypeError, ValueError: for images or an option that does not fit, a layer that is unknown, or that answers 0 or
+            not with one answer per image, or a model in training mode.
 
     Mahendran & Vedaldi 2015, Understanding Deep Image Representations by Inverting Them,
     https://arxiv.org/abs/1412.0035
@@ -33,11 +35,18 @@ def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: flo
     check_inputs(model, images)
     how = Ascent(total_variation=total_variation, **options)
     with torch.no_grad():
-        wanted = layer_answer(model, images, layer)
+        wanted, alone = (layer_answer(model, some, layer) for some in (images, images[:1]))
+    if len(alone) != 1:
+        raise ValueError(f"the layer {layer!r} answers to one image with {shown(alone)}; expected (1, ...).")
+    wanted = wanted.flatten(1).to(
+        torch.promote_types(wanted.dtype, torch.float32)
+    )  # squares of half precision overflow
+    if not bool(wanted.any(1).all()):
+        raise ValueError(f"the layer {layer!r} answers to an image with zeros alone; expected what can be imitated.")
     network = lean(model, images[:1], layer)
 
     def rise(pictures: Tensor, index: Tensor) -> Tensor:
-        goal = wanted[index].flatten(1)
+        goal = wanted[index]
         distance = (layer_answer(network, pictures, layer).flatten(1) - goal).square().sum(1)
         return -distance / goal.square().sum(1).clamp(min=torch.finfo(goal.dtype).tiny)
 

@@ -210,5 +210,6 @@ def _trained(
         return model.eval()
     with one_thread(train.images.device):
         fit(model, train, seed=_BASE, **asdict(training))
-    sweeps.write(place, save({name: value.cpu().contiguous() for name, value in model.state_dict().items()}))
+    weights = {name: value.cpu().contiguous().clone() for name, value in model.state_dict().items()}  # none shared
+    sweeps.write(place, save(weights))
     return model

@@ -29,6 +29,10 @@ def explained(
     targets = [_named(model, images) for images in sets]
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
+        if len(sets) > 1 and isinstance(explainer, Tensor):
+            raise TypeError(
+                f"the heatmaps of {name!r} are one tensor; expected two: of the training and of the test images."
+            )
         made = [
             _heatmap(name, explainer[number] if isinstance(explainer, tuple) else explainer, model, images, target)
             for number, (images, target) in enumerate(zip(sets, targets, strict=True), -len(sets))

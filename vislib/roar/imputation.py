@@ -26,6 +26,11 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
     """
 
+    given, images = (
+        images,
+        images.to(torch.promote_types(images.dtype, torch.float32)),
+    )  # squares in half precision are 0
+
     def neighbours(x: Tensor) -> Tensor:
         """Return the weighted sum of the eight pixels around each; a convolution with one channel would take five times as long."""
         padded = F.pad(x, (1, 1, 1, 1))
@@ -49,7 +54,7 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
         residual = residual - step * change
         before, size = size, along(residual, residual)
         direction = residual + size / before.clamp_min(1e-30) * direction
-    return torch.where(removed, solution, images)
+    return torch.where(removed, solution.to(given), given)
 
 
 def noise(shape: Sequence[int], numbers: Sequence[int], like: Tensor, *, scale: float = NOISE, seed: int = 0) -> Tensor:

@@ -5,12 +5,15 @@ pixels, the fresh network's state, and the settings. So an interrupted sweep goe
 """
 
 import hashlib
+import inspect
 import json
 import os
+import re
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -150,10 +153,14 @@ def code() -> str:
 
 
 def state(model: nn.Module) -> str:
-    """Return a hash of a network: the kinds of its layers, its parameters and its buffers."""
-    kinds = [f"{name} {type(layer).__qualname__}" for name, layer in model.named_modules()]
+    """Return a hash of a network: its layers with their settings, how each kind works, its parameters and its buffers."""
+    printed = re.sub(r" at 0x\w+", "", repr(model))  # an address is another one each time
+    written = []
+    for kind in {type(layer) for layer in model.modules()}:
+        with suppress(OSError, TypeError):  # what has no source in reach
+            written.append(inspect.getsource(kind.forward))
     values = sorted((*model.named_parameters(), *model.named_buffers()), key=lambda pair: pair[0])
-    return digest(kinds, *(part for name, value in values for part in (name, value)))
+    return digest(printed, sorted(written), *(part for name, value in values for part in (name, value)))
 
 
 # ---- on disk: by hand, since joblib.Memory can neither name a network nor find a flipped bit ----

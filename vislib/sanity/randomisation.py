@@ -17,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from vislib import seeded
 from vislib.activations import find_layer, watching
-from vislib.explain import answers, check_inputs
+from vislib.explain import answers, check_choice, check_inputs
 
 Order = Literal["output_first", "independent"]
 _PRODUCT = re.compile("conv|linear|mm|matmul|einsum|tensordot|embedding")  # operations that take weights
@@ -67,8 +67,7 @@ class Block(NamedTuple):
 
 def plan(blocks: list[Block], order: Order) -> list[list[Block]]:
     """Return what is random at each step, the lowest block last."""
-    if order not in ("output_first", "independent"):
-        raise ValueError(f"order is {order!r}; expected 'output_first' or 'independent'.")
+    check_choice(order, "order", ("output_first", "independent"))
     return [blocks[: i + 1] if order == "output_first" else [block] for i, block in enumerate(blocks)]
 
 
