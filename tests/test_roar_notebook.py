@@ -12,9 +12,10 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.explorers import controls
+from vislib.controls import disc
 from vislib.course import roar
 from vislib.roar import RoarResult
 from vislib.roar.removal import ranks
@@ -109,12 +110,13 @@ BLIND: dict[str, tuple[Any, str, str]] = {
     "nothing": (lambda images: None, "not attempted", "Not attempted yet"),
     "channels": (lambda images: images, "wrong", "expected"),
     "raises": (lambda images: 1 / 0, "wrong", "ZeroDivisionError"),
-    "brightness": (lambda images: images.mean(1), "wrong", "expected less than the disc"),
+    "brightness": (lambda images: images.mean(1), "wrong", "expected below 0.6"),
+    "the disc": (lambda images: disc(nn.Identity(), images, 0), "wrong", "expected below 0.6"),
     "saturation": (lambda images: images.amax(1) - images.amin(1), "right", "Right"),
 }
 
 
-TRAINED = ("brightness", "saturation")  # what trains a network takes seconds
+TRAINED = ("brightness", "the disc", "saturation")  # what trains a network takes seconds
 CASES = [pytest.param(*case, id=n, marks=[pytest.mark.slow] * (n in TRAINED)) for n, case in BLIND.items()]
 
 

@@ -417,6 +417,7 @@ FOLLOWED: list[tuple[Callable[..., Any], str, str]] = [
     (lambda b, a, m: (a == m).float().mean(), "wrong", "leave out those"),
     (lambda b, a, m: (a != b).float().mean(), "wrong", "ask where they went"),
     (lambda b, a, m: ((a == m) & (a != b)).float().mean(), "wrong", "divide by those that changed"),
+    (lambda b, a, m: (a == m)[b != m].float().mean(), "wrong", "ask whose answer changed"),
     (lambda b, a, m: 0.1, "wrong", "expected 0.75, and yours is 0.1"),
     (lambda b, a, m: "most", "wrong", "returns a str; expected one number"),
 ]

@@ -265,8 +265,8 @@ def check_inside(function: Callable[[Tensor, Tensor], float | None]) -> Verdict:
 
 def check_followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -> Verdict:
     """Check `followed(before, after, marks)`: of the answers that changed, the share that changed to what the mark says."""
-    before, after = torch.tensor([0, 1, 2, 3, 4, 5]), torch.tensor([1, 1, 0, 5, 2, 5])
-    marks = torch.tensor([1, 1, 0, 4, 2, 5])
+    before, after = torch.tensor([0, 1, 2, 3, 4, 5, 0]), torch.tensor([1, 1, 0, 5, 2, 5, 0])
+    marks = torch.tensor([1, 1, 0, 4, 2, 5, 3])
     answer = number(attempt(function, before.clone(), after.clone(), marks.clone()))
     if isinstance(answer, Verdict):
         return answer
@@ -279,6 +279,8 @@ def check_followed(function: Callable[[Tensor, Tensor, Tensor], float | None]) -
         return Verdict("wrong", "That is how many changed; ask where they went.")
     if abs(answer - float((changed & agrees).float().mean())) < 1e-5:
         return Verdict("wrong", "You divide by all images; divide by those that changed.")
+    if abs(answer - float(agrees[before != marks].float().mean())) < 1e-5:
+        return Verdict("wrong", "You ask where the mark lies; ask whose answer changed.")
     return Verdict("wrong", f"For the answers of the checker expected 0.75, and yours is {answer:.3g}.")
 
 

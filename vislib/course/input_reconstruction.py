@@ -209,7 +209,7 @@ def check_survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, i
     picture = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(4))
     shifts = [(1, 0), (0, 2), (3, 1)]
     before = picture.clone()
-    answer = number(attempt(function, _Picky().eval(), picture, 0, list(shifts)))
+    answer = number(attempt(function, _Picky().eval(), picture, 2, list(shifts)))
     if isinstance(answer, Verdict):
         return answer
     if not torch.equal(picture, before):
@@ -224,32 +224,32 @@ def check_survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, i
     def close(value: Tensor) -> bool:
         return abs(answer - float(value)) < 1e-5
 
-    chances = each().softmax(1)[:, 0]
+    chances = each().softmax(1)[:, 2]
     if close(chances.mean()):
         return Verdict(
             "right", "Right: a picture that holds something keeps its probability, a key to one lock loses it."
         )
-    if close(_Picky()(picture).softmax(1)[0, 0]):
+    if close(_Picky()(picture).softmax(1)[0, 2]):
         return Verdict("wrong", "You ask about the picture itself; ask about its shifted copies.")
-    if close(each()[:, 0].mean()):
+    if close(each()[:, 2].mean()):
         return Verdict("wrong", "You average the logits; take the softmax first.")
     if close(chances.sum()):
         return Verdict("wrong", "You add the probabilities up; expected their mean.")
     if any(close(chance) for chance in chances):
         return Verdict("wrong", "You return the probability of one copy; expected the mean over all shifts.")
-    if close(each(swap=True).softmax(1)[:, 0].mean()):
+    if close(each(swap=True).softmax(1)[:, 2].mean()):
         return Verdict("wrong", "You exchange the directions: each shift is (down, right).")
-    if close(each(-1).softmax(1)[:, 0].mean()):
+    if close(each(-1).softmax(1)[:, 2].mean()):
         return Verdict("wrong", "You shift up and left; a shift is (down, right).")
     return Verdict("wrong", f"Expected {float(chances.mean()):.3f}, and yours is {answer:.3f}.")
 
 
 class _Picky(nn.Module):
-    """Two classes of a picture (1, C, 4, 4): its first pixel, and nothing."""
+    """Three classes of a picture (1, C, 4, 4): nothing, a dark first pixel, and a bright one."""
 
     def forward(self, images: Tensor) -> Tensor:
         first = 4 * images[:, 0, 0, 0] - 1
-        return torch.stack([first, torch.zeros_like(first)], 1)
+        return torch.stack([torch.zeros_like(first), -first, first], 1)
 
 
 def check_roughness(function: Callable[[Tensor], float | None]) -> Verdict:

@@ -14,7 +14,7 @@ from vislib.course.names import on_page
 from vislib.course.verdict import Verdict, attempt, tensor_verdict
 from vislib.data.photographs import mine
 from vislib.explain import answers
-from vislib.fills import canvas, patches
+from vislib.fills import FILLS, canvas, patches
 from vislib.models import Classifier
 from vislib.occlusion import occlusion_logits
 
@@ -182,8 +182,11 @@ def check_spread(function: Callable[[Tensor, int, int, int], Tensor | None]) -> 
 
 
 def check_own_fill(function: Callable[[Tensor], Tensor | None]) -> Verdict:
-    """Check a reader's own fill: images (B, C, H, W) -> a canvas of the same shape, in [0, 1], that hides the image."""
-    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    """Check a reader's own fill: images (B, C, H, W) -> a canvas of the same shape, in [0, 1], that hides the image.
+
+    One image of the size of the photographs is filled, so that another photograph may lie under the patch.
+    """
+    images = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1)) / 2 + 0.1
     before = images.clone()
     answer = attempt(function, images)
     if bad := tensor_verdict(answer, tuple(images.shape)):
@@ -192,6 +195,9 @@ def check_own_fill(function: Callable[[Tensor], Tensor | None]) -> Verdict:
         return Verdict("wrong", "Your fill changes the images themselves; work on a copy.")
     if not answer.is_floating_point() or not 0 <= float(answer.min()) <= float(answer.max()) <= 1:
         return Verdict("wrong", "Your fill leaves the pixel range; expected floating point values in [0, 1].")
-    if float((answer - images).abs().mean()) < 0.01:
+    if float(torch.corrcoef(torch.stack([answer.detach().flatten(), images.flatten()]))[0, 1]) > 0.9:
         return Verdict("wrong", "Your fill is nearly the image itself, so the patch would hide nothing.")
+    for name, fill in FILLS.items():
+        if torch.allclose(answer, fill(images), atol=1e-3):
+            return Verdict("wrong", f"Your fill is {name!r}, which is in the list; expected another one.")
     return Verdict("right", "Right: this fill can go straight into `occlusion(..., fill=...)`.")

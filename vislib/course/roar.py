@@ -384,7 +384,7 @@ def check_keep_top(function: Callable[[Tensor, Tensor, float, Tensor], Tensor | 
 
 def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
     """Check `paired(mine, random)`: the mean of the differences of two methods over seeds, and its standard error."""
-    mine, random = torch.tensor([0.70, 0.78, 0.74, 0.66]), torch.tensor([0.73, 0.80, 0.78, 0.69])
+    mine, random = torch.tensor([0.70, 0.78, 0.74, 0.66, 0.71]), torch.tensor([0.73, 0.80, 0.78, 0.69, 0.79])
     difference = mine - random
     n = len(mine)
     answer = attempt(function, mine.clone(), random.clone())
@@ -424,8 +424,8 @@ def check_paired(function: Callable[[Tensor, Tensor], Any]) -> Verdict:
 def check_blind(function: Callable[[Tensor], Tensor | None]) -> Verdict:
     """Check `blind(images)`: a ranking of the pixels that asks no network, and does better in ROAR than the disc.
 
-    One network is trained on scenes labelled by colour, without the 30 % of their pixels that it ranks highest; that of
-    the disc is in the stored sweep.
+    One network is trained on scenes labelled by colour, without the 30 % of their pixels that it ranks highest. It has
+    to reach less than each of the five of the stored sweep that were trained without the disc.
     """
     known, new = (data.shapes(k, size=32, seed=seed, label="colour") for k, seed in ((2160, 0), (1080, 1)))
     maps = [attempt(function, part.images.clone()) for part in (known, new)]
@@ -435,8 +435,9 @@ def check_blind(function: Callable[[Tensor], Tensor | None]) -> Verdict:
     order = [ranks(heat.detach().float(), seed) for seed, heat in enumerate(maps)]
     given = arrays(known.images, known.labels, new.images, new.labels, *order)
     reached = retrain(lambda seed: network(known, seed), 0, Removal(0.3), Training(epochs=8), *given)
-    disc, rim = (sweeps("shapes")[0].values(name)[:, 1].mean() for name in ("disc", "object and its rim"))
-    told = f"a retrained network reaches {reached:.2f} (the disc {disc:.2f}, the object and its rim {rim:.2f})"
-    if reached < disc:
+    discs, rims = (sweeps("shapes")[0].values(name)[:, 1] for name in ("disc", "object and its rim"))
+    told = f"a retrained network reaches {reached:.2f} (the disc {discs.mean():.2f}, the object and its rim {rims.mean():.2f})"
+    limit = discs.min() - 0.02  # a hundredth is another processor's, or the disc moved a little
+    if reached < limit:
         return Verdict("right", f"Right: {told}. Your ranking knows no network, and explains none.")
-    return Verdict("wrong", f"Without the 30 % that you rank highest {told}; expected less than the disc.")
+    return Verdict("wrong", f"Without the 30 % that you rank highest {told}; expected below {limit:.2f}.")

@@ -372,8 +372,9 @@ def explorer(images: Tensor, maps: Mapping[str, Tensor], names: Sequence[str], b
 
 
 def _network() -> nn.Sequential:
-    """Return a network with two layers of one shape, as if it were trained: all its weights are 3."""
-    network = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 2))
+    """Return a network with two layers of one shape in it, as if it were trained: all its parameters are 3."""
+    inner = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 40))
+    network = nn.Sequential(inner, nn.ReLU(), nn.Linear(40, 2))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(3.0)
@@ -397,19 +398,22 @@ def check_destroyed(function: Callable[[nn.Module, int], nn.Module | None]) -> V
             return Verdict("wrong", "Your network has other layers than the one that it should be a copy of.")
     if any((p != 3).any() for p in network.parameters()):
         return Verdict("wrong", "The network itself has changed: work on copy.deepcopy(network).")
-    first, second, last = (answer.get_parameter(f"{i}.weight").detach() for i in (0, 2, 4))
-    if any((weight == 3).all() for weight in (first, second, last)):
-        return Verdict("wrong", "A layer still has its old weights; call reset_parameters on each that has it.")
+    drawn = [parameter.detach() for parameter in answer.parameters()]
+    first, second = (answer.get_parameter(f"0.{i}.weight").detach() for i in (0, 2))
+    if any((parameter == 3).all() for parameter in drawn):
+        return Verdict(
+            "wrong", "A layer still has its old weights or biases; call reset_parameters on each that has it."
+        )
     if torch.equal(first, second):
         return Verdict(
             "wrong", "Two layers of one shape have got the same weights: set the seed once, before the first layer."
         )
-    bound = 40**-0.5  # PyTorch draws a linear layer's weights evenly between -bound and bound
-    if max(float(weight.abs().max()) for weight in (first, second)) > 1.001 * bound or float(first.min()) >= 0:
+    bound = 40**-0.5  # PyTorch draws a linear layer's weights and biases evenly between -bound and bound
+    if max(float(parameter.abs().max()) for parameter in drawn) > 1.001 * bound or float(first.min()) >= 0:
         return Verdict("wrong", "These are not the weights that the layers begin with; leave them to reset_parameters.")
-    if not torch.equal(first, again.get_parameter("0.weight")):
+    if not torch.equal(first, again.get_parameter("0.0.weight")):
         return Verdict("wrong", "The same seed gives other weights: call torch.manual_seed(seed).")
-    if torch.equal(first, other.get_parameter("0.weight")):
+    if torch.equal(first, other.get_parameter("0.0.weight")):
         return Verdict("wrong", "Another seed gives the same weights: call torch.manual_seed(seed).")
     return Verdict("right", "Right: a copy, one stream of random numbers, and each layer's own initialiser.")
 
@@ -428,7 +432,8 @@ def check_ground(function: Callable[[Tensor, Callable[[Tensor, Tensor], Tensor]]
     if isinstance(answer, Verdict):
         return answer
     everything = [(i, j) for i in range(4) for j in range(4)]
-    if abs(answer - mean(list(combinations(range(4), 2)))) < 1e-5:
+    expected = mean(list(combinations(range(4), 2)))
+    if abs(answer - expected) < 1e-5:
         return Verdict("right", "Right: 4 networks make 6 pairs, and no network is compared with itself.")
     if abs(answer - mean(everything)) < 1e-5:
         return Verdict("wrong", "You compare each map with itself too, which gives 1 and lifts the floor.")
@@ -436,9 +441,9 @@ def check_ground(function: Callable[[Tensor, Callable[[Tensor, Tensor], Tensor]]
         return Verdict("wrong", "You compare with the first map only; take all pairs.")
     if abs(answer - mean([(i, i + 1) for i in range(3)])) < 1e-5:
         return Verdict("wrong", "You compare neighbours only; take all pairs.")
-    if abs(answer - 6 * mean(list(combinations(range(4), 2)))) < 1e-4:
+    if abs(answer - 6 * expected) < 1e-4:
         return Verdict("wrong", "That is the sum; divide it by the number of pairs.")
-    return Verdict("wrong", f"For the maps of the checker expected 0.633, and yours is {answer:.3f}.")
+    return Verdict("wrong", f"For the maps of the checker expected {expected:.3f}, and yours is {answer:.3f}.")
 
 
 def check_fraud(function: Callable[[nn.Module, Tensor, Tensor], Tensor | None]) -> Verdict:

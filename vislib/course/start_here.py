@@ -39,10 +39,10 @@ def in_a_row(image: Tensor, maps: Mapping[str, Tensor], label: str, columns: int
 
 def check_cover(function: Callable[[Tensor, int, int, int, int], Tensor | None]) -> Verdict:
     """Check `cover(image, top, left, height, width)`: a copy of an image (1, C, H, W) with a rectangle in black."""
-    image = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(0)) / 2 + 0.25
+    image = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0)) / 2 + 0.25
     before, expected = image.clone(), image.clone()
-    expected[:, :, 2:5, 1:7] = 0
-    answer = attempt(function, image, 2, 1, 3, 6)
+    expected[:, :, 3:7, 2:7] = 0
+    answer = attempt(function, image, 3, 2, 4, 5)
     if bad := tensor_verdict(answer, tuple(image.shape)):
         return bad
     if not torch.equal(image, before):
@@ -54,11 +54,11 @@ def check_cover(function: Callable[[Tensor, int, int, int, int], Tensor | None])
     if torch.equal(answer, before):
         return Verdict("wrong", "Your copy is the image as it was; nothing is covered.")
     wrong = before.clone()
-    wrong[:, :, 1:7, 2:5] = 0
+    wrong[:, :, 2:7, 3:7] = 0
     if torch.equal(answer, wrong):
         return Verdict("wrong", "Your rectangle is turned: rows come first, so `top` and `height` belong to them.")
     wrong = before.clone()
-    wrong[:, :, 2:3, 1:6] = 0
+    wrong[:, :, 3:4, 2:5] = 0
     if torch.equal(answer, wrong):
         return Verdict("wrong", "Your rectangle ends at `height` and `width`; expected top + height and left + width.")
     off = (answer != expected).any(1)[0].nonzero()[0].tolist()

@@ -341,9 +341,9 @@ def check_explained(function: Callable[[Tensor], Tensor | None]) -> Verdict:
 def check_typical(function: Callable[[Tensor, Tensor], int | None]) -> Verdict:
     """Check `typical(weights, members)`: which of the members (indices) lies closest to the members' mean."""
     members = torch.tensor([4, 8, 11, 7, 2, 9, 5])
-    weights = torch.full((12, 3), 12.0)
-    weights[members] = torch.tensor([0, 1, 2, 3.2, 9, 10, 11])[:, None]
-    weights[0] = 5.2  # no member, and closer to their mean than any of them
+    # By length, direction, median and the sum of distances another member is the most typical one.
+    rows = ["427", "949", "900", "357", "985", "258", "634", "211", "242", "386", "715", "679"]
+    weights = torch.tensor([[float(digit) for digit in row] for row in rows])
     inside = weights[members]
     place = int((inside - inside.mean(0)).norm(dim=1).argmin())
     answer = attempt(function, weights.clone(), members.clone())
@@ -361,6 +361,10 @@ def check_typical(function: Callable[[Tensor, Tensor], int | None]) -> Verdict:
         return Verdict("wrong", "The class you found is not a member; search among the members only.")
     if answer == int(members[int((inside - weights.mean(0)).norm(dim=1).argmin())]):
         return Verdict("wrong", "You compare with the mean of all classes; take the mean of the members.")
+    lengths = inside.norm(dim=1)
+    by_length = [int((lengths - length).abs().argmin()) for length in (0, lengths.mean(), inside.mean(0).norm())]
+    if answer in members[by_length].tolist():
+        return Verdict("wrong", "You compare lengths; take the length of the difference to the mean.")
     return Verdict("wrong", f"Expected class {int(members[place])}, and yours is {answer}.")
 
 
