@@ -298,7 +298,7 @@ def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_
     """Every exercise stays, and nothing stays folded: a new word on a fold fails here."""
     written = handout.build([], tmp_path / "handout")
     assert len(written) == len([*(vendor.ROOT / "notebooks").glob("*.ipynb")])
-    kept = ""
+    kept = sources = ""
     for path in written:
         whole, given = (
             "\n".join(cell.source for cell in nbformat.read(place, as_version=4).cells)
@@ -308,8 +308,14 @@ def test_no_solution_of_the_course_is_handed_out_and_nothing_else_kept_back(tmp_
         assert not [cell for cell in nbformat.read(path, as_version=4).cells if run_notebooks.prediction(cell)]
         for heading in re.findall("^## .*xercise.*", whole, flags=re.MULTILINE):
             assert heading in given
-        kept += given
+        kept, sources = kept + given, sources + whole
     assert re.findall("<summary.*", kept) == []
+    folds = re.findall(r"<details>\n<summary>[^<]*(?:olution|solve it).*?</details>", sources, flags=re.DOTALL)
+    bodies = [
+        re.findall(r"^ +(\S.+)$", code, re.M) for code in re.findall(r"```python\n(.*?)```", "".join(folds), re.DOTALL)
+    ]
+    assert [lines for lines in bodies if all(line.removeprefix("return ") in kept for line in lines)] == []
+    assert len(bodies) > 20  # or nothing would be looked for
     every = "".join(path.read_text(encoding="utf-8") for path in written)
     whole = "".join(path.read_text(encoding="utf-8") for path in run_notebooks.FOLDER.glob("*.ipynb"))
     schemes = re.findall(r"^- \(\d+\) ([\w ,:;.]{30,})$", KEY.read_text(encoding="utf-8"), flags=re.MULTILINE)
