@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from tests.state import state, unchanged
 from vislib import gradients as g
-from vislib.activations import watching
+from vislib.activations import record, watching
 from vislib.explain import Score, logit, probability
 
 METHODS: dict[str, Callable[..., Tensor]] = {
@@ -653,3 +653,19 @@ def test_what_the_look_asks_is_not_heard_by_who_watches_the_layers() -> None:
     with watching({"1": model[1]}, lambda *seen: heard.append(seen[0])):
         g.gradient(model, torch.rand(1, 3, 2, 2), 0)
     assert heard == ["1"]
+
+
+def test_a_network_that_watches_itself_is_looked_at_like_any_other() -> None:
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Flatten(), nn.Linear(12, 3), nn.Linear(3, 2))
+
+        def forward(self, images: Tensor) -> Tensor:
+            with record(self.inner, ["1"], detach=False) as seen:
+                self.inner(images)
+            return seen["1"]
+
+    model, images = Watched().eval(), torch.rand(2, 3, 2, 2)
+    expected = model.inner[1].weight[0].abs().reshape(3, 2, 2).sum(0).detach()
+    close(g.gradient(model, images, 0), expected.expand(2, -1, -1))

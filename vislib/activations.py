@@ -50,10 +50,10 @@ def watching(layers: dict[str, nn.Module], see: Callable[..., Any], *, before: b
     network, is not told.
     """
     check_visible(*layers.values())
-    thread = get_ident()
+    thread, looking = get_ident(), LOOKING.get()  # a network that watches itself hears itself, whoever asks
 
     def here(name: str, *seen: Any) -> Any:
-        return see(name, *seen) if get_ident() == thread and not LOOKING.get() else None
+        return see(name, *seen) if get_ident() == thread and LOOKING.get() == looking else None
 
     with as_written(), ExitStack() as hooks:
         for name, module in layers.items():
