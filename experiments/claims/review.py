@@ -9,9 +9,10 @@ from experiments import files
 from experiments.claims.claim import Claim, Found, found
 from experiments.mystery import HONEST
 from experiments.scoreboard import EXPLAINERS
-from vislib import controls, data, faithfulness, fills, models
+from vislib import controls, data, faithfulness, models
 from vislib.course.mystery import CLUES, SUSPECTS
 from vislib.course.results import stored
+from vislib.course.review import colourful
 from vislib.data import ImageSet
 from vislib.explain import Explainer
 from vislib.models import Classifier
@@ -36,11 +37,6 @@ def corner(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
     """A disc as well, but around a corner."""
     heat = controls.disc(model, images, target)
     return heat.roll((heat.shape[1] // 2, heat.shape[2] // 2), (1, 2))
-
-
-def colourful(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-    """How colourful each pixel is, the largest channel minus the smallest, out of focus."""
-    return fills.gaussian((images.amax(1) - images.amin(1))[:, None], 3.0)[:, 0]
 
 
 KNOWN: dict[str, Explainer] = {**EXPLAINERS, "corner": corner}

@@ -26,10 +26,8 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
     """
 
-    given, images = (
-        images,
-        images.to(torch.promote_types(images.dtype, torch.float32)),
-    )  # squares in half precision are 0
+    # the squares of half precision are 0
+    given, images = images, images.to(torch.promote_types(images.dtype, torch.float32))
 
     def neighbours(x: Tensor) -> Tensor:
         """Return the weighted sum of the eight pixels around each; a convolution with one channel would take five times as long."""
