@@ -59,9 +59,22 @@ def size(deck: str) -> int:
     return len(load(deck).cards)
 
 
+def press(card: Locator, key: str) -> None:
+    """Press a key that the card answers, and wait until all of the answer shows: it comes in several messages."""
+    before = card.get_attribute("data-step") or ""
+    card.page.keyboard.press(key)
+    expect(card).not_to_have_attribute("data-step", before)
+
+
+def click(card: Locator, name: str) -> None:
+    """The same by the mouse."""
+    before = card.get_attribute("data-step") or ""
+    card.get_by_role("button", name=name).click()
+    expect(card).not_to_have_attribute("data-step", before)
+
+
 def reveal(card: Locator) -> None:
-    expect(card.locator(".fc-answer")).to_be_hidden()  # the last card's answer may still be on its way out
-    card.page.keyboard.press(" ")
+    press(card, " ")
     expect(card.locator(".fc-answer")).to_be_visible()
 
 
@@ -94,7 +107,7 @@ def test_math_focus_keys_and_the_file(open_notebook):
     assert notebook.sources() == before
     position(card, f"Card 1 of {total}")  # neither a letter nor another Space has graded the card
 
-    keyboard.press("3")
+    press(card, "3")
     position(card, f"Card 2 of {total}")
     until(lambda: [(row[1], row[3]) for row in rows(notebook.lab.progress)] == [("gradients.norm", 3)])
     notebook.expect_focus()
@@ -102,25 +115,25 @@ def test_math_focus_keys_and_the_file(open_notebook):
     no_raw_math(card)
 
     # The mouse: the button that was clicked is gone, and the focus is still here.
-    card.get_by_role("button", name="Show answer").click()
+    click(card, "Show answer")
     expect(card.locator(".fc-answer")).to_be_visible()
     notebook.expect_focus()
-    card.get_by_role("button", name="Easy").click()
+    click(card, "Easy")
     position(card, f"Card 3 of {total}")
     notebook.expect_focus()
     for keys in ("a", "b", "x", "d", "d"):
         keyboard.press(keys)
     assert notebook.sources() == before
 
-    keyboard.press("u")
+    press(card, "u")
     position(card, f"Card 2 of {total}")
     until(lambda: len(rows(notebook.lab.progress)) == 1)
 
     # The first card once more, missed: it goes to the end.
-    keyboard.press("u")
+    press(card, "u")
     position(card, f"Card 1 of {total}")
     reveal(card)
-    keyboard.press("1")
+    press(card, "1")
     position(card, f"Card 1 of {total} · 1 to repeat")
 
     # Tab goes through the buttons with a visible ring, and out of the card again: no trap.
@@ -146,7 +159,7 @@ def test_a_restart_is_said_and_a_second_run_goes_on(open_notebook):
     card = start(notebook)
     for number in (2, 3, 4):
         reveal(card)
-        notebook.page.keyboard.press("1" if number == 2 else "3")
+        press(card, "1" if number == 2 else "3")
         position(card, f"Card {number - 1} of {size('05_gradients')} · 1 to repeat")
     notebook.restart()
     expect(notebook.page.locator(".fc-card.fc-lost")).to_be_visible()
@@ -228,11 +241,11 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     cells = ["from flashcards import *", "quiz('07_sanity_checks')", text, "quiz('08_roar', record=False)", "review(5)"]
     notebook = open_notebook(cells, height=1400)
     card = start(notebook)
-    keyboard, look = notebook.page.keyboard, Eye(notebook).look
+    look = Eye(notebook).look
     look(card, "question")
     reveal(card)
     look(card, "answer")
-    keyboard.press("3")
+    press(card, "3")
     position(card, f"Card 2 of {size('07_sanity_checks')}")
     image = card.locator(".fc-front img")
     expect(image).to_be_visible()
@@ -249,17 +262,17 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
 
     asked = notebook.card(1)
     asked.focus()
-    keyboard.press("2")
+    press(asked, "2")
     expect(asked).to_contain_text("How sure are you?")
     look(asked, "confidence")
-    keyboard.press("3")
+    press(asked, "3")
     expect(asked.locator(".fc-answer")).to_contain_text("you were 75% sure")
     look(asked, "predicted")
     until(lambda: [row[3:] for row in rows(notebook.lab.progress, "predictions")] == [("the camera", 0.75, 0)])
-    asked.get_by_role("button", name="Ask the room").click()
+    click(asked, "Ask the room")
     expect(asked.locator(".fc-head")).to_contain_text("0 hands")
     for key in "1112233":
-        keyboard.press(key)
+        press(asked, key)
     expect(asked.locator(".fc-head")).to_contain_text("7 hands")
     look(asked, "tally")
 
@@ -267,9 +280,9 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     lecture.focus()
     for number in (2, 3):
         reveal(lecture)
-        keyboard.press(" ")
+        press(lecture, " ")
         position(lecture, f"Card {number} of {size('08_roar')} · walkthrough")
-    keyboard.press("ArrowLeft")
+    press(lecture, "ArrowLeft")
     position(lecture, f"Card 2 of {size('08_roar')} · walkthrough")
     reveal(lecture)
     look(lecture, "walkthrough")
@@ -288,7 +301,7 @@ def test_a_whole_deck_with_trouble_on_the_way_ends_in_a_summary(open_notebook):
     for number in range(1, total + 2):
         position(card, f"Card {number} of {total}" if number <= total else f"Card {total} of {total} · 1 to repeat")
         reveal(card)
-        notebook.page.keyboard.press("1" if number == total else "3")
+        press(card, "1" if number == total else "3")
         if number == 1:
             expect(card.locator(".fc-notice")).to_contain_text("Not saved (")
             shoot(card, "notice_light")
@@ -334,7 +347,7 @@ def test_two_notebooks_at_once_lose_nothing(open_notebook):
             card.page.bring_to_front()
             card.focus()
             reveal(card)
-            card.page.keyboard.press("3")
+            press(card, "3")
             position(card, f"Card {number} of {cards_in_all}")
     until(lambda: len(rows(first.lab.progress)) == 6)
     names = [row[1].split(".")[0] for row in rows(first.lab.progress)]
@@ -402,9 +415,9 @@ def through(card: Locator, first: int, last: int) -> None:
     """Go on by the right arrow, from question `first` to `last`, one after the other."""
     for number in range(first, last + 1):
         card.focus()
-        card.page.keyboard.press("ArrowRight")
+        press(card, "ArrowRight")
         if number <= 16:
-            expect(card.locator(".fc-head")).to_contain_text(f"Question {number} of 16")
+            position(card, f"Question {number} of 16")
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -418,7 +431,7 @@ def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
     card.locator("textarea").fill("It does not fit its recipient. x dd b a")  # commands of the notebook
     shoot(card, f"exam_write_{name}")
     through(card, 2, choice)
-    card.page.keyboard.press("3")
+    press(card, "3")
     expect(card.locator(".fc-chosen")).to_contain_text("your choice")
     picked = card.locator(".fc-chosen").inner_text()
     shoot(card, f"exam_choose_{name}")
@@ -430,12 +443,12 @@ def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
     expect(card.locator(".fc-chosen")).to_have_text(picked, use_inner_text=True)
     for _ in range(1, choice):
         card.focus()
-        card.page.keyboard.press("ArrowLeft")
+        press(card, "ArrowLeft")
     expect(card.locator("textarea")).to_have_value("It does not fit its recipient. x dd b a")
 
     through(card, 2, 17)
     expect(card.locator(".fc-end")).to_contain_text("14 of 16 questions have no answer yet")
-    card.get_by_role("button", name="Hand in").click()
+    click(card, "Hand in")
     expect(card.locator(".fc-own")).to_have_text("It does not fit its recipient. x dd b a")
     card.locator("input[type=checkbox]").first.check()
     expect(card.locator(".fc-head")).to_contain_text("1 of 3 points")
@@ -444,6 +457,6 @@ def test_an_exam_is_written_handed_in_and_marked(open_notebook, theme):
     expect(card.locator(".fc-end")).to_contain_text(re.compile(r"[13] of 43 points"))
     shoot(card, f"exam_end_{name}")
     assert notebook.sources() == cells
-    card.get_by_role("button", name="Begin anew").click()
-    expect(card.locator(".fc-head")).to_contain_text("Question 1 of 16")
+    click(card, "Begin anew")
+    position(card, "Question 1 of 16")
     expect(card.locator("textarea")).to_have_value("")

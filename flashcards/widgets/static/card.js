@@ -9,13 +9,16 @@ const target = (card, key) => {
 
 function attach(card, model) {
   let owned = false;
-  const label = () => card.setAttribute("aria-label", model.get("label"));
+  const shown = () => {
+    card.setAttribute("aria-label", model.get("label"));
+    card.dataset.step = model.get("step"); // who waits for the card looks here
+  };
   card.dataset.lmSuppressShortcuts = "true";
   card.setAttribute("role", "group");
   card.setAttribute("aria-roledescription", "flashcard");
   card.tabIndex = 0;
   card.querySelectorAll(".fc-live").forEach((e) => e.setAttribute("aria-live", "polite"));
-  label();
+  shown();
   const onKey = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, summary, a")) return;
     const onCard = event.target === card && event.key === "Enter";
@@ -38,10 +41,11 @@ function attach(card, model) {
   };
   // Whoever has gone on to a button with Tab stays there; what is hidden or dead cannot keep the focus.
   const kept = (e) => card.contains(e) && (e === card || (e.offsetParent && !e.disabled));
-  const onStep = () => {
-    label();
-    requestAnimationFrame(() => owned && !kept(document.activeElement) && card.focus({ preventScroll: true }));
-  };
+  const onStep = () =>
+    requestAnimationFrame(() => {
+      if (owned && !kept(document.activeElement)) card.focus({ preventScroll: true });
+      shown();
+    });
   // After a restart of the kernel the buttons are dead: say so instead of staying mute.
   const onLost = () => card.classList.add("fc-lost");
   const listeners = [["keydown", onKey], ["keyup", onKey], ["focusin", onIn], ["focusout", onOut], ["click", onClick]];
