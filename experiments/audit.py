@@ -1,8 +1,8 @@
 """What the claims audit says: how often each sentence of the course held, and its rival. ``python -m experiments claims``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.claims import CLAIMS, Claim
 from experiments.compute import compute
@@ -18,7 +18,7 @@ RIVAL = 0.5
 
 
 def counted(claims: Sequence[Claim] = CLAIMS, folder: Path = FOLDER) -> "DataFrame":
-    """Return a row per claim: id, says, where, rival (what it is), n, held, rival_held (how often), from the tables.
+    """Return a row per claim: id, says, where, rival (what it is), n, held, rival_held (how often), weak, from the tables.
 
     Raises:
         FileNotFoundError: if one was not computed, with the command that does it.
@@ -29,8 +29,21 @@ def counted(claims: Sequence[Claim] = CLAIMS, folder: Path = FOLDER) -> "DataFra
     for claim in claims:
         cells = read(claim.name, folder)["rows"]
         held, rival = (sum(cell[who] for cell in cells) for who in ("held", "rival"))
-        rows.append((claim.id, claim.says, ", ".join(claim.where), claim.rival, len(cells), held, rival))
-    return pd.DataFrame(rows, columns=["id", "says", "where", "rival", "n", "held", "rival_held"])
+        where, below = ", ".join(claim.where), "; ".join(weak(claim, cells))
+        rows.append((claim.id, claim.says, where, claim.rival, len(cells), held, rival, below))
+    return pd.DataFrame(rows, columns=["id", "says", "where", "rival", "n", "held", "rival_held", "weak"])
+
+
+def weak(claim: Claim, cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the choices with which alone, in three variations or more, a claim would fail: what a sum over all hides."""
+    found = []
+    for name, choices in claim.over.items():
+        for choice in choices:
+            some = [cell for cell in cells if cell[name] == choice]
+            held, rival = (sum(cell[who] for cell in some) for who in ("held", "rival"))
+            if 3 <= len(some) < len(cells) and (held < HOLDS * len(some) or rival >= RIVAL * len(some)):
+                found.append(f"{name} {choice}: {held} of {len(some)}, rival {rival}")
+    return found
 
 
 def weakest_first(table: "DataFrame") -> "DataFrame":
@@ -39,9 +52,10 @@ def weakest_first(table: "DataFrame") -> "DataFrame":
 
 
 def told(table: "DataFrame") -> list[str]:
-    """Return a line per claim, the weakest first: in how many variations it held, and its rival."""
+    """Return a line per claim, the weakest first: in how many variations it held, and its rival; and where it is `weak`."""
     return [
         f"{row.id}: held {row.held} of {row.n}, rival {row.rival_held} of {row.n} ({row.rival})  {row.says}"
+        + (f"  [{row.weak}]" if row.weak else "")
         for row in weakest_first(table).itertuples()
     ]
 

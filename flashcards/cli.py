@@ -89,7 +89,8 @@ def _check(options: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     if options.exam and not problems:
         exams = [collection.load_exam(path) for path in options.decks or collection.find_exams()]
-        print(f"{len(exams)} exams, {sum(len(exam.questions) for exam in exams)} questions, no mistakes")
+        keyless = "".join(f"; {exam.name} without its key, which is not here" for exam in exams if not exam.keyed)
+        print(f"{len(exams)} exams, {sum(len(exam.questions) for exam in exams)} questions, no mistakes{keyless}")
     elif not problems:
         decks = [collection.load(path) for path in options.decks or collection.find()]
         print(f"{len(decks)} decks, {sum(len(d.cards) for d in decks)} cards, no mistakes")
@@ -121,7 +122,7 @@ def _stats(options: argparse.Namespace) -> int:
     print(f"due now {waits[0]}; in 1 to 7 days: {' '.join(map(str, waits[1:]))}")
     known = {card.id for d in decks for card in d.cards}
     if gone := {review.card for review in reviews} - known:
-        print(f"{len(gone)} reviewed cards are no longer in the decks")
+        print(f"{len(gone)} reviewed cards are in no deck of the course: of your own decks, or removed since")
     predictions = store.predictions() if store else []
     if (score := stats.brier(predictions)) is not None:
         count = len(stats.first_predictions(predictions))

@@ -81,5 +81,9 @@ def _right(options: Sequence[Any], answer: Any) -> int:
         if answer in options:
             return options.index(answer)
         if texts and isinstance(answer, Integral) and 0 <= int(answer) < len(options):
+            if str(answer) in options and options[int(answer)] != str(answer):
+                raise ValueError(
+                    f"the answer is {answer!r}, the index of one option and the text of another; expected a text"
+                )
             return int(answer)
     raise ValueError(f"the answer is {answer!r}; expected one of {list(options)!r}{' or its index' if texts else ''}")

@@ -85,14 +85,15 @@ def after(state: State | None, review: Review) -> State:
     """The state of a card after one more review.
 
     A review that is dated before the last one counts as given together with it: one of the two clocks was wrong, and the
-    card must not wait for a day that was never near.
+    card must not wait for a day that was never near. Between two reviews lie days of the learner's calendar, by which a
+    card comes back, and not the blocks of 24 hours that `fsrs` counts: an evening and the next morning are a day apart.
     """
     import fsrs
 
     time = review.time.astimezone(UTC)
     memory = fsrs.Card(card_id=1) if state is None else copy(state.memory)
     if state is not None:
-        memory.last_review = min(state.last.time, time)
+        memory.last_review = time - timedelta(days=max((day(time) - day(state.last.time)).days, 0))
     again = review.grade == Grade.AGAIN
     return State(
         memory=_scheduler().review_card(memory, fsrs.Rating(review.grade), time)[0],

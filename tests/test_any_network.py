@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from vislib import fills
 from vislib.activations import record
 from vislib.embedding import class_weights, tsne
 from vislib.explain import answers
@@ -24,12 +25,15 @@ from vislib.gradients import (
     gradient,
     guided_backprop,
     input_x_gradient,
+    integrated_gradients,
     smoothgrad,
+    smoothgrad_squared,
     vargrad,
 )
 from vislib.incremental import IncrementalModel
 from vislib.look import ask_ahead
 from vislib.models import Classifier, TwoClasses
+from vislib.nets import SmallCNN
 from vislib.occlusion import occlusion, occlusion_grid, occlusion_logits
 from vislib.reconstruction import invert, moved, reconstruct, resized
 from vislib.sanity import cascade, randomised
@@ -121,6 +125,37 @@ def test_one_logit_becomes_two_classes(images: Tensor) -> None:
     assert torch.allclose(two(images).softmax(1)[:, 1], one(images).sigmoid())
     assert gradient(two, images, 1).any()
     assert occlusion(two, images, 1, patch=8, stride=8).any()
+
+
+def test_a_network_of_two_logits_is_no_answer_of_one_number(images: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"answers \(3, 5\); expected one number for each image"):
+        TwoClasses(Ends(lambda m, y: y))(images)
+
+
+def test_of_two_heads_whose_answers_are_averaged_none_is_the_head(images: Tensor) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.one, self.two = nn.Flatten(), nn.Linear(768, 4), nn.Linear(768, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return (self.one(self.body(x)) + self.two(self.body(x))) / 2
+
+    model = Classifier(Twice().eval(), input_size=16)
+    with pytest.raises(ValueError, match="head for certain"):
+        model.features(images)
+    assert Classifier(Twice().eval(), input_size=16, head="one").features(images).shape == (3, 768)
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], None])
+def test_its_two_classes_have_names(images: Tensor, names: list[str] | None) -> None:
+    model = Classifier(TwoClasses(SmallCNN(classes=1, size=16, seed=0).eval()), classes=names, input_size=16)
+    likeliest, probability = model.top(images)[0][0]
+    assert model(images)[0].softmax(0)[model.index(likeliest)].item() == pytest.approx(probability)
+    assert len(model.classes) == 2
+    assert model.features(images).shape[0] == len(images)
+    with pytest.raises(ValueError, match="3 classes are named, and the network has 2"):
+        Classifier(model.network, classes=["a", "b", "c"])
 
 
 class Counting(Ends):
@@ -295,10 +330,11 @@ def test_a_network_that_cannot_answer_one_image_says_so(images: Tensor) -> None:
     assert torch.equal(gradient(squeezed, images, 0), gradient(Ends(lambda m, y: y).eval(), images, 0))
 
 
+@pytest.mark.parametrize("masked", [1, 4, 90])
 @pytest.mark.parametrize("mask", [-1e4, 1e6, -3e38])
-def test_a_number_that_masks_a_class_hides_no_company(mask: float, images: Tensor) -> None:
+def test_a_number_that_masks_classes_hides_no_company(mask: float, masked: int, images: Tensor) -> None:
     def end(m: nn.Module, y: Tensor) -> Tensor:
-        return torch.cat([y + 0.2 * y.abs().mean(0), y.new_full((len(y), 1), mask)], 1)
+        return torch.cat([y + 0.2 * y.abs().mean(0), y.new_full((len(y), masked), mask)], 1)
 
     with pytest.raises(ValueError, match="other images"):
         gradient(Ends(end).eval(), images, 0)
@@ -627,6 +663,17 @@ def test_threads_that_share_a_network_do_not_see_each_others_maps(images: Tensor
     assert all(torch.allclose(heat, alone[i]) for i in range(3) for heat in found[i])
 
 
+def test_probabilities_are_seen_of_a_network_to_which_an_image_and_its_negative_look_alike(images: Tensor) -> None:
+    class Above(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x > 0.5).to(x)
+
+    network = nn.Sequential(Above(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12, 4), nn.Softmax(1)).eval()
+    assert torch.equal(network(images[:1]), network(1 - images[:1]))
+    with pytest.raises(ValueError, match="probabilities"):
+        occlusion(network, images[:1], 0, patch=8, stride=8)
+
+
 # ---- PyTorch's own state ----
 
 
@@ -636,6 +683,33 @@ def test_half_precision_does_not_round_small_drops_away(dtype: torch.dtype, imag
     expected = occlusion(wide, images.to(dtype).float(), 0, patch=8, stride=8)
     found = occlusion(half, images.to(dtype), 0, patch=8, stride=8).float()
     assert (found - expected).abs().max() < 0.1 * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("method", [smoothgrad, smoothgrad_squared, vargrad, integrated_gradients])
+def test_half_precision_neither_loses_small_gradients_nor_stops_adding_them_up(
+    method: Any, dtype: torch.dtype, images: Tensor
+) -> None:
+    wide, half = Ends(lambda m, y: 1e-3 * y).eval(), Ends(lambda m, y: 1e-3 * y).eval().to(dtype)
+    many = {"steps": 300} if method is integrated_gradients else {"n": 300, "sigma": 0.3}
+    rounded = images.to(dtype)
+    expected = method(wide, rounded.float(), 0, **many)
+    found = method(half, rounded, 0, **many, batch_size=1)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() < 0.1 * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_moves_and_continued_surroundings_are_exact_to_the_last_digit_of_half_precision(dtype: torch.dtype) -> None:
+    pixels = torch.rand(1, 3, 225, 256)
+    close = 2 * torch.finfo(dtype).eps
+    still = moved(pixels.to(dtype), shift=0, scale=0.0, rotate=0)
+    assert torch.allclose(still.float(), pixels, atol=close)
+    with torch.autocast("cpu", dtype):
+        assert torch.allclose(moved(pixels, shift=0, scale=0.0, rotate=0), pixels, atol=1e-4)
+    there = torch.tensor([0]), torch.tensor([9]), torch.tensor([9])
+    flat = fills.inpaint(torch.full_like(pixels, 0.7).to(dtype), *there, (40, 40))
+    assert torch.equal(flat, torch.full_like(flat, 0.7))
 
 
 STATES: dict[str, Callable[[], Any]] = {

@@ -256,7 +256,7 @@ GRADIENT_OPTIONS: dict[str, tuple[list[str], dict[str, Any], type[Exception], li
     "steps bool": (["integrated_gradients"], {"steps": True}, TypeError, ["steps is True", "expected an int"]),
     "baseline unknown": (["integrated_gradients"], {"baseline": "blak"}, ValueError, ["did you mean 'black' or 'blur'?"]),
     "baseline shape": (["integrated_gradients"], {"baseline": torch.zeros(4, 16, 16)}, ValueError, ["shape (4, 16, 16)"]),
-    "baseline inpaint": (["integrated_gradients"], {"baseline": "inpaint"}, ValueError, ["depends on where the patch lies"]),
+    "baseline inpaint": (["integrated_gradients"], {"baseline": "inpaint"}, ValueError, ["depends on where a patch lies"]),
     "layer unknown": (["grad_cam"], {"layer": "conv9"}, ValueError, ["there is no layer 'conv9'"]),
     "batch_size zero": (GRADIENTS, {"batch_size": 0}, ValueError, ["batch_size is 0", "at least 1"]),
     "batch_size bool": (GRADIENTS, {"batch_size": True}, TypeError, ["batch_size is True", "expected an int"]),

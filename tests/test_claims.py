@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +73,8 @@ def test_every_claim_holds_and_its_rival_does_not(table: pd.DataFrame) -> None:
 
 # ---- the machinery ----
 
+FILLS = ["mean", "black"]
+
 
 def tried(x: int) -> dict[str, object]:
     return found(x < 9, x < 5, third=x / 3)
@@ -87,6 +90,11 @@ def test_an_audit_counts_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert audit.fails(table.assign(rival_held=4)) == []
     assert audit.fails(table.assign(rival_held=4, held=8)) == ["small"]
     assert audit.told(table)[0].startswith("small: held 9 of 10, rival 5 of 10 (tiny ones)")
+    halves = [
+        {"fill": fill, "seed": seed, "held": fill == "mean", "rival": False} for fill in FILLS for seed in range(3)
+    ]
+    two = replace(claim, over={"fill": FILLS, "seed": [0, 1, 2]})
+    assert audit.weak(two, halves) == ["fill black: 0 of 3, rival 0"]  # of each seed there are but two
     file = tmp_path / "claims" / "small.json"
     before = file.stat().st_mtime_ns
     audit.audit([claim], tmp_path, jobs=1)
@@ -98,5 +106,5 @@ def test_an_audit_counts_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_the_weakest_comes_first() -> None:
     table = pd.DataFrame(
         [("strong", 10, 0), ("weak", 9, 4), ("false", 2, 1)], columns=["id", "held", "rival_held"]
-    ).assign(n=10, says="…", rival="…")
+    ).assign(n=10, says="…", rival="…", weak="")
     assert [line.partition(":")[0] for line in audit.told(table)] == ["false", "weak", "strong"]

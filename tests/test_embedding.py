@@ -141,7 +141,7 @@ def test_tsne_is_as_trustworthy_as_scikit_learns() -> None:
             "iterations is 9; expected an int of at least 250",
         ),
         (lambda: nearest(torch.zeros(4, 2), k=4), "k is 4; expected an int from 1 to 3, for 4 points"),
-        (lambda: neighbour_accuracy(torch.zeros(4, 2), torch.zeros(3)), r"labels has shape \(3,\) for 4 points"),
+        (lambda: neighbour_accuracy(torch.zeros(4, 2), torch.zeros(3)), r"labels came as shape \(3,\) for 4 points"),
         (lambda: trustworthiness(torch.zeros(9, 2), torch.zeros(8, 2)), "9 points and 8 on the map"),
         (lambda: trustworthiness(torch.zeros(9, 2), torch.zeros(9, 2), k=5), "k is 5"),
     ],

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, seed, settings
@@ -71,7 +72,7 @@ MODEL = _network()
 SIDE = st.integers(6, 12)
 FILL = st.sampled_from([*NAMES, lambda x: 1 - x, torch.tensor(0.25), torch.zeros(3, 1, 1)])
 PATCHES = st.one_of(st.integers(1, 6), st.tuples(st.integers(1, 6), st.integers(1, 6)))
-FEW = st.integers(1, 3)
+FEW = st.integers(1, 3) | st.integers(1, 3).map(np.int64)
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "patch": PATCHES,
     "stride": st.just(1),
@@ -87,7 +88,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "epochs": st.just(1),
     "seeds": st.just(2),
     "jobs": st.just(1),
-    "seed": st.integers(0, 5),
+    "seed": st.integers(0, 5) | st.integers(0, 5).map(np.int64),
     "sigma": st.sampled_from([0.0, 0.1, 1.0, 3]),
     "size": st.integers(2, 12),
     "shift": st.sampled_from([0, 1, 3]),

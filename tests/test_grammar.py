@@ -240,8 +240,8 @@ def _weighted(model: Any, images: Tensor, target: int) -> Tensor:
 
 @torch.no_grad()
 def _independent(model: nn.Module, images: Tensor) -> bool:
-    """Tell whether the images of a batch have no part in each other, as far as the look can tell: half of the digits."""
-    alone, both = torch.cat([model(image[None].clone()) for image in images]), model(images.clone())
+    """Tell whether the images of a batch have no part in each other, as far as the look can tell: the last, half of the digits."""
+    alone, both = model(images[-1:].clone()), model(images.clone())[-1:]
     unmasked = both.abs()[both.abs() < 1e3]
     return bool(torch.isclose(alone, both, rtol=0, atol=2**-26 * float(unmasked.max())).all())
 

@@ -1,5 +1,6 @@
 """Into which blocks a network falls, how each is made random, and when a random network is no network any more."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -445,6 +446,32 @@ def test_a_head_with_a_parametrisation_is_drawn_as_one_layer(images: Tensor) -> 
     (first, network), _ = randomised(model, images, seed=1)
     assert first == "2"
     assert not torch.equal(network.get_submodule("2").bias, head.bias)
+
+
+def test_a_layer_of_two_names_is_found_by_either(images: Tensor) -> None:
+    model = Parts(one=nn.Linear(2, 2), two=nn.Linear(2, 2))
+    model.again = model.one
+    by_first, by_second = (
+        dict(randomised(model.eval(), images, blocks=[name], seed=1))[name] for name in ("one", "again")
+    )
+    assert torch.equal(by_first.get_parameter("one.weight"), by_second.get_parameter("one.weight"))
+    assert not torch.equal(by_second.get_parameter("one.weight"), model.one.weight)
+
+
+@pytest.mark.parametrize("mask", [-math.inf, -1e9, -100.0])
+def test_a_class_that_is_masked_says_nothing_of_whether_a_network_is_alive(mask: float, images: Tensor) -> None:
+    class Masked(Parts):
+        alive = 1
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.alive * super().forward(x)
+            return torch.cat([y, torch.full_like(y[:, :1], mask)], 1)
+
+    assert names(Masked(one=nn.Linear(2, 4), two=nn.Linear(4, 2)), images) == ["two", "one"]
+    dead = Masked(one=nn.Linear(2, 4), two=nn.Linear(4, 2))
+    dead.alive = 0
+    with pytest.raises(ValueError, match="answers the same"):
+        names(dead, images)
 
 
 def test_quantised_weights_cannot_be_drawn(images: Tensor) -> None:

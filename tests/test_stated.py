@@ -203,6 +203,7 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "Of the {} dogs, {} have at least four dogs": dogs_among_dogs,
         "about {:.0f} % with 60, and {:.0f} % with 30": lambda: thinned("map"),
         "it is still {:.0f} % and {:.0f} %": lambda: thinned("directions"),
+        "(by chance {:.0f}, {:.0f} and {:.0f} %)": lambda: percent(*((n - 1) / (881 + n) for n in (118, 60, 30))),
     },
     "03_activation_tsne": {
         "texture {:.2f} to {:.2f}": lambda: probed("texture"),
@@ -221,6 +222,7 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "agree there in {:.0f} to {:.0f} %": lambda: percent(*ends(claim("gradients.grain").photograph)),
         "by {:.2f} to {:.2f} on the ten photographs": lambda: ends(claim("gradients.jumps").noise_2),
         "by {:.2f} on the cat": lambda: tuple(claim("gradients.shape").query("photo == 'cat'").alike),
+        "still off by up to {:.0f} %": lambda: percent(claim("gradients.steps").gap_64.max()),
         "{:.2f} and {:.2f} with two of its five": palace,
         "in {} of the {} pairs; the others go from −{:.2f} (the palace) to {:.2f}": signed,
         "at least {} of {} scenes": told_apart,

@@ -259,6 +259,15 @@ def test_a_label_beyond_the_classes_is_refused_wherever_it_stands(easy: ImageSet
     assert not network.training
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_a_training_needs_no_gradients_of_its_caller(around: Any, easy: ImageSet) -> None:
+    network, same = _small(), _small()
+    fit(network, easy, epochs=1)
+    with around():
+        fit(same, replace(easy, labels=easy.labels.int()), epochs=1)
+    assert all(map(torch.equal, network.parameters(), same.parameters()))
+
+
 def test_one_step_is_a_step(easy: ImageSet) -> None:
     network, before = _small(), _small()
     fit(network, easy[:50], epochs=1, learning_rate=1e-2)

@@ -5,7 +5,7 @@ Every explainer is a function ``explainer(model, images, target) -> heatmap``; s
 What there is, from the bottom up; a module imports from its own line and from those above it:
 
 - `explain`: the contract, how a model is asked, and what is refused. `look`: what is seen to when it answers.
-  `memory`: how many copies at once. `intervals`, `progress`.
+  `memory`: how many copies at once. `differentiation`: how a gradient is taken. `intervals`, `progress`.
 - `models`: `Classifier` wraps any network, `load` opens ImageNet networks, `trained` the small `nets` of the course.
   `data`: photographs, digits, composite images whose truth is known. `activations`, `fills`, `controls`.
 - `incremental`: exact inference for copies with a patch pasted in. `training`: what small networks need.
@@ -54,7 +54,7 @@ def seed_everything(seed: int = 0) -> None:
     """Seed Python, NumPy and PyTorch. For scripts and notebooks; no routine of vislib needs or touches these states."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.manual_seed(int(seed))
 
 
 @contextmanager
@@ -63,9 +63,9 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     cuda = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         mps = device is not None and device.type == "mps"
-        (torch if mps else torch.default_generator).manual_seed(seed)  # torch's is for all devices
+        (torch if mps else torch.default_generator).manual_seed(int(seed))  # torch's is for all devices
         for gpu in cuda:
-            torch.cuda.set_rng_state(torch.Generator(gpu).manual_seed(seed).get_state(), gpu)
+            torch.cuda.set_rng_state(torch.Generator(gpu).manual_seed(int(seed)).get_state(), gpu)
         yield
 
 
@@ -74,7 +74,7 @@ def stream(seed: int, *part: object) -> torch.Generator:
 
     PyTorch's own takes the lower 32 bits of its seed alone: ``seed + 2**32`` is the same stream again.
     """
-    name = hashlib.sha256(repr((seed, *part)).encode()).digest()
+    name = hashlib.sha256(repr((int(seed), *part)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(name[:4], "big"))
 
 

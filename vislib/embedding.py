@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vislib.explain import check_count, check_number
+from vislib.explain import check_count, check_number, widened
+from vislib.look import shown
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps
@@ -95,7 +96,7 @@ def tsne(
         Points (N, 2), on the device of `x`.
 
     Raises:
-        ValueError: if the perplexity or the iterations are out of range, or for NaN.
+        TypeError, ValueError: for points that are no finite floating-point tensor, or options out of range.
 
     van der Maaten & Hinton 2008, Visualizing Data using t-SNE, https://jmlr.org/papers/v9/vandermaaten08a.html
     van der Maaten 2014, Accelerating t-SNE using Tree-Based Algorithms, https://jmlr.org/papers/v15/vandermaaten14a.html
@@ -164,10 +165,13 @@ def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
         x: (N, …), floating point.
         labels: (N,), int64, on the same device.
         k: neighbours, less than N.
+
+    Raises:
+        TypeError, ValueError: for points that are no finite floating-point tensor, or labels or a k that do not fit.
     """
     x = _points(x)
-    if labels.shape != x.shape[:1]:
-        raise ValueError(f"labels has shape {tuple(labels.shape)} for {len(x)} points; expected one per point.")
+    if not isinstance(labels, Tensor) or labels.shape != x.shape[:1]:
+        raise ValueError(f"labels came as {shown(labels)} for {len(x)} points; expected a tensor with one per point.")
     votes = labels[nearest(x, k=k)]  # (N, k), nearest first
     same = (votes[:, :, None] == votes[:, None, :]).sum(2)  # how many agree with each vote
     winner = votes.gather(1, same.argmax(1, keepdim=True))[:, 0]  # argmax returns the first of equals
@@ -175,7 +179,11 @@ def neighbour_accuracy(x: Tensor, labels: Tensor, *, k: int = 10) -> float:
 
 
 def nearest(x: Tensor, *, k: int) -> Tensor:
-    """Return the indices of the k nearest other points of each point, nearest first, (N, k)."""
+    """Return the indices of the k nearest other points of each point, nearest first, (N, k).
+
+    Raises:
+        TypeError, ValueError: for points that are no finite floating-point tensor, or a k that does not fit.
+    """
     x = _points(x)
     check_number(k, "k", f"an int from 1 to {len(x) - 1}, for {len(x)} points", 1, len(x) - 1, whole=True)
     return torch.cat([near.topk(k, dim=1, largest=False).indices for _, near in _distances(x, math.inf)])
@@ -203,6 +211,9 @@ def trustworthiness(x: Tensor, points: Tensor, *, k: int = 10) -> float:
         points: their map, (N, …), on the same device.
         k: neighbours, less than N / 2.
 
+    Raises:
+        TypeError, ValueError: for points that are no finite floating-point tensor, or a map or a k that does not fit.
+
     Venna & Kaski 2001, Neighborhood preservation in nonlinear projection methods, https://doi.org/10.1007/3-540-44668-0_68
     """
     x, points = _points(x), _points(points)
@@ -224,4 +235,4 @@ def _points(x: Tensor) -> Tensor:
         raise TypeError(f"the points are {came}; expected a floating point tensor (N, D).")
     if not bool(torch.isfinite(x).all()):
         raise ValueError("the points contain NaN or infinity; expected finite numbers.")
-    return x.detach().flatten(1).to(torch.promote_types(x.dtype, torch.float32))
+    return widened(x.detach().flatten(1))

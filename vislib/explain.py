@@ -120,12 +120,17 @@ def answers(
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if add_up(logits):  # as probabilities do, or by chance: another image tells
-        check_no_shares(logits, ask(plain, 1 - images[:1]))
+        check_no_shares(logits, ask(plain, (1 - images[:1]).tril()))  # a negative alone may have the same maxima
         logits = model(images.clone())
     if check_steady is not None:
         check_steady(logits)
         _LOOKED_AT.add(plain)
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return widened(logits)
+
+
+def widened(numbers: Tensor) -> Tensor:
+    """Return numbers in single precision at least: the squares, sums and places of half precision are too coarse."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 # ---- options ----
@@ -220,7 +225,7 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
 def check_eval(model: nn.Module) -> None:
     """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth).
 
-    Other modules are judged by their answer, see `check_steady`: from here on the model is one to be looked at again.
+    Other modules are judged by their answer, see :func:`vislib.look.ask_ahead`: from here on the model is one to be looked at again.
     """
     check_model(model)
     _LOOKED_AT.discard(model)

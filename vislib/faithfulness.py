@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, scores, takes
+from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, scores, takes, widened
 from vislib.fills import Fill, canvas
 from vislib.look import check_heatmap
 from vislib.memory import in_flight
@@ -66,7 +66,8 @@ def deletion(model: nn.Module, images: Tensor, target: int | Tensor, explainer: 
         target: a class index, or one per image (B,).
         explainer: what is tested.
         steps: in how many equal parts the pixels go.
-        fill: what a removed pixel becomes, see :mod:`vislib.fills`; the last image of the curve is this fill alone.
+        fill: what a removed pixel becomes, see :mod:`vislib.fills`, any but "inpaint"; the last image of the curve is
+            this fill alone.
         score: the number whose fall is measured.
         seed: breaks ties between equal values.
         batch_size: images in flight; None chooses by their size.
@@ -114,9 +115,7 @@ def mass_inside(model: nn.Module, images: Tensor, target: int | Tensor, explaine
     Arguments and errors as in `pointing_game`.
     """
     heatmap = _explained(model, images, target, explainer, masks)
-    positive = heatmap.to(torch.promote_types(heatmap.dtype, torch.float32)).clamp(
-        min=0
-    )  # half precision ends at 65504
+    positive = widened(heatmap).clamp(min=0)
     positive = positive.where(positive.sum((1, 2), keepdim=True) > 0, 1)
     return (positive * masks).sum((1, 2)) / positive.sum((1, 2))
 
@@ -146,7 +145,7 @@ def _ranks(heatmap: Tensor, seed: int) -> Tensor:
     # One order for all images: an image has the same curve in any batch. `roar.removal.ranks` draws one for each image,
     # since a retrained network would learn where a common order begins.
     flat = heatmap.flatten(1)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     shuffled = torch.randperm(flat.shape[1], generator=generator, device="cpu").to(flat.device)
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(dim=1).reshape(heatmap.shape)

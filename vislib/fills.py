@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vislib import HERE
-from vislib.explain import closest
+from vislib.explain import closest, widened
 from vislib.look import check_device
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
@@ -51,7 +51,7 @@ def blur(images: Tensor, *, sigma: float | None = None) -> Tensor:
 
 def noise(images: Tensor, *, seed: int = 0) -> Tensor:
     """Uniform noise in [0, 1], the same for every image of the batch and on every device."""
-    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed), **HERE)
+    drawn = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(int(seed)), **HERE)
     return drawn.to(images).expand_as(images)
 
 
@@ -89,7 +89,8 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
     (height, width), (h, w) = images.shape[-2:], size
     result = images.new_empty(len(index), images.shape[1], h, w)
     kinds = torch.stack([rows > 0, rows + h < height, cols > 0, cols + w < width], 1)  # on which sides there are pixels
-    framed = F.pad(images, (1, 1, 1, 1))  # beyond the border nothing draws
+    wide = widened(images)
+    framed = F.pad(wide, (1, 1, 1, 1))  # beyond the border nothing draws
     for kind in kinds.unique(dim=0).cpu().tolist():
         same = (kinds == torch.tensor(kind, device=images.device)).all(1)
         if not any(kind):
@@ -97,13 +98,13 @@ def inpaint(images: Tensor, index: Tensor, rows: Tensor, cols: Tensor, size: tup
             continue
         around = windows(framed, index[same], rows[same], cols[same], (h + 2, w + 2))
         # Each pixel is drawn towards its neighbours on the ring.
-        pull = images.new_zeros(len(around), images.shape[1], h, w)
+        pull = wide.new_zeros(len(around), images.shape[1], h, w)
         pull[..., 0, :] += around[..., 0, 1:-1]
         pull[..., -1, :] += around[..., -1, 1:-1]
         pull[..., 0] += around[..., 1:-1, 0]
         pull[..., -1] += around[..., 1:-1, -1]
         # The Laplacian of a rectangle is a sum of one matrix for the rows and one for the columns: solve in their bases.
-        (rates, basis), (rates_, basis_) = _laplacian(h, kind[:2], images), _laplacian(w, kind[2:], images)
+        (rates, basis), (rates_, basis_) = _laplacian(h, kind[:2], wide), _laplacian(w, kind[2:], wide)
         surface = basis @ ((basis.T @ pull @ basis_) / (rates[:, None] + rates_)) @ basis_.T
         result[same] = surface.to(result)  # autocast multiplies in another type
     return result.clamp(0, 1)
@@ -147,7 +148,7 @@ def canvas(fill: Fill, images: Tensor) -> Tensor:
     """
     if isinstance(fill, str):
         if fill == "inpaint":
-            raise ValueError("the fill 'inpaint' depends on where the patch lies; expected a call of fills.patches.")
+            raise ValueError("the fill 'inpaint' depends on where a patch lies; expected another here, such as 'mean'.")
         if fill not in FILLS:
             raise ValueError(f"fill is {fill!r}; {closest(fill, NAMES)}")
         return FILLS[fill](images)

@@ -55,6 +55,9 @@ def pairwise(pairs: Floats) -> Floats:
     of the pairs, and `interval` and `crossed` take them like any others. With two seeds nothing is left when one is
     dropped: NaN.
 
+    Raises:
+        ValueError: for a number of pairs that no number of seeds has.
+
     Quenouille 1956, Notes on Bias in Estimation, https://doi.org/10.1093/biomet/43.3-4.353
     """
     seeds = round((1 + (1 + 8 * len(pairs)) ** 0.5) / 2)
@@ -74,6 +77,9 @@ def verdict(low: float, high: float, *, better: str = "higher") -> str:
     Args:
         low, high: the ends.
         better: the side of 0, "higher" or "lower", that speaks for what is judged.
+
+    Raises:
+        ValueError: if `better` is neither.
     """
     if better not in ("higher", "lower"):
         raise ValueError(f"better is {better!r}; expected 'higher' or 'lower'.")

@@ -47,7 +47,7 @@ def in_flight(model: Callable[[Tensor], Any], images: Tensor, copies: int, batch
     """Return how many copies of the images to compute at once: what was asked for, or by the size of the activations."""
     check_batch_size(batch_size)
     if batch_size is not None or copies <= positions_in_flight(2**62):
-        return min(batch_size or copies, copies)
+        return int(min(batch_size or copies, copies))
     return min(positions_in_flight(largest_activation(model, images[:1])), copies)
 
 

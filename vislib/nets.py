@@ -59,8 +59,8 @@ class SmallViT(nn.Module):
     Args:
         channels: of the image: 1 for grey, 3 for colour.
         classes: how many.
-        size: side of the image, in pixels; a token stands for 8 x 8 of them.
-        width: numbers per token.
+        size: side of the image, in pixels, a multiple of 8, since a token stands for 8 x 8 of them.
+        width: numbers per token, a multiple of `heads`.
         depth: blocks.
         heads: of each block's attention.
         seed: of the initial weights; the global random state is left alone.

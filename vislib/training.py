@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from sys import float_info
 
 import torch
@@ -68,15 +69,15 @@ def fit(
     check_number(learning_rate, "learning_rate", "a finite number above 0", float_info.min, float_info.max)
     check_number(weight_decay, "weight_decay", "a finite number of 0 or more", 0, float_info.max)
     if loss is F.cross_entropy:  # which needs a class for every label; another loss may compare other things
-        labels = check_target(seen.new_empty(len(data)), data.labels)
+        data = replace(data, labels=check_target(seen.new_empty(len(data)), data.labels))
         with torch.no_grad(), evaluating(model):
-            answers(model, seen[:8], labels.max().expand(len(seen[:8])))
+            answers(model, seen[:8], data.labels.max().expand(len(seen[:8])))
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(
             "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
         )
-    steps = epochs * len(_batches(torch.empty(len(data), device="meta"), batch_size))
-    order = torch.Generator().manual_seed(seed)
+    steps = int(epochs) * len(_batches(torch.empty(len(data), device="meta"), batch_size))
+    order = torch.Generator().manual_seed(int(seed))
     history = []
     with _training(model, seed), progress_bar(steps, "training", progress) as bar:
         trainable = [p for p in model.parameters() if p.requires_grad]
@@ -106,14 +107,14 @@ def fit(
 
 def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
     """Cut an order into batches; an image that were alone in the last one, where BatchNorm cannot see it, joins another."""
-    *whole, last = order.split(batch_size)
+    *whole, last = order.split(int(batch_size))
     return [*whole[:-1], torch.cat([whole[-1], last])] if whole and batch_size > len(last) == 1 else [*whole, last]
 
 
 @contextmanager
 def _training(model: nn.Module, seed: int) -> Iterator[None]:
     """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
-    with seeded(seed, next(model.parameters()).device):  # for dropout
+    with seeded(seed, next(model.parameters()).device), torch.inference_mode(False), torch.enable_grad():
         try:
             model.train().to(memory_format=torch.channels_last)
             for part in model.modules():
@@ -128,7 +129,11 @@ def _training(model: nn.Module, seed: int) -> Iterator[None]:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, data: ImageSet, *, batch_size: int = 512) -> float:
-    """Return the share of images that the model classifies rightly, in [0, 1]."""
+    """Return the share of images that the model classifies rightly, in [0, 1].
+
+    Raises:
+        TypeError, ValueError: if images or labels do not fit the model.
+    """
     seen = _seen(data)
     check_inputs(model, seen)
     labels = check_target(seen.new_empty(len(data)), data.labels)

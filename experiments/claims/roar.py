@@ -152,9 +152,15 @@ def edges(method: str, seed: int) -> Found:
 
 
 def blurred(method: str, seed: int) -> Found:
-    """On scenes a blurred map scores better than itself; on digits that is not so for all."""
+    """On scenes a blurred map scores better than itself by more than 0.02; on digits it does not."""
     gain, rival = (_area(data, f"{method}, blurred", seed) - _area(data, method, seed) for data in ("shapes", "digits"))
-    return found(gain < 0, method == "integrated gradients" and rival < 0, shapes=gain, digits=rival)
+    return found(gain < -0.02, rival < -0.02, shapes=gain, digits=rival)
+
+
+def averaged(data: str, method: str, seed: int) -> Found:
+    """An average over noisy copies scores worse than the plain gradient; the blurred gradient does not."""
+    worse, rival = (_area(data, who, seed) - _area(data, "gradient", seed) for who in (method, "gradient, blurred"))
+    return found(worse > 0, rival > 0, worse=worse, blurred=rival)
 
 
 def road(method: str) -> Found:
@@ -263,9 +269,9 @@ WORSE = ["gradient", "SmoothGrad²", "VarGrad", "integrated gradients", "guided 
 CLAIMS = [
     Claim(
         "roar.retrain",
-        "On digits retraining wins back a tenth and more of what pixels at random had cost, from half removed on.",
+        "On digits retraining wins back a tenth and more of what pixels at random had cost, from seven tenths removed on.",
         [WHERE, "card:roar.why"],
-        {"fraction": [0.5, 0.7, 0.9], "seed": SEEDS},
+        {"fraction": [0.7, 0.9], "seed": SEEDS},
         retrained,
         rival="a disc in place of the digit",
         files=_tables("digits", "without"),
@@ -388,11 +394,20 @@ CLAIMS = [
     ),
     Claim(
         "roar.blurred",
-        "On scenes a blurred map scores better than itself (three methods); on digits not for all three.",
+        "On scenes a blurred map scores better than itself by more than 0.02 (three methods); on digits by less, or worse.",
         [WHERE, "card:roar.blur"],
         {"method": ["gradient", "integrated gradients", "SmoothGrad²"], "seed": SEEDS},
         blurred,
-        rival="integrated gradients on digits",
+        rival="the same on digits",
+        files=_tables("shapes", "digits"),
+    ),
+    Claim(
+        "roar.averaged",
+        "SmoothGrad, SmoothGrad² and VarGrad score worse than the plain gradient, on digits and on scenes.",
+        [WHERE],
+        {"data": ["digits", "shapes"], "method": ["SmoothGrad", "SmoothGrad²", "VarGrad"], "seed": SEEDS},
+        averaged,
+        rival="the blurred gradient",
         files=_tables("shapes", "digits"),
     ),
     Claim(

@@ -218,7 +218,25 @@ def cosine(network: str, group: str) -> Found:
     return found(0.02 < own < 0.15, 0.02 < rival < 0.15, own=own, any=rival)
 
 
+def likeness(network: str, group: str) -> Found:
+    """Rows of a small group are more alike than those of the dogs; those of the other mammals are not."""
+
+    def of(name: str) -> float:
+        return float(cosines(_rows(network)[groups() == GROUPS.index(name)]).mean())
+
+    return found(of(group) > of("dogs"), of("other mammals") > of("dogs"), own=of(group), dogs=of("dogs"))
+
+
 CLAIMS = [
+    Claim(
+        "weights.likeness",
+        "Two fish, or two instruments, are more alike as rows than two dogs.",
+        [WHERE, "card:weights.dogs"],
+        {"network": NETWORKS, "group": ["fish", "instruments"]},
+        likeness,
+        rival="other mammals",
+        files=FILES,
+    ),
     Claim(
         "weights.scree",
         "The first 1 to 20 components of trained rows hold more than one and a half times as much as those of random rows.",

@@ -251,7 +251,10 @@ def _identity(entry: _Entry, problem: Report) -> tuple[str | None, dict[str, str
         return None, {}, entry.source
     marked = re.fullmatch(r"(\S+)((?: \w+=\w*)+)", match[1])
     identity = marked[1] if marked else match[1]
-    marks = dict(item.split("=") for item in marked[2].split()) if marked else {}
+    pairs = [item.split("=") for item in marked[2].split()] if marked else []
+    marks = dict(pairs)
+    if len(marks) < len(pairs):
+        problem(entry.line, f"a mark is given twice behind the id, in {match[1]!r}; expected it once")
     if wrong := wrong_id(identity):
         problem(entry.line, wrong)
     for key in sorted(marks.keys() - {"fact", "level"}):

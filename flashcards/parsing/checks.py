@@ -21,6 +21,8 @@ ID = re.compile(r"(?<!\\)\{#([^{}]*)\}$")
 _BLANK = "[\\s\u200b-\u200f\u2060\ufeff]*"
 _HEADING = re.compile(f"{_BLANK}##")
 _BOX = re.compile(rf"{_BLANK}(?:[-*+•–—]|\d+[.)])?{_BLANK}\[[\sxX✓✔]?\](?![(\[])")
+_RULE = re.compile(r"(?=.*\|)\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")  # below the head of a table
+_FOOTNOTE = re.compile(r"\[\^[^\s\]]+\]")
 _KINDS = {
     "paragraph_open": "a paragraph",
     "bullet_list_open": "a list",
@@ -70,15 +72,15 @@ def check_blocks(tokens: Sequence[Token], problem: Report) -> None:
             for gap in re.finditer(r"(?<=\S)[^\S\n]*\n(?=[^\S\n]*\n)", formula):
                 problem(line + formula[: gap.end()].count("\n"), "an empty line in a formula; expected '$$' before it")
         elif token.type == "fence" and token.map:
-            inside = len(token.content.splitlines())
-            if token.map[1] - token.map[0] < inside + 2:
+            inside = token.content.removesuffix("\n").split("\n") if token.content else []
+            if token.map[1] - token.map[0] < len(inside) + 2:
                 problem(line, f"a code block that is never closed; expected a line '{token.markup}'")
-            elif swallowed := [t for t in token.content.splitlines() if _HEADING.match(t) and ID.search(t.rstrip())]:
+            elif swallowed := [t for t in inside if _HEADING.match(t) and ID.search(t.rstrip())]:
                 problem(
                     line, f"a code block with {swallowed[0].strip()!r} in it; expected a line '{token.markup}' before"
                 )
         elif token.type == "code_block":
-            for number, text in enumerate(token.content.splitlines()):
+            for number, text in enumerate(token.content.split("\n")):
                 if ID.search(text.rstrip()):
                     problem(line + number, "a heading that is indented by four blanks or more, and so a code block")
         elif token.type == "tr_open":
@@ -111,6 +113,8 @@ def check_text(
                 problem(
                     line, f"an address that is none in {text.strip()!r}; expected one without blanks ('%20'), or ']\\('"
                 )
+            if note := _FOOTNOTE.search(text):
+                problem(line, f"the footnote {note[0]!r}; expected what it says in the text, or '\\[' before the '^'")
             if not heading:
                 _check_structure(text, begins, line, problem)
         elif token.type == "link_close" and previous is not None and previous.type == "link_open":
@@ -127,6 +131,8 @@ def _check_structure(text: str, begins: bool, line: int, problem: Report) -> Non
         problem(line, f"a heading that is none, {text.strip()!r}; expected '## ' at the left margin, or '\\#'")
     elif "{#" in text:
         problem(line, f"an id outside of a heading in {text.strip()!r}; expected '## question {{#id}}', or '\\{{'")
+    if begins and _RULE.fullmatch(text.strip()):
+        problem(line, f"a table that is none at {text.strip()!r}; expected as many cells above it, or '\\|' for a line")
     if begins and _BOX.match(text):
         problem(
             line, f"a box outside of a list of options in {text.strip()!r}; expected '- [ ] …' or '- [x] …', or '\\['"

@@ -8,7 +8,7 @@ there are questions alone. With `weights` the file is a bank: a question is wort
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +45,8 @@ def read_exam(path: Path) -> tuple[Exam, list[Problem]]:
         questions.append(_weighed(question, weights, problem) if weights else question)
     for name, left in answers.items():
         left.file.problem(left.card.line, f"an answer to {name!r}, which is no question; expected the id of one")
+    if weights:
+        _check_bank(questions, weights, meta.get("length", 0), problem)
     exam = Exam(path.stem, meta.get("title", path.stem), tuple(questions), keyed, weights, meta.get("length", 0))
     return exam, sorted(problems)
 
@@ -87,6 +89,20 @@ def _weighed(question: ExamQuestion, weights: Mapping[str, int], problem: Report
     return replace(question, worth=worth)
 
 
+def _check_bank(questions: Sequence[ExamQuestion], weights: Mapping[str, int], length: int, problem: Report) -> None:
+    """Tell why papers of a bank would not be worth the same, or would not ask about each numbered fact."""
+    asked = {question.card.fact for question in questions} & weights.keys()
+    numbered = {fact for fact in asked if fact.isdecimal()}
+    for fact in sorted(weights.keys() - asked):
+        problem(1, f"a weight for the fact {fact!r}, about which there is no question; expected one")
+    if length and not len(numbered) <= length <= len(asked):
+        message = "one about each numbered fact and no two about the same"
+        problem(1, f"papers of {length} questions; expected {len(numbered)} to {len(asked)}, {message}")
+    filling = {weights[fact] for fact in asked - numbered}
+    if len(numbered) < length < len(asked) and len(filling) > 1:
+        problem(1, f"facts that fill a paper up weigh {sorted(filling)}; expected one weight, so that papers are alike")
+
+
 def _scheme(answered: Answered, problem: Report) -> tuple[Criterion, ...]:
     """The criteria in the blocks of an answer."""
     back = answered.back
@@ -101,7 +117,7 @@ def _scheme(answered: Answered, problem: Report) -> tuple[Criterion, ...]:
         if i != start and token.level == 0 and token.nesting >= 0:
             problem(checks.line_of(token), f"{checks.kind(token)} beside the mark scheme; expected a single list")
     end = next(i for i in range(start, len(back)) if back[i].type == "bullet_list_close" and back[i].level == 0)
-    criteria = []
+    criteria: list[Criterion] = []
     for token in checks.paragraphs(back[start : end + 1], "a criterion", problem):
         match = _POINTS.match(token.content)
         if match is None:
@@ -110,9 +126,8 @@ def _scheme(answered: Answered, problem: Report) -> tuple[Criterion, ...]:
             continue
         text = token.content[match.end() :]
         says = markdown.inline(text)
-        criteria.append(
-            Criterion(
-                int(match[1]), markdown.render_item(says), markdown.plain(says), answered.file.portable(text, says)
-            )
-        )
+        plain = markdown.plain(says)
+        if any(criterion.text == plain for criterion in criteria):
+            problem(checks.line_of(token), f"the criterion {plain!r} stands there twice")
+        criteria.append(Criterion(int(match[1]), markdown.render_item(says), plain, answered.file.portable(text, says)))
     return tuple(criteria)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from html import escape, unescape
 from html.parser import HTMLParser
@@ -75,6 +78,21 @@ def _picture(match: re.Match[str]) -> str:
     return image if match[1] is not None else f'<span class="display">{image}</span>'
 
 
+@contextmanager
+def _no_substitutes() -> Iterator[None]:
+    """Within this a letter that the fonts do not have is a `ValueError`, where Matplotlib only warns of a substitute."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise ValueError(record.getMessage())
+
+    log = logging.getLogger("matplotlib.mathtext")
+    log.addFilter(refuse)
+    try:
+        yield
+    finally:
+        log.removeFilter(refuse)
+
+
 @cache
 def _drawn(latex: str) -> tuple[bytes, float]:
     """A formula as SVG, and how far it reaches below the line, in points; `ValueError` for one that cannot be drawn."""
@@ -83,6 +101,6 @@ def _drawn(latex: str) -> tuple[bytes, float]:
 
     words = re.sub(r"\\[lr][vV]ert(?![a-zA-Z])", lambda match: _WORDS[match[0]], " ".join(latex.split()))
     drawn = io.BytesIO()
-    with rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "flashcards"}):
+    with rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "flashcards"}), _no_substitutes():
         depth = mathtext.math_to_image(f"${words}$", drawn, prop=FontProperties(size=12), dpi=72, format="svg")
     return drawn.getvalue(), float(depth)

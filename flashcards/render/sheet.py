@@ -59,15 +59,17 @@ def write_pdf(page: str, path: Path) -> None:
         raise FileNotFoundError(
             f"a PDF needs Chromium, and {browser or 'none'} was found; set CHROMIUM to its path, or write .html"
         )
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a browser may go on writing to its profile
         source = Path(folder) / "paper.html"
         source.write_text(page, encoding="utf-8")
+        made = source.with_suffix(".pdf")
         command = [browser, *_FLAGS, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
-        done = subprocess.run(
-            [*command, f"--print-to-pdf={path.resolve()}", source.as_uri()],
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-    if done.returncode or not path.is_file():
-        raise OSError(f"{browser} made no PDF of {path}: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        try:
+            done = subprocess.run(
+                [*command, f"--print-to-pdf={made}", source.as_uri()], capture_output=True, check=False, timeout=120
+            )
+        except subprocess.TimeoutExpired as error:
+            raise OSError(f"{browser} made no PDF of {path} within {error.timeout:.0f} seconds") from None
+        if done.returncode or not made.is_file():
+            raise OSError(f"{browser} made no PDF of {path}: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        shutil.copyfile(made, path)

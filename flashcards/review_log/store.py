@@ -45,6 +45,17 @@ _TABLES = (
 )
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # the folder is gone
+        return Path()
+
+
+#: What a relative path counts from, so that a change of folder does not begin a second log.
+_START = _here()
+
+
 @dataclass(frozen=True)
 class Prediction:
     """An answer that somebody committed to, with the confidence given to it (0 to 1)."""
@@ -74,7 +85,7 @@ def default_path() -> Path | None:
     if chosen.lower() == "off":
         return None
     if chosen:
-        return Path(chosen).expanduser()
+        return _START / os.path.expanduser(chosen)
     from platformdirs import user_data_path
 
     return user_data_path("interpreting-vision") / "progress.sqlite"

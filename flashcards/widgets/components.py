@@ -66,7 +66,7 @@ class Frame:
     def __init__(self, title: str, *controls: Any) -> None:
         self.title = title
         self.head = ipywidgets.HTML()
-        self.front = html("fc-front")
+        self.front = html("fc-front", "fc-live")
         self.back = html("fc-answer", "fc-live")
         self.controls = ipywidgets.VBox(list(controls))
         self.hint = ipywidgets.HTML()
@@ -138,7 +138,7 @@ class PickRow:
 
     def __init__(self, cards: Sequence[Card], reveal: Callable[[int | None], None]) -> None:
         self.letters = [
-            button(letter, lambda i=i: reveal(i), "fc-number", hint=f"Option {letter} (key {i + 1})")  # type: ignore[misc]
+            button(letter, lambda i=i: reveal(i), "fc-number", "fc-option", hint=f"Option {letter} (key {i + 1})")  # type: ignore[misc]
             for i, letter in enumerate(LETTERS[: max((len(card.options) for card in cards), default=0)])
         ]
         self.reveal = button("Show answer", lambda: reveal(None), "fc-space", "fc-main", hint="Space")

@@ -30,6 +30,7 @@ class ExamCard:
         self.draft = draft
         if (said := draft.read()) is not None:
             attempt.resume(said)
+        draft.known = attempt.state()
         self.sheets = [self._sheet(number, question) for number, question in enumerate(attempt.questions)]
         self.sheet = ipywidgets.VBox()
         self.boxes = ipywidgets.VBox()
@@ -53,7 +54,9 @@ class ExamCard:
             letters = enumerate(LETTERS[: len(question.card.options)])
             return row(
                 *(
-                    button(x, partial(self._pick, number, i), "fc-number", hint=f"Option {x} (key {i + 1})")
+                    button(
+                        x, partial(self._pick, number, i), "fc-number", "fc-option", hint=f"Option {x} (key {i + 1})"
+                    )
                     for i, x in letters
                 )
             )
@@ -96,6 +99,7 @@ class ExamCard:
         self.attempt.clear()
         self.sheets = [self._sheet(number, question) for number, question in enumerate(self.attempt.questions)]
         self.draft.forget()
+        self.draft.known = self.attempt.state()
         self._show()
 
     def _save(self) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from flashcards.model import LETTERS
+from flashcards.parsing.markdown import as_text
 from flashcards.prediction_prompt import PredictionPrompt
 from flashcards.review_log import buffer
 from flashcards.widgets.components import Frame, button, choice_list, row, visible
@@ -21,17 +22,23 @@ class PredictionCard:
         self.hands: list[int] | None = None  # one count per option while a room is asked
         self.raised: list[int] = []  # in the order in which they were counted
         self.revealed = False
+        self.seen = False  # the answer was shown: what is said after that proves nothing, and is not saved
+        self.correct = False
+        self.choice = ""  # the one that is saved
         if asked.record and (earlier := asked.earlier()):
             texts = [option.text for option in asked.options]
             self.picked = texts.index(earlier.choice) if earlier.choice in texts else None
-            self.confidence, self.revealed = earlier.confidence, True
+            self.choice, self.correct = earlier.choice, earlier.correct
+            self.confidence, self.revealed, self.seen = earlier.confidence, True, True
         letters = LETTERS[: len(asked.options)]
-        self.letters = row(*(button(x, partial(self._pick, i), "fc-number") for i, x in enumerate(letters)))
+        self.letters = row(
+            *(button(x, partial(self._pick, i), "fc-number", "fc-option") for i, x in enumerate(letters))
+        )
         self.levels = row(
             *(button(f"{level:.0%}\n{name}", partial(self._commit, level), "fc-number") for name, level in asked.levels)
         )
         self.count = row(
-            *(button(f"{x}  +1", partial(self._raise, i), "fc-number") for i, x in enumerate(letters)),
+            *(button(f"{x}  +1", partial(self._raise, i), "fc-number", "fc-option") for i, x in enumerate(letters)),
             button("Show answer", self._reveal, "fc-space", "fc-main", hint="Space"),
         )
         self.change = button(
@@ -56,8 +63,10 @@ class PredictionCard:
 
     def _commit(self, confidence: float) -> None:
         if self.picked is not None and not self.revealed:
-            self.asked.commit(self.picked, confidence)
-            self.confidence, self.revealed = confidence, True
+            if not self.seen:
+                self.asked.commit(self.picked, confidence)
+            self.correct = self.picked == self.asked.right
+            self.confidence, self.revealed, self.seen = confidence, True, True
         self._show()
 
     def _ask_room(self) -> None:
@@ -80,7 +89,8 @@ class PredictionCard:
         self._show()
 
     def _reveal(self) -> None:
-        self.revealed = True
+        if self.hands is not None:
+            self.revealed = self.seen = True
         self._show()
 
     def _show(self) -> None:
@@ -113,16 +123,20 @@ class PredictionCard:
             if total:
                 lead += f"<p>{self.hands[self.asked.right]} of {total} hands were right.</p>"
         else:
-            verdict = "Right" if self.picked == self.asked.right else "Not this time"
+            verdict = "Right" if self.correct else "Not this time"
             sure = f", and you were {self.confidence:.0%} sure" if self.confidence is not None else ""
             lead = f"<p>{verdict}{sure}.</p>"
+            if self.picked is None:
+                lead += f"<p>Your answer, “{as_text(self.choice)}”, is no longer among the options.</p>"
         return lead + self.asked.explanation
 
     def _position(self) -> str:
         if self.hands is not None:
             hands = sum(self.hands)
             return f"{hands} hand{'' if hands == 1 else 's'} · nothing is saved"
-        return "" if self.revealed else "commit to an answer, then look"
+        if self.revealed:
+            return ""
+        return "the answer was shown · nothing is saved" if self.seen else "commit to an answer, then look"
 
     def _hint(self) -> str:
         if self.revealed:

@@ -95,6 +95,7 @@ def test_math_focus_keys_and_the_file(open_notebook):
 
     total = size("05_gradients")
     expect(card).to_have_attribute("aria-label", f"Gradients. Card 1 of {total}")
+    expect(card.locator(".fc-front")).to_have_attribute("aria-live", "polite")
     assert not notebook.lab.progress.exists()  # showing writes nothing
 
     reveal(card)
@@ -144,6 +145,14 @@ def test_math_focus_keys_and_the_file(open_notebook):
     for keys in ("a", "b", "x", "d", "d"):
         keyboard.press(keys)
     assert notebook.sources() == before
+
+    # Space presses the button that has the focus, and not the one that it stands for on the card.
+    keyboard.press("Tab")
+    expect(card.get_by_role("button", name="Undo")).to_be_focused()
+    press(card, " ")
+    expect(card.locator(".fc-head")).not_to_contain_text("to repeat")
+    expect(card.locator(".fc-answer")).to_be_hidden()
+    notebook.expect_focus()
     for _ in range(4):
         keyboard.press("Tab")
     notebook.expect_focus(in_card=False)
@@ -252,18 +261,24 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     notebook.page.wait_for_function("(image) => image.naturalWidth > 300", arg=image.element_handle())
     look(card, "choice")
     order = card.locator(".fc-choices li").all_inner_texts()
-    card.locator(".fc-choices li", has_text="A: without training a map falls apart").click()
+    card.locator(".fc-choices li", has_text="Left: without training a map falls apart").click()
     expect(card.locator(".fc-answer")).to_be_visible()
     expect(card.locator(".fc-wrong")).to_contain_text("your choice")
-    expect(card.locator(".fc-right")).to_contain_text("B: without training a map follows the edges")
+    expect(card.locator(".fc-right")).to_contain_text("Right: without training a map follows the edges")
     shown = card.locator(".fc-choices li").all_inner_texts()
     assert [text in more for text, more in zip(order, shown, strict=True)] == [True] * 4  # the order of the question
+    for option in card.locator(".fc-choices li").all():
+        option.click()
     look(card, "chosen")
+    position(card, f"Card 2 of {size('07_sanity_checks')}")  # no click on a solved option has graded the card
 
     asked = notebook.card(1)
     asked.focus()
     press(asked, "2")
-    expect(asked).to_contain_text("How sure are you?")
+    expect(asked).to_contain_text("B. How sure are you?")
+    for letter, option in (("C", "the man"), ("B", "the camera")):
+        asked.locator(".fc-choices li", has_text=option).click()
+        expect(asked).to_contain_text(f"{letter}. How sure are you?")
     look(asked, "confidence")
     press(asked, "3")
     expect(asked.locator(".fc-answer")).to_contain_text("you were 75% sure")

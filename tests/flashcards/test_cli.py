@@ -30,7 +30,7 @@ def test_stats_count(filled, progress_file, capsys):
     row = next(line for line in out.splitlines() if line.startswith("00_start_here"))
     assert row.split()[1:] == ["5", "2", "0", "1"]
     assert "5 reviews; remembered on a later day: 1 of 1" in out
-    assert "1 reviewed cards are no longer in the decks" in out
+    assert "1 reviewed cards are in no deck of the course: of your own decks, or removed since" in out
     assert "2 predictions, Brier score 0.41" in out
     assert str(progress_file) in out
 
@@ -105,6 +105,11 @@ def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys)
     assert "paper.md:9: a criterion without points, '(½) says more'" in capsys.readouterr().err
     assert main(["check", "--exam"]) == 0
     assert capsys.readouterr().out == "1 exams, 54 questions, no mistakes\n"
+    front = '+++\ntitle = "T"\nnotebook = "09_review"\ntags = ["t"]\nkey = "none.md"\n+++\n'
+    paper = write_deck("## Why? {#t.one}\n", front, name="paper.md")
+    assert main(["check", "--exam", str(paper)]) == 0
+    said = "1 exams, 1 questions, no mistakes; paper without its key, which is not here\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(("deck", "status"), [("good", 0), ("bad", 1)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -19,7 +21,7 @@ from flashcards.exam_paper import draw
 from flashcards.model import LEVELS
 from flashcards.parsing.exams import read_exam
 from flashcards.render.html import OR_ANOTHER
-from flashcards.review_log.drafts import draft_of, drafts
+from flashcards.review_log.drafts import Draft, draft_of, drafts
 from tests.flashcards.screen import Screen
 
 FACTS = [str(number) for number in range(1, 15)]
@@ -227,6 +229,14 @@ def test_without_the_key_an_exam_is_written_and_not_marked(bank, tmp_path):
          "small.md:23: a question of a bank without a level; expected 'level=…' behind its id"),
         (BANK, KEY + "\n![a dot](dot.png)\n", "a picture in a key; expected it in the question"),
         (BANK.replace("1 = 2", "1 = 0"), KEY, "the weights are {'1': 0, '2': 1, 'more': 1}; expected a table of facts"),
+        (BANK.replace("more = 1\n", "more = 1\nless = 2\n"), KEY,
+         "small.md:1: a weight for the fact 'less', about which there is no question; expected one"),
+        *((BANK.replace("length = 3", f"length = {length}"), KEY,
+           f"small.md:1: papers of {length} questions; expected 2 to 3, one about each numbered fact and no two about the same")
+          for length in (1, 4)),
+        (BANK.replace("more = 1\n", "more = 1\nless = 2\n") + "\n## Say less. {#t.less fact=less level=apply}\n",
+         KEY + "\n## {#t.less}\n\n- (2) says less\n",
+         "small.md:1: facts that fill a paper up weigh [1, 2]; expected one weight, so that papers are alike"),
         (BANK.replace("length = 3", "length = true"), KEY, "small.md:6: the length is True; expected the number of"),
         (BANK.replace('"keys/small.md"', "7"), KEY, "small.md:5: the key is 7; expected the path of a Markdown file"),
         (BANK.replace("length", "width"), KEY, "unknown key 'width' in the front matter; expected title, notebook, tags"),
@@ -237,6 +247,15 @@ def test_mistakes_of_a_bank_and_its_key(questions, key, message, bank, tmp_path)
     (tmp_path / "keys" / "dot.png").write_bytes(b"dot")
     _, problems = read_exam(path)
     assert any(message in str(problem) for problem in problems), [str(problem) for problem in problems]
+
+
+def test_facts_of_any_weight_may_fill_a_paper_that_takes_all_of_them_or_none(bank):
+    more = BANK.replace("more = 1\n", "more = 1\nless = 2\n") + "\n## Say less. {#t.less fact=less level=apply}\n"
+    for length in ("length = 2", "length = 4", ""):
+        path = bank(more.replace("length = 3", length), KEY + "\n## {#t.less}\n\n- (2) says less\n")
+        exam, problems = read_exam(path)
+        assert problems == []
+        assert len({draw(exam, seed).points for seed in range(20)}) == 1
 
 
 def test_a_deck_has_no_key(write_deck):
@@ -315,6 +334,94 @@ def test_exams_of_one_name_in_two_folders_keep_their_own_answers(bank, tmp_path)
     assert len(drafts()) == 2
 
 
+def test_two_views_of_an_exam_lose_nothing_that_the_other_has_said(bank):
+    path = bank()
+
+    def kept():
+        found = draft_of("small-0", path).read()
+        return found["handed_in"], *found["said"].values()
+
+    first, second = (Screen(flashcards.exam(path).widget()) for _ in range(2))
+    first.paper.value = "of the first"
+    second.press("Next")
+    second.pick("right")
+    second.press("Next")
+    second.paper.value = "of the second"
+    second.press("Next")
+    second.press("Hand in")
+    for _ in range(2):
+        second.press("Next")
+    second.boxes[0].value = True
+    first.paper.value = "of the first, later"
+    handed_in, one, which, more = kept()
+    assert (handed_in, one["written"], which["picked"]) == (True, "of the first, later", "right")
+    assert more == {"written": "of the second", "picked": None, "ticked": ["says $x_2$"]}
+    first.press("Next")
+    first.press("Next")
+    first.paper.value = "of both"
+    assert kept() == (True, one, which, more | {"written": "of both"})
+    second.press("Next")
+    second.press("Begin anew")
+    second.paper.value = "anew"
+    first.paper.value = "of the first again"
+    assert [answer["written"] for answer in kept()[1:]] == ["anew", "", "of the first again"]
+    assert not kept()[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 15), st.text(max_size=3)), max_size=12))
+def test_views_that_answer_different_questions_write_all_answers_into_one_file(course, steps):
+    draft_of("course-0").forget()
+    one, other, both = (Attempt(draw(course, 0)) for _ in range(3))
+    drafts = {attempt: draft_of("course-0") for attempt in (one, other)}
+    for attempt, draft in drafts.items():
+        draft.known = attempt.state()
+    for number, text in steps:
+        view = (one, other)[number % 2]
+        options = both.questions[number].card.options
+        for attempt in (view, both):
+            attempt.answer(len(text) % len(options) if options else text, number)
+        drafts[view].write(view.state())
+    assert (draft_of("course-0").read() or both.state())["said"] == both.state()["said"]
+
+
+def test_what_no_longer_stands_in_the_exam_stays_in_the_file(bank, progress_file):
+    progress_file.parent.mkdir()
+    path = draft_of("small-0", bank()).path
+    said = {"t.gone": {"written": "x"}, "t.which": {"picked": "up", "ticked": []}}
+    kind = "answers to an exam of interpreting-vision"
+    path.write_text(json.dumps({"kind": kind, "said": said, "at": 0, "handed_in": False}))
+    Screen(flashcards.exam(bank()).widget()).paper.value = "mine"
+    found = json.loads(path.read_text())
+    assert (found["kind"], found["said"]["t.gone"], found["said"]["t.which"]["picked"]) == (kind, said["t.gone"], "up")
+    assert "mine" in [answer["written"] for answer in found["said"].values()]
+
+
+def test_half_a_character_is_kept_as_it_was_typed(bank):
+    Screen(flashcards.exam(path := bank()).widget()).paper.value = "\ud83d and \U0001f642"
+    assert Screen(flashcards.exam(path).widget()).paper.value == "\ud83d and \U0001f642"
+
+
+def test_a_draft_that_the_system_refuses_is_told_and_never_raises(tmp_path, monkeypatch):
+    state = {"at": 0, "handed_in": False, "said": {}}
+    assert Draft(tmp_path / f"exam-{'x' * 300}.json").read() is None
+    folder = Draft(tmp_path / "exam-folder.json")
+    (tmp_path / "exam-folder.json").mkdir()
+    folder.write(state)
+    assert folder.notice.startswith("Not saved (")
+    folder.forget()
+    assert folder.notice.startswith("Not deleted (")
+    assert folder.notice.endswith("). The next run of this cell shows these answers again.")
+    full = Draft(tmp_path / "exam-full.json")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    full.write(state)
+    assert full.notice.startswith(f"Not saved ({full.path}: No space left on device).")
+    assert list(tmp_path.iterdir()) == [tmp_path / "exam-folder.json"]
+
+
 def test_begin_anew_empties_the_paper_and_its_file(bank):
     desk = Screen(flashcards.exam(bank()).widget())
     for _ in range(3):
@@ -373,10 +480,15 @@ def test_a_draft_with_gaps_does_not_stop_the_exam(bank, progress_file, gap):
 def test_forget_deletes_what_exams_have_kept(bank, progress_file, capsys):
     desk = Screen(flashcards.exam(bank()).widget())
     desk.paper.value = "mine"
-    (progress_file.parent / "exam-notes.json").write_text("[]")
+    path = draft_of("small-0", bank()).path
+    left = path.with_suffix(".77.tmp")  # by a process that was killed before it gave the file its name
+    shutil.copy(path, left)
+    notes = {progress_file.parent / name for name in ("exam-notes.json", "exam-notes.tmp")}
+    for note in notes:
+        note.write_text("[]")
     assert main(["forget", "--yes"]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"deleted {draft_of('small-0', bank()).path}"]
-    assert [file.name for file in progress_file.parent.iterdir()] == ["exam-notes.json"]
+    assert capsys.readouterr().out.splitlines() == [f"deleted {left}", f"deleted {path}"]
+    assert set(progress_file.parent.iterdir()) == notes
 
 
 def test_what_cannot_be_saved_is_said_and_the_exam_goes_on(bank, progress_file):

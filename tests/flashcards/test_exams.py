@@ -102,6 +102,10 @@ def test_all_mistakes_of_an_exam_are_told_in_their_order(write_deck):
         ("## Why? {#t.one}\n\n- (1)says that\n", "a criterion without points, '(1)says that'"),
         ("## It is {{so}}. {#t.one}\n\n- (1) says so\n", "a cloze; expected"),
         ("## Which? {#t.one}\n\n- [ ] a\n- [ ] b\n\nText.\n", "no right option"),
+        (
+            "## Why? {#t.one}\n\n- (1) says *so*\n- (2) says so\n",
+            "paper.md:9: the criterion 'says so' stands there twice",
+        ),
         ("## What? {#occlusion.what}\n\n- (1) says so\n", "already taken in 04_occlusion.md"),
     ],
 )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -385,6 +388,13 @@ def test_a_formula_beyond_what_can_be_drawn_stands_as_it_is_and_code_stays_code(
     assert typeset("<b>no formula</b>") == "<b>no formula</b>"
 
 
+def test_letters_that_the_fonts_do_not_have_leave_the_latex_as_it_stands(caplog):
+    for _ in range(2):
+        assert typeset("\\(x_猫\\) and \\(\\text{כן}\\)") == "<code>x_猫</code> and <code>\\text{כן}</code>"
+    assert typeset("\\(x_\\text{für}\\)").startswith("<img")
+    assert caplog.records == []
+
+
 @given(st.integers(0, 999))
 def test_a_students_sheet_holds_no_word_of_the_key(course, seed):
     paper = draw(course, seed)
@@ -422,6 +432,34 @@ def test_a_pdf_needs_chromium_and_says_so(tmp_path, monkeypatch, capsys):
         write_pdf("", tmp_path / "p.pdf")
     monkeypatch.setenv("CHROMIUM", shutil.which("false", path="/usr/bin:/bin") or "/bin/false")
     with pytest.raises(OSError, match=r"made no PDF of .*p\.pdf"):
+        write_pdf("", tmp_path / "p.pdf")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the browser of this test is a script")
+@pytest.mark.parametrize("done", ["echo half > $made; exit 1", "exit 0"])
+def test_a_pdf_that_was_not_made_leaves_the_old_one_as_it_was(done, tmp_path, monkeypatch):
+    browser, pdf = tmp_path / "browser", tmp_path / "p.pdf"
+    browser.write_text(
+        f"#!/bin/sh\nfor made; do case $made in --print-to-pdf=*) break;; esac; done; made=${{made#*=}}\n{done}\n"
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(browser))
+    pdf.write_text("old")
+    with pytest.raises(OSError, match=r"made no PDF of .*p\.pdf: $"):
+        write_pdf("", pdf)
+    assert pdf.read_text() == "old"
+    browser.write_text(browser.read_text().replace(done, "echo new > $made"))
+    write_pdf("", pdf)
+    assert pdf.read_text() == "new\n"
+
+
+def test_a_browser_that_never_ends_is_told(tmp_path, monkeypatch):
+    def wait(command: list[str], *, timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setenv("CHROMIUM", sys.executable)
+    monkeypatch.setattr(subprocess, "run", wait)
+    with pytest.raises(OSError, match=r"made no PDF of .*p\.pdf within 120 seconds$"):
         write_pdf("", tmp_path / "p.pdf")
 
 

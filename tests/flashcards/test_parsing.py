@@ -293,6 +293,28 @@ MALFORMED: dict[str, tuple[str, list[str]]] = {
         GOOD + "\n## What? {#t.a}\n\n```\nx = 1\n" + FINE + "\n```\n\nThis.\n",
         ["9: a code block with '## What? {#t.fine}' in it; expected a line '```' before"],
     ),
+    "code that is left open by the last line of a file": (
+        GOOD + "\n## What? {#t.a}\n\nThis.\n\n```\nx = 1",
+        ["11: a code block that is never closed; expected a line '```'"],
+    ),
+    "tables that are none": (
+        GOOD + "\n## What? {#t.a}\n\n| a | b |\n|---|\n\na | b\n:-: | - | -\n\nThis.\n|---|---|\n",
+        [
+            f"{line}: a table that is none at {rule!r}; expected as many cells above it, or '\\|' for a line"
+            for line, rule in ((10, "|---|"), (13, ":-: | - | -"), (16, "|---|---|"))
+        ],
+    ),
+    "footnotes": (
+        GOOD + "\n## What[^a-b]? {#t.a}\n\n- [x] A[^1]\n- [ ] B\n\nThis[^1].\n\n[^1]: And that.\n",
+        [
+            f"{line}: the footnote {note!r}; expected what it says in the text, or '\\[' before the '^'"
+            for line, note in ((7, "[^a-b]"), (9, "[^1]"), (12, "[^1]"), (14, "[^1]"))
+        ],
+    ),
+    "marks that are given twice": (
+        GOOD + "\n## What? {#t.a fact=1 level=apply fact=2}\n\nThis.\n",
+        ["7: a mark is given twice behind the id, in 't.a fact=1 level=apply fact=2'; expected it once"],
+    ),
     "a formula that swallows the next card": (
         GOOD + "\n## What? {#t.a}\n\n$$\nx\n" + FINE + "\n$$\nThis.\n",
         [
@@ -630,6 +652,8 @@ MEANT = {
     "!\\[a]\\(b) and [a]\\(b c)": "![a](b) and [a](b c)",
     "#1 of a[i][j] and (x) [see]": "#1 of a[i][j] and (x) [see]",
     "- (2) \\[ ] a\n- [1] b": "(2) [ ] a\n[1] b",
+    "a\\[^1]\n\\|---|": "a[^1] |---|",
+    "```\na\u2028## b {#t.b}\n```": "a\u2028## b {#t.b}",
 }
 
 

@@ -66,6 +66,17 @@ def test_the_environment_says_where(monkeypatch, tmp_path):
     assert (path.name, path.parent.name) == ("progress.sqlite", "interpreting-vision")
 
 
+def test_a_relative_path_leads_to_one_file_from_every_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("VISLIB_PROGRESS", "mine/progress.sqlite")
+    start = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    assert store.default_path() == start / "mine" / "progress.sqlite"
+    monkeypatch.setenv("VISLIB_PROGRESS", "~nobody-of-this-name/progress.sqlite")
+    path = store.default_path()
+    assert path is not None
+    assert path.is_absolute()
+
+
 def test_off_keeps_to_memory_for_as_long_as_the_process_lives(monkeypatch):
     monkeypatch.setenv("VISLIB_PROGRESS", "off")
     buffer.current().record(REVIEW)

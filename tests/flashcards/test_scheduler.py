@@ -24,18 +24,46 @@ def log(steps: list[tuple[Grade, float]], card: str = "t.a") -> list[Review]:
     return reviews
 
 
+def by_fsrs(reviews: list[Review]) -> fsrs.Card:
+    """What fsrs itself makes of a log whose reviews were all given at noon of their days, here where the learner lives."""
+    scheduler = fsrs.Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False)
+    noons = [START + (r.time.astimezone().date() - START.date()) for r in reviews]
+    logs = [fsrs.ReviewLog(1, fsrs.Rating(r.grade), noon, None) for r, noon in zip(reviews, noons, strict=True)]
+    return scheduler.reschedule_card(fsrs.Card(card_id=1), logs)
+
+
+def check_against_fsrs(reviews: list[Review]) -> None:
+    state, expected = replay(reviews)["t.a"], by_fsrs(reviews)
+    assert (state.memory.stability, state.memory.difficulty) == (expected.stability, expected.difficulty)
+    assert state.interval == expected.due - expected.last_review
+    assert state.last == reviews[-1]
+    assert state.reviews == len(reviews)
+
+
 @seed(date.today().toordinal())  # other logs every day, and the same ones all day long
 @settings(max_examples=60, database=None, deadline=None)
 @given(LOGS)
-def test_the_replay_is_what_fsrs_itself_makes_of_the_log(steps):
-    reviews = log(steps)
-    scheduler = fsrs.Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False)
-    logs = [fsrs.ReviewLog(1, fsrs.Rating(r.grade), r.time, None) for r in reviews]
-    expected = scheduler.reschedule_card(fsrs.Card(card_id=1), logs)
-    state = replay(reviews)["t.a"]
-    assert (state.memory.stability, state.memory.difficulty) == (expected.stability, expected.difficulty)
-    assert state.due == expected.due
-    assert state.reviews == len(reviews)
+def test_the_replay_is_what_fsrs_itself_makes_of_the_days_of_the_log(steps):
+    check_against_fsrs(log(steps))
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be changed here")
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
+def test_an_evening_and_the_next_morning_are_a_day_apart_wherever_the_learner_lives(zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        evening = datetime(2026, 5, 4, 22).astimezone()
+        for grade in Grade:
+            found = []
+            for hours in (0, 1, 10, 24):
+                reviews = [Review("t.a", evening, Grade.GOOD), Review("t.a", evening + timedelta(hours=hours), grade)]
+                check_against_fsrs(reviews)
+                found.append(replay(reviews)["t.a"].memory.stability)
+            assert found[0] == found[1] != found[2] == found[3]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @seed(date.today().toordinal())
@@ -104,12 +132,16 @@ def test_times_of_other_zones_are_turned_into_utc():
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be changed here")
-def test_the_zone_of_the_learner_does_not_matter(monkeypatch):
-    here = replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START)
+def test_the_zone_of_the_learner_moves_a_review_by_a_day_at_most(monkeypatch):
+    here = replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START), replay([at(0), at(2), at(7)])
+    two, three, between = (replay([at(0), at(days)])["t.a"].memory.stability for days in (2, 3, 2.3))
+    assert between == two != three
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        assert (replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START)) == here
+        there = replay([Review("t.a", START, Grade.GOOD)]), intervals(None, START), replay([at(0), at(2), at(7)])
+        assert there == here  # the same hour on other days, for everybody
+        assert replay([at(0), at(2.3)])["t.a"].memory.stability == three  # past midnight in Tokyo
         assert utc_now().utcoffset() == timedelta()
     finally:
         monkeypatch.undo()

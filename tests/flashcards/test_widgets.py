@@ -11,7 +11,8 @@ import pytest
 
 import flashcards
 from flashcards import display
-from flashcards.review_log.store import Store
+from flashcards.parsing.markdown import as_text
+from flashcards.review_log.store import Prediction, Store
 from flashcards.scheduler import Grade, Review, utc_now
 from tests.flashcards.screen import Screen
 
@@ -169,7 +170,32 @@ def test_a_room_is_counted_and_nothing_is_kept(progress_file):
     assert "2 of 3 hands were right." in screen.text
     screen.press("Answer alone")
     assert list(screen.buttons) == ["A", "B", "Ask the room"]
+    assert "the answer was shown · nothing is saved" in screen.text
+    screen.press("A")
+    screen.press("90%")
+    assert "Right, and you were 90% sure." in screen.text
     assert not progress_file.exists()
+
+
+def test_an_answer_alone_counts_after_a_room_that_has_not_seen_it(progress_file):
+    screen = Screen(asked().widget())
+    screen.press("Ask the room")
+    screen.press("A")
+    screen.press("Answer alone")
+    assert "commit to an answer, then look" in screen.text
+    screen.press("B")
+    screen.press("90%")
+    assert [p.choice for p in Store(progress_file).predictions()] == ["the head"]
+
+
+@pytest.mark.parametrize("choice", ["the head", "the <b>tail</b> of $5"])
+def test_an_answer_that_was_kept_is_judged_as_it_was_then(choice, progress_file):
+    Store(progress_file).write([Prediction("t.legs", utc_now(), choice, 0.9, True)])
+    screen = Screen(asked().widget())
+    assert "Right, and you were 90% sure." in screen.text
+    gone = f"Your answer, “{as_text(choice)}”, is no longer among the options."
+    assert (gone in screen.html) == (choice != "the head")
+    assert ("your choice" in screen.text) == (choice == "the head")
 
 
 @pytest.mark.parametrize("options", [["yes", "no"], ["none", "one", "two", "three"]])
@@ -216,6 +242,12 @@ def test_a_prediction_without_record_keeps_nothing(progress_file):
             0,
             "a prediction with the picture 'c.png'; expected text, and pictures beside it",
         ),
+        (
+            "t.a",
+            ["0", "2", "1"],
+            1,
+            "the answer is 1, the index of one option and the text of another; expected a text",
+        ),
         ("t.a", ["a", "b"], 2, "the answer is 2; expected one of ['a', 'b'] or its index"),
     ],
 )
@@ -246,7 +278,8 @@ def test_a_prediction_has_no_folder_to_take_pictures_from(text):
         ([np.float32(0.5), "none"], 0.5, "0.5"),
         (["none", 10], "none", "none"),
         (["this", "that"], np.int64(1), "that"),
-        (["1", "0"], 1, "0"),  # among texts a number is an index
+        (["7", "9"], 1, "9"),  # among texts a number is an index
+        (["0", "1"], 1, "1"),
         (["1", "0"], "1", "1"),
     ],
 )

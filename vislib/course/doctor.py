@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("torch", "torchvision", "timm", "jupyterlab", "ipywidgets", "scikit-image", "matplotlib")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "scipy", "scikit-image", "scikit-learn", "mlxtend", "openTSNE", "pandas"),
+    *("matplotlib", "jupyterlab", "ipywidgets", "anywidget", "fsrs"),
+)
 
 
 def doctor() -> int:
@@ -120,13 +123,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     started = Path(sys.argv[0])
     program = "interpreting-vision" if started.stem == "interpreting-vision" else "python -m vislib"
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog=program, description="Check this machine, fetch weights, or open the notebooks."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="check this machine")
     fetch = commands.add_parser("fetch", help="download the weights of torchvision networks")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="such as resnet18")
     lab = commands.add_parser("lab", help="copy the notebooks into a folder and open them in JupyterLab")
-    lab.add_argument("folder", nargs="?", type=Path, default=Path("interpreting-vision"))
+    lab.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("interpreting-vision"),
+        help="where the copies go, %(default)s unless given; what you changed there stays; more options are JupyterLab's",
+    )
     options, rest = parser.parse_known_args(arguments)
     if rest and options.command != "lab":  # JupyterLab has options of its own
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

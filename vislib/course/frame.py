@@ -1,4 +1,4 @@
-"""What all explorers share, and with `patch` all that imports widgets: a box with a plain page beside it."""
+"""What all explorers share, and with `patch` all that imports widgets at its top: a box with a plain page beside it."""
 
 import base64
 import html

@@ -31,7 +31,7 @@ _COLUMNS = 16 + 9 * _DISTRACTORS
 def draw(n: int, size: int, seed: int) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Return images (n, 3, size, size) in [0, 1], masks (n, size, size) and the attributes of each image (n,)."""
     blocks = -(-n // _COMBINATIONS)
-    numbers = torch.rand(blocks * _COMBINATIONS, _COLUMNS, generator=torch.Generator().manual_seed(seed), **HERE)
+    numbers = torch.rand(blocks * _COMBINATIONS, _COLUMNS, generator=torch.Generator().manual_seed(int(seed)), **HERE)
     # each block of 108 images holds every combination of object, texture and colour once, in random order
     combination = numbers[:, 0].reshape(blocks, -1).argsort(stable=True, dim=1).flatten()[:n]
     images, masks = torch.empty(n, 3, size, size, **HERE), torch.zeros(n, size, size, dtype=torch.bool, device="cpu")

@@ -1,7 +1,8 @@
 """Gradients: what a small change of each pixel would do to the score.
 
-All methods rest on one thing, the gradient of the score with respect to the pixels of some copies of the image:
-one plain copy, noisy ones, or those on the way from a baseline. Gradients of the weights are never computed.
+All methods but Grad-CAM, which stops at a layer, rest on one thing, the gradient of the score with respect to the pixels
+of some copies of the image: one plain copy, noisy ones, or those on the way from a baseline. Gradients of the weights are
+never computed.
 """
 
 from vislib.gradients.cam import grad_cam

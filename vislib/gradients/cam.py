@@ -30,7 +30,7 @@ def grad_cam(
         grid: height and width of the map that the last of the tokens make; None: those of the last map before them.
 
     Returns:
-        Heatmap (B, H, W), in units of the score per unit of activation, bilinearly upsampled from the layer's size.
+        Heatmap (B, H, W), in units of the score, bilinearly upsampled from the layer's size.
 
     Raises:
         TypeError, ValueError: as in `gradient`, and for a layer that is unknown, has no maps, or that the score does

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vislib import HERE
-from vislib.explain import Score, check_count, check_inputs, check_number, logit, takes
+from vislib.explain import Score, check_count, check_inputs, check_number, logit, takes, widened
 from vislib.gradients.sensitivity import gradients, mean
 
 
@@ -73,7 +73,7 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
     """
     noise = Noise(**options)
     noisy = _noisy(model, images, target, noise)
-    total, squares = torch.zeros_like(images), torch.zeros_like(images)
+    total, squares = torch.zeros_like(widened(images)), torch.zeros_like(widened(images))
     first: dict[int, Tensor] = {}
     for which, grads in noisy:
         # Measured from the first gradient the numbers are small, and the difference below is exact.
@@ -93,7 +93,7 @@ def _noisy(model: nn.Module, images: Tensor, target: int | Tensor, noise: Noise)
 
     def copies(which: slice, first: int, last: int) -> Tensor:
         if first == 0:
-            generator.manual_seed(noise.seed)  # every image meets the same noise, whatever batch it is in
+            generator.manual_seed(int(noise.seed))  # every image meets the same noise, whatever batch it is in
         drawn = [torch.randn(images.shape[1:], generator=generator, **HERE) for _ in range(first, last)]
         return images[which, None] + noise.sigma * torch.stack(drawn).to(images)
 

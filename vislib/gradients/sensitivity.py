@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vislib.differentiation import differentiating, slope
-from vislib.explain import Score, answers, scores
+from vislib.explain import Score, answers, scores, widened
 from vislib.memory import in_flight
 from vislib.progress import progress_bar
 
@@ -36,13 +36,13 @@ def gradients(
             for first in range(0, n, some):
                 block = copies(which, first, min(first + some, n))
                 of = classes[which].repeat_interleave(block.shape[1])
-                yield which, _gradient(forward, block.flatten(0, 1), of, score).reshape(block.shape)
+                yield which, widened(_gradient(forward, block.flatten(0, 1), of, score)).reshape(block.shape)
                 bar.update(block.shape[0] * block.shape[1])
 
 
 def mean(parts: Iterable[tuple[slice, Tensor]], images: Tensor, n: int) -> Tensor:
     """Return the mean of what comes in parts of the n copies of each image, (B, C, H, W)."""
-    total = torch.zeros_like(images)
+    total = torch.zeros_like(widened(images))
     for which, grads in parts:
         total[which] += grads.sum(1)
     return total / n

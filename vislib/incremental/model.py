@@ -44,7 +44,7 @@ class IncrementalModel:
             throughout.
 
     Attributes:
-        exact_by: "increments"; "whole maps" where most of the work is; "plain batches" for a network that cannot be traced.
+        exact_by: "increments"; "whole maps" where most of the work has no rule; "plain batches" for a network that cannot be traced.
         why: the reason, where it is not increments; else None.
         clean: the logits of the clean images (B, K).
 

@@ -65,8 +65,11 @@ class Classifier(nn.Module):
                 )
         if self.resize < input_size:
             raise ValueError(f"resize is {self.resize} and input_size {input_size}; expected at least input_size.")
-        self._head_name = self._find_head(head, None if classes is None else len(classes))
-        outputs = 0 if self._head_name is None else self.head.out_features
+        two, named = isinstance(network, TwoClasses), None if classes is None else len(classes)
+        if two and named:
+            _check_named(named, 2)
+        self._head_name = self._find_head(head, 1 if two and named else named)
+        outputs = 2 if two else 0 if self._head_name is None else self.head.out_features
         self.classes = [str(k) for k in range(outputs)] if classes is None else list(classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,7 +79,11 @@ class Classifier(nn.Module):
 
     @property
     def head(self) -> nn.Linear:
-        """The last linear layer: features (B, D) -> logits (B, K)."""
+        """The last linear layer: features (B, D) -> logits (B, K), of which inside `TwoClasses` there is one.
+
+        Raises:
+            ValueError: if no layer is the last one for certain.
+        """
         if self._head_name is None:
             raise ValueError(
                 f"{self.name} has no nn.Linear layer that is its head for certain; expected a classifier that ends in one, "
@@ -104,7 +111,11 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def top(self, images: Tensor, k: int = 5) -> list[list[tuple[str, float]]]:
-        """Return, per image, the k likeliest classes with their probabilities, likeliest first."""
+        """Return, per image (B, C, H, W), the k likeliest classes with their probabilities, likeliest first.
+
+        Raises:
+            TypeError, ValueError: if images or k do not fit, or the names are not as many as the logits.
+        """
         check_inputs(self, images)
         check_count(k, "k")
         logits = answers(self, images)
@@ -128,7 +139,11 @@ class Classifier(nn.Module):
         raise ValueError(f"{self.name} has no class {class_name!r}; {closest(class_name, self.classes)}")
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the input of the head, (B, D): what the network has made of the images before it decides."""
+        """Return the input of the head, (B, D): what the network has made of the images before it decides.
+
+        Raises:
+            TypeError, ValueError: if images do not fit, or the network has no head or answers without it.
+        """
         check_inputs(self, images)
         caught: list[Tensor] = []
         with watching({"head": self.head}, lambda name, module, inputs: caught.append(inputs[0]), before=True):
@@ -185,5 +200,7 @@ class TwoClasses(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, C, H, W) to logits (B, 2)."""
-        yes: Tensor = self.network(images).reshape(len(images), 1)
-        return torch.cat([torch.zeros_like(yes), yes], 1)
+        yes: Tensor = self.network(images)
+        if yes.numel() != len(images):
+            raise ValueError(f"the network answers {tuple(yes.shape)}; expected one number for each image.")
+        return torch.stack([torch.zeros_like(yes), yes], -1).reshape(len(images), 2)

@@ -138,6 +138,7 @@ def _torchvision_weights(name: str) -> Any:
 
 
 def imagenet_classes() -> list[str]:
+    """Return the names of the 1,000 classes of ImageNet, in their order."""
     from torchvision.models import ResNet18_Weights
 
     return list(ResNet18_Weights.DEFAULT.meta["categories"])

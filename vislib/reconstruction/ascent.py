@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vislib.activations import record
 from vislib.differentiation import check_slope, differentiating
-from vislib.explain import check_batch_size, check_choice, check_count, check_number
+from vislib.explain import check_batch_size, check_choice, check_count, check_number, widened
 from vislib.memory import in_flight
 from vislib.progress import progress_bar
 from vislib.reconstruction.parametrisation import PARAMETRISATIONS, variation
@@ -84,9 +84,8 @@ def climb(
     check_moves(*moves)
     way, shape = PARAMETRISATIONS[how.parametrisation], grey.shape[1:]
     generators = [torch.Generator().manual_seed(seed) for seed in how.seeds(len(grey))]
-    numbers = torch.stack([way.start(shape, generator) for generator in generators]).to(grey.device)
     # The steps are finer than half precision.
-    numbers = numbers.to(torch.promote_types(grey.dtype, torch.float32)).requires_grad_()
+    numbers = torch.stack([way.start(shape, one) for one in generators]).to(widened(grey)).requires_grad_()
     optimiser = torch.optim.Adam([numbers], lr=how.learning_rate, foreach=False)
     at_once = in_flight(model, grey, len(grey), how.batch_size)
     index = torch.arange(len(grey), device=grey.device)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vislib.explain import check_inputs, takes
+from vislib.explain import check_inputs, takes, widened
 from vislib.incremental.lean import lean
 from vislib.look import shown
 from vislib.reconstruction.ascent import Ascent, climb, layer_answer
@@ -38,8 +38,7 @@ def invert(model: nn.Module, images: Tensor, layer: str, *, total_variation: flo
         wanted, alone = (layer_answer(model, some, layer) for some in (images, images[:1]))
     if len(alone) != 1:
         raise ValueError(f"the layer {layer!r} answers to one image with {shown(alone)}; expected (1, ...).")
-    # the squares of half precision overflow
-    wanted = wanted.flatten(1).to(torch.promote_types(wanted.dtype, torch.float32))
+    wanted = widened(wanted.flatten(1))
     if not bool(wanted.any(1).all()):
         raise ValueError(f"the layer {layer!r} answers to an image with zeros alone; expected what can be imitated.")
     network = lean(model, images[:1], layer)

@@ -17,11 +17,7 @@ DECAY = 1.25  # of the amplitude with the frequency; in photographs it is about 
 
 # Principal colours of the ten photographs of `vislib.data.PHOTOS` (brightness, orange against blue, green against
 # magenta), one per column, as long as their standard deviation, the first of length 1; a test measures them again.
-COLOURS = (
-    (0.6217, 0.2828, -0.0272),
-    (0.5691, -0.0702, 0.0795),
-    (0.5382, -0.2524, -0.0526),
-)
+COLOURS = ((0.6217, 0.2828, -0.0272), (0.5691, -0.0702, 0.0795), (0.5382, -0.2524, -0.0526))
 
 
 class Parametrisation(NamedTuple):

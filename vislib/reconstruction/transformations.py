@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vislib import HERE
-from vislib.explain import check_count, check_images, check_number
+from vislib.explain import check_count, check_images, check_number, widened
 
 
 def moved(
@@ -28,7 +28,7 @@ def moved(
     check_count(n, "n")
     check_moves(shift, scale, rotate)
     check_number(seed, "seed", "an int", whole=True)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     moves = torch.stack([draw_moves(shift, scale, rotate, generator) for _ in range(n)])
     return move(images.repeat_interleave(n, 0), moves.repeat(len(images), 1))
 
@@ -41,8 +41,8 @@ def resized(images: Tensor, size: int) -> Tensor:
     """
     check_images(None, images)
     check_count(size, "size")
-    wide = images.to(torch.promote_types(images.dtype, torch.float32))  # half precision has no such filter on a CPU
-    return F.interpolate(wide, (size, size), mode="bilinear", antialias=True).to(images)
+    # half precision has no such filter on a CPU
+    return F.interpolate(widened(images), (size, size), mode="bilinear", antialias=True).to(images)
 
 
 def draw_moves(shift: int, scale: float, rotate: float, generator: torch.Generator) -> Tensor:
@@ -60,11 +60,13 @@ def move(images: Tensor, moves: Tensor) -> Tensor:
     # Each row says where a pixel of the result comes from, in half sides of the image.
     rows = [cos, -sin * height / width, -2 * right / width], [sin * width / height, cos, -2 * down / height]
     matrix = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    grid = F.affine_grid(matrix.to(images), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    with torch.autocast(images.device.type, enabled=False):  # places need more digits than half precision has
+        grid = F.affine_grid(matrix.to(widened(images)), list(images.shape), align_corners=False)
+        return F.grid_sample(widened(images), grid, padding_mode="reflection", align_corners=False).to(images)
 
 
 def check_moves(shift: int, scale: float, rotate: float) -> None:
+    """Raise for a shift (pixels), a scale (a share) or a rotation (degrees) that no move can have."""
     check_number(shift, "shift", "an int of at least 0 pixels", 0, whole=True)
     check_number(scale, "scale", "a share from 0 to below 1", 0, math.nextafter(1, 0))
     check_number(rotate, "rotate", "0 to 180 degrees", 0, 180)

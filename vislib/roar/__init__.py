@@ -2,8 +2,8 @@
 
 A sweep trains one network per explainer, share of removed pixels, and seed. Networks of one seed begin with the same
 weights and see the images in the same order, whatever the explainer, so that curves are compared in pairs. Random
-pixels and edges are in every table. One more thing must stand beside every curve: what a network learns from the shape
-of the holes alone (``mask_only=True``).
+pixels and edges are in the table unless `controls` says otherwise. One more thing must stand beside every curve: what
+a network learns from the shape of the holes alone (``mask_only=True``).
 
 The cells of a sweep run in processes of one thread each, and on a cluster by the same call inside
 ``joblib.parallel_config(backend="dask")``.

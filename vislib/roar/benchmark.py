@@ -56,7 +56,7 @@ def roar(
             imputation.
         mask_only: show the networks where pixels were removed and nothing else: what the shape of the holes tells.
         base: the network to explain; None trains one on whole images.
-        epochs, learning_rate, batch_size: of every training, see :func:`vislib.training.fit`.
+        epochs, learning_rate, batch_size: of every training, see :func:`vislib.training.fit`; here four epochs, half of its own.
         folder: where finished cells are kept, so that an interrupted sweep goes on; what other code or other data made
             is not taken. None: nowhere.
         jobs: how many processes, of one thread each; -1: one per core, or the whole cluster.

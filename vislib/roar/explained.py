@@ -59,6 +59,7 @@ def _named(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:
+    """Raise for a control that there is not, a name that is used twice, or an explainer that is none."""
     if isinstance(controls, str):
         raise TypeError(f"controls is {controls!r}; expected several names, such as ({controls!r},).")
     known = (*_CONTROLS, _BLURRED)
@@ -77,6 +78,7 @@ def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:
 
 
 def check_options(fractions: Sequence[float], fill: str) -> None:
+    """Raise for fractions that are no different shares in [0, 1], or a fill that there is not."""
     shares = list(fractions)
     if not shares or not all(0 <= share <= 1 for share in shares) or len(set(shares)) < len(shares):
         raise ValueError(f"fractions is {shares}; expected different shares of removed pixels, each in [0, 1].")

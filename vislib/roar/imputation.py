@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vislib import HERE, stream
+from vislib.explain import widened
 
 NOISE = 0.01  # of the authors' code, in pixel values
 _RESIDUAL = 1e-5  # how far a pixel may be from the mean of its neighbours
@@ -26,8 +27,7 @@ def impute(images: Tensor, removed: Tensor, start: Tensor) -> Tensor:
     broadcasts to the images: where the search begins, and what an image without any known pixel becomes.
     """
 
-    # the squares of half precision are 0
-    given, images = images, images.to(torch.promote_types(images.dtype, torch.float32))
+    given, images = images, widened(images)
 
     def neighbours(x: Tensor) -> Tensor:
         """Return the weighted sum of the eight pixels around each; a convolution with one channel would take five times as long."""

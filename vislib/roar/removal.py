@@ -41,7 +41,7 @@ def ranks(heatmaps: Tensor, seed: int) -> Tensor:
     """
     flat = heatmaps.flatten(1)
     kind = torch.int16 if flat.shape[1] <= 2**15 else torch.int32
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(int(seed))
     places = []
     for part in flat.split(512):  # int64 is large, and is not kept
         shuffled = torch.rand(part.shape, generator=generator, **HERE).argsort(1).to(flat.device)

@@ -43,7 +43,9 @@ def label_twins(
     fitted: float = 0.99,
     progress: bool = False,
 ) -> Twins:
-    """Train networks on true and on permuted labels until both are fitted. No two begin with the same weights.
+    """Train networks on true and on permuted labels, and refuse those that have not fitted them.
+
+    No two begin with the same weights.
 
     Args:
         build_model: a seed -> an untrained network on the device of the data.
@@ -54,7 +56,8 @@ def label_twins(
         progress: show a progress bar.
 
     Raises:
-        ValueError: if a network has not fitted its labels, or begins with the weights of another.
+        TypeError, ValueError: for options that do not fit, a network that has not fitted its labels, or one that begins
+            with the weights of another.
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """

@@ -75,7 +75,8 @@ def find_blocks(model: nn.Module, ran: dict[str, int], names: Sequence[str] | No
     """Return the blocks from the output down: those of these names, or all that the network consists of; `ran` as of `opened`."""
     if isinstance(names, str):
         raise TypeError(f"blocks is {names!r}; expected several names, such as [{names!r}].")
-    found = _parts(model) if names is None else {name: _layers(find_layer(model, name), name) for name in names}
+    places = {layer: place for place, layer in model.named_modules()}  # the first of several names that a layer has
+    found = _parts(model) if names is None else {n: _layers(at := find_layer(model, n), places[at]) for n in names}
     for name in [name for name, layers in found.items() if not ran.keys() & layers]:
         if names is not None:
             raise ValueError(f"the layer {name!r} has no parameters that the model uses; expected one that has.")
@@ -227,7 +228,7 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
     _calibrate([network.get_submodule(name) for name in blocks[-1].norms], network, calibration)
     image = calibration[:1]
     pair = torch.cat([image, (image < 0.5).to(image)])  # and its negative in black and white
-    logits = answers(network, pair, twice=False)
+    logits = (both := answers(network, pair, twice=False)).where(both[0] != both[1], 0)  # a masked class never moves
     if not (logits[0] - logits[1]).abs().max() > _ALIVE * logits.abs().max():
         raise ValueError(
             f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "

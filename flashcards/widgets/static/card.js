@@ -21,6 +21,7 @@ function attach(card, model) {
   shown();
   const onKey = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, summary, a")) return;
+    if (event.key === " " && event.target.closest("button")) return; // it presses the button that has the focus
     const onCard = event.target === card && event.key === "Enter";
     const button = onCard ? visible(card, ".fc-space")[0] : target(card, event.key);
     if (!button && event.key !== " ") return;
@@ -36,8 +37,11 @@ function attach(card, model) {
   const onClick = (event) => {
     // At once, not when the kernel has answered: a key pressed in between would be a command to the notebook.
     if (event.target.closest("button")) card.focus({ preventScroll: true });
-    const option = event.target.closest(".fc-choices > li");
-    if (option && !event.target.closest("a")) visible(card, ".fc-number")[[...option.parentNode.children].indexOf(option)]?.click();
+    const option = event.target.closest(".fc-choices:not(.fc-solved) > li");
+    if (!option || event.target.closest("a")) return;
+    const at = [...option.parentNode.children].indexOf(option);
+    // Letters that are hidden count as well: the choice of a prediction may change until it is committed.
+    (visible(card, ".fc-option")[at] ?? card.querySelectorAll(".fc-option")[at])?.click();
   };
   // Whoever has gone on to a button with Tab stays there; what is hidden or dead cannot keep the focus.
   const kept = (e) => card.contains(e) && (e === card || (e.offsetParent && !e.disabled));
