@@ -34,7 +34,7 @@ PLAIN = [
 
 
 def corner(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
-    """A disc as well, but around a corner."""
+    """The disc as well, but around a corner of the image seen as a torus: a quarter in each of the four."""
     heat = controls.disc(model, images, target)
     return heat.roll((heat.shape[1] // 2, heat.shape[2] // 2), (1, 2))
 
@@ -65,13 +65,13 @@ def _score(test: str, explainer: str, seed: int) -> float:
 
 
 def weak_rival(test: str, scenes: int) -> Found:
-    """A disc in the middle beats a random map, since the objects lie there; a disc around a corner does not."""
+    """A disc in the middle beats a random map, since the objects lie there; quarter discs in the four corners do not."""
     gain, rival = (_score(test, who, scenes) - _score(test, "random", scenes) for who in ("disc", "corner"))
     return found(gain > 0, rival > 0, middle=gain, corner=rival)
 
 
 def compact(scenes: int) -> Found:
-    """In insertion a disc beats a random map wherever it lies; in pointing game and mass inside it must lie there."""
+    """In insertion quarter discs in the four corners beat a random map; in pointing game and mass inside they do not."""
     ahead = {test: _score(test, "corner", scenes) - _score(test, "random", scenes) for test in KNOWING}
     insertion = _score("insertion", "corner", scenes) - _score("insertion", "random", scenes)
     return found(insertion > 0, max(ahead.values()) > 0, insertion=insertion, elsewhere=max(ahead.values()))
@@ -142,16 +142,16 @@ CLAIMS = [
         [WHERE, "card:review.pointing", "card:review.disc", "exam:review.exam_disc"],
         {"test": KNOWING, "scenes": SCENES},
         weak_rival,
-        rival="a disc around a corner",
+        rival="quarter discs in the four corners",
         files=OPENED,
     ),
     Claim(
         "review.compact",
-        "In insertion a disc beats a random map even round a corner: there it is enough to be in one piece.",
+        "In insertion quarter discs in the four corners beat a random map as well.",
         [WHERE],
         {"scenes": SCENES},
         compact,
-        rival="the same disc in pointing game and mass inside",
+        rival="the same in pointing game and mass inside",
         files=OPENED,
     ),
     Claim(

@@ -261,10 +261,10 @@ def test_every_view_is_legible_in_both_themes(open_notebook):
     notebook.page.wait_for_function("(image) => image.naturalWidth > 300", arg=image.element_handle())
     look(card, "choice")
     order = card.locator(".fc-choices li").all_inner_texts()
-    card.locator(".fc-choices li", has_text="Left: without training a map falls apart").click()
+    card.locator(".fc-choices li", has_text="Map A: without training a map falls apart").click()
     expect(card.locator(".fc-answer")).to_be_visible()
     expect(card.locator(".fc-wrong")).to_contain_text("your choice")
-    expect(card.locator(".fc-right")).to_contain_text("Right: without training a map follows the edges")
+    expect(card.locator(".fc-right")).to_contain_text("Map B: without training a map follows the edges")
     shown = card.locator(".fc-choices li").all_inner_texts()
     assert [text in more for text, more in zip(order, shown, strict=True)] == [True] * 4  # the order of the question
     for option in card.locator(".fc-choices li").all():
