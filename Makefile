@@ -29,7 +29,7 @@ INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile -q $(CO
 
 define VENV
 @$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v.major}.{v.minor}; call: make PYTHON=python3.12")'
-@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 endef
 
 # A stamp is older than pyproject.toml or constraints.txt exactly when something has to be installed.

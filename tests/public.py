@@ -27,6 +27,7 @@ NOT_ROUTINES = {
     "data.fashion_mnist": "needs files that are downloaded on request",
     "explain.check_*": "a check, which every routine goes through",
     "explain.closest": "words for an error",
+    "explain.widened": "a change of type, which the routines go through",
     "explain.pair": "a check, which every routine goes through",
     "explain.scores": "checks what a score returns, for the routines that take one",
     "explain.takes": "decorates a routine",

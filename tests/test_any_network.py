@@ -132,6 +132,25 @@ def test_a_network_of_two_logits_is_no_answer_of_one_number(images: Tensor) -> N
         TwoClasses(Ends(lambda m, y: y))(images)
 
 
+def test_a_head_whose_logits_are_changed_afterwards_is_the_head(images: Tensor) -> None:
+    body = nn.Sequential(nn.Flatten(), nn.Linear(768, 5), nn.ReLU(), nn.Linear(5, 5), nn.LogSoftmax(1)).eval()
+    model = Classifier(body, input_size=16)
+    assert model.head is body[3]
+    assert len(model.classes) == 5
+
+    class Difference(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(768, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.fc(x.flatten(1))
+            return y[:, 1] - y[:, 0]
+
+    two = Classifier(TwoClasses(Difference()).eval(), classes=["no", "yes"], input_size=16)
+    assert {name for name, _ in two.top(images)[0]} == {"no", "yes"}
+
+
 def test_of_two_heads_whose_answers_are_averaged_none_is_the_head(images: Tensor) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

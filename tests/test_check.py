@@ -283,7 +283,7 @@ RECONSTRUCTIONS: dict[str, tuple[dict[str, Any], type[Exception], list[str]]] = 
     "size": ({"size": 1}, ValueError, ["size is 1", "at least 2 pixels"]),
     "no size": ({"size": None}, ValueError, ["size is None", "expected the side of the pictures"]),
     "seed": ({"seed": 1.5}, TypeError, ["seed is 1.5", "expected an int, or one per picture"]),
-    "seeds": ({"seed": [1, 2]}, ValueError, ["2 seeds for 3 pictures", "expected one int, or one per picture"]),
+    "seeds": ({"seed": [1, 2]}, ValueError, ["2 seeds for 3 pictures", "expected one, or one per picture"]),
     "no seeds": ({"seed": []}, TypeError, ["seed is []"]),
     "parametrisation": ({"parametrisation": "fourrier"}, ValueError, ["'fourrier'", "expected one of fourier, pixels"]),
     "shift": ({"shift": -1}, ValueError, ["shift is -1", "at least 0 pixels"]),

@@ -161,7 +161,7 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
     if torch.equal(one, other):
         return True
     sizes = other.abs()[other.isfinite() & (other != 0)]  # a last ReLU may leave but few
-    sizes = sizes[sizes <= 100 * sizes.unique().median()]  # beyond is a mask, of one class or of most, and no measure
+    sizes = sizes[sizes <= 100 * sizes.unique().median()]  # beyond is a number that masks classes, and no measure
     close = tolerance * float(sizes.max()) if len(sizes) else 0.0
     return bool(torch.isclose(one, other, rtol=16 * tolerance**2, atol=close, equal_nan=True).all())
 

@@ -22,7 +22,8 @@ _BLANK = "[\\s\u200b-\u200f\u2060\ufeff]*"
 _HEADING = re.compile(f"{_BLANK}##")
 _BOX = re.compile(rf"{_BLANK}(?:[-*+•–—]|\d+[.)])?{_BLANK}\[[\sxX✓✔]?\](?![(\[])")
 _RULE = re.compile(r"(?=.*\|)\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")  # below the head of a table
-_FOOTNOTE = re.compile(r"\[\^[^\s\]]+\]")
+_FOOTNOTE = re.compile(r"\[\^\d+\]|^\[\^[^\s\]]+\](?=:)")
+_ENDS = ("softbreak", "hardbreak")  # of a line
 _KINDS = {
     "paragraph_open": "a paragraph",
     "bullet_list_open": "a list",
@@ -102,7 +103,7 @@ def check_text(
     """Tell what is wrong with inline tokens that begin at `line`; `begins` is whether a line begins with them."""
     check_math(tokens, line, problem)
     previous: Token | None = None
-    for token in tokens:
+    for token, after in zip(tokens, [*tokens, None][1:], strict=True):
         if token.type == "text":
             text = token.content
             if "![" in text:
@@ -116,22 +117,22 @@ def check_text(
             if note := _FOOTNOTE.search(text):
                 problem(line, f"the footnote {note[0]!r}; expected what it says in the text, or '\\[' before the '^'")
             if not heading:
-                _check_structure(text, begins, line, problem)
+                _check_structure(text, begins, after is None or after.type in _ENDS, line, problem)
         elif token.type == "link_close" and previous is not None and previous.type == "link_open":
             problem(line, "a link without text; expected '[text](address)'")
         line += _breaks(token)
-        begins = token.type in ("softbreak", "hardbreak")
+        begins = token.type in _ENDS
         previous = token
 
 
-def _check_structure(text: str, begins: bool, line: int, problem: Report) -> None:
+def _check_structure(text: str, begins: bool, ends: bool, line: int, problem: Report) -> None:
     if "{{" in text or "}}" in text:
         problem(line, f"a cloze outside of a heading in {text.strip()!r}; expected it in the question, or '\\{{'")
     if begins and _HEADING.match(text):
         problem(line, f"a heading that is none, {text.strip()!r}; expected '## ' at the left margin, or '\\#'")
     elif "{#" in text:
         problem(line, f"an id outside of a heading in {text.strip()!r}; expected '## question {{#id}}', or '\\{{'")
-    if begins and _RULE.fullmatch(text.strip()):
+    if begins and ends and _RULE.fullmatch(text.strip()):
         problem(line, f"a table that is none at {text.strip()!r}; expected as many cells above it, or '\\|' for a line")
     if begins and _BOX.match(text):
         problem(
@@ -153,7 +154,7 @@ def check_math(tokens: Sequence[Token], line: int, problem: Report) -> None:
 
 def _breaks(token: Token) -> int:
     """How many ends of lines stand in a token."""
-    if token.type in ("softbreak", "hardbreak"):
+    if token.type in _ENDS:
         return 1
     return str(token.meta.get("source", token.content)).count("\n")
 

@@ -99,7 +99,7 @@ class ExamCard:
         self.attempt.clear()
         self.sheets = [self._sheet(number, question) for number, question in enumerate(self.attempt.questions)]
         self.draft.forget()
-        self.draft.known = self.attempt.state()
+        self.draft.known = {}  # what is there still, if anything, gives way to the next answer
         self._show()
 
     def _save(self) -> None:

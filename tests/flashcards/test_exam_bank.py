@@ -441,6 +441,23 @@ def test_begin_anew_empties_the_paper_and_its_file(bank):
     assert "3 of 3 questions have no answer yet" in desk.text
 
 
+def test_what_could_not_be_deleted_gives_way_to_the_first_new_answer(bank, monkeypatch):
+    desk = Screen(flashcards.exam(path := bank()).widget())
+    for _ in range(3):
+        desk.press("Next")
+    desk.press("Hand in")
+    for _ in range(3):
+        desk.press("Next")
+    with monkeypatch.context() as locked:
+        locked.setattr(type(path), "unlink", lambda *_, **__: os.stat(path / "no folder"))
+        desk.press("Begin anew")
+    assert "Not deleted" in desk.text
+    desk.paper.value = "new"
+    again = Screen(flashcards.exam(path).widget())
+    assert again.paper.value == "new"
+    assert draft_of("small-0", path).read()["handed_in"] is False
+
+
 def test_progress_that_is_off_keeps_no_answers(bank, monkeypatch, tmp_path):
     monkeypatch.setenv("VISLIB_PROGRESS", "off")
     before = set(tmp_path.rglob("*"))

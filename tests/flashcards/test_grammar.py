@@ -37,7 +37,8 @@ INLINE = [
     "![W](dot.png)", "![W $x$ `W` \\& W](my%20dot.png)", '![W](<my dot.png> "W")', "![W](r&d.png)", "![W](dot%25.svg)",
     "[![W](dot.png)](http://example.org)", "\\$W and \\$W", "\\*W\\*", "\\[x\\] W", "\\{\\{W\\}\\}", "\\\\(W\\\\)",
     "&#36;W&#36;", "\\\\begin{W}", "<b>W</b>", "<!-- W -->", "&amp;W", "&lt;W&gt;", "<http://example.org/W>", "W_W_W", "5 < 6 W",
-    "W's \"W\"", "a[W] = b", "שלום W", "W עולם", "W: W; W", "\\#\\# W", "W {W} W", "@W", "W\\W", "*W `W` $W$*", "\\[^W]", "W^W", "W|W",
+    "W's \"W\"", "a[W] = b", "שלום W", "W עולם", "W: W; W", "\\#\\# W", "W {W} W", "@W", "W\\W", "*W `W` $W$*", "\\[^W]", "W^W",
+    "W|W", "W [^a-W] W",
 ]  # fmt: skip
 GOOD_BLOCKS: list[list[str]] = [
     ["```", "[x] {{W}} $W and $W", "", "## W", "```"], ["~~~ python", "W = 1  # W", "~~~"], ["    W = $1 + $2"],
@@ -56,7 +57,7 @@ BAD: list[list[str]] = [
     ["| W | W |", "|---|---|", HERE + "| W | W | W |"], ["> W |", "> |-|", HERE + "> `W|W` | W"],
     [HERE + "[W]: http://example.org"], [HERE + "[^1]: W"], ["[W][w]", "", HERE + "[w]: W 'W'"], [HERE + "[//]: # (W)"],
     ["W | W | W", HERE + "--- | ---"], ["W", HERE + "|---|---|"], ["| W | W | W |", HERE + "| - | :-: |", "| W |"],
-    [HERE + "W[^1] W"], ["W", HERE + "*W* [^a-b] W"], ["W[^W]", "", HERE + "[^W]: W W"],
+    [HERE + "W[^1] W"], ["W", HERE + "*W* [^12] W"], ["W[^W]", "", HERE + "[^W]: W W"],
     [HERE + "1. [x] W", "2. [ ] W"], [HERE + "> - [x] W", "> - [ ] W"], [HERE + "[ ] W"], [HERE + "-[x] W"], ["- W", HERE + "- [] W"],
     ["1. W", HERE + "   - [ ] W"], ["W", HERE + "[x] W"], [HERE + "-\u00a0[ ] W"], [HERE + "• [ ] W"], ["- W", HERE + "- [x]W"],
     [HERE + "$ W"], [HERE + "W$"], [HERE + "$x_{W$"], [HERE + "$\\left( W$"], ["$$", "W", HERE, "W", "$$"], [HERE + "a $5 and $6 W"],

@@ -22,7 +22,7 @@ def input_channels(network: nn.Module, side: int, told: int = 1) -> int:
 def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, side: int) -> str | None:
     """Return which linear layer decides: the one that no other follows in size, or the last whose answer is the network's.
 
-    None if there is none, the network cannot be asked, or several could be it and the answer is none of theirs.
+    None if there is none, the network cannot be asked, or several that no other follows run, and the answer is none of theirs.
     """
     taken = {module.in_features for module in network.modules() if isinstance(module, nn.Linear)}
     last = [name for name, module in linear.items() if module.out_features not in taken]
@@ -38,7 +38,7 @@ def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, 
         answer = _answer(network, channels, side)
     found = [name for name, value in ran.items() if isinstance(answer, Tensor) and value.shape == answer.shape]
     same = [name for name in found if torch.equal(ran[name], answer)]
-    return next(reversed(same or found), None) if same or len(found) < 2 else None
+    return next(reversed(same or found), None) if same or len({*found} & {*last}) < 2 else None
 
 
 def _answer(network: nn.Module, channels: int, side: int) -> Any:

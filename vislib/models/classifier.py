@@ -68,7 +68,7 @@ class Classifier(nn.Module):
         two, named = isinstance(network, TwoClasses), None if classes is None else len(classes)
         if two and named:
             _check_named(named, 2)
-        self._head_name = self._find_head(head, 1 if two and named else named)
+        self._head_name = self._find_head(head, None if two else named)
         outputs = 2 if two else 0 if self._head_name is None else self.head.out_features
         self.classes = [str(k) for k in range(outputs)] if classes is None else list(classes)
 

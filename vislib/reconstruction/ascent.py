@@ -44,13 +44,11 @@ class Ascent:
     def seeds(self, count: int | None) -> list[int]:
         """Return one seed per picture; where `count` is None, there are as many pictures as seeds."""
         seeds = list(self.seed) if isinstance(self.seed, Sequence) else [self.seed] * (count or 1)
-        if not seeds or any(isinstance(s, bool) or not isinstance(s, int) for s in seeds):
-            raise TypeError(f"seed is {self.seed!r}; expected an int, or one per picture.")
+        for seed in seeds or [seeds]:  # type: ignore[list-item]
+            check_number(seed, "seed", "an int, or one per picture", whole=True)
         if count is not None and len(seeds) != count:
-            raise ValueError(
-                f"there are {len(seeds)} seeds for {count} pictures; expected one int, or one per picture."
-            )
-        return seeds
+            raise ValueError(f"there are {len(seeds)} seeds for {count} pictures; expected one, or one per picture.")
+        return list(map(int, seeds))
 
 
 @dataclass

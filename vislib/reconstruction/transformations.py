@@ -60,7 +60,8 @@ def move(images: Tensor, moves: Tensor) -> Tensor:
     # Each row says where a pixel of the result comes from, in half sides of the image.
     rows = [cos, -sin * height / width, -2 * right / width], [sin * width / height, cos, -2 * down / height]
     matrix = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    with torch.autocast(images.device.type, enabled=False):  # places need more digits than half precision has
+    kind = images.device.type if torch.is_autocast_enabled(images.device.type) else "cpu"
+    with torch.autocast(kind, enabled=False):  # places need more digits than half precision has
         grid = F.affine_grid(matrix.to(widened(images)), list(images.shape), align_corners=False)
         return F.grid_sample(widened(images), grid, padding_mode="reflection", align_corners=False).to(images)
 
