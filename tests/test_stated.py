@@ -256,6 +256,7 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
     "09_review": {"the object in {:.0f} of 100 pictures": colourful},
     "10_transformers": {
         "both name {:.0f} of 100": lambda: percent(both_transformers()),
+        "texture networks at most {:.1f} times": lambda: (claim("attention.task").query("training > 0").texture.max(),),
         "at least {:.0f} of 100 did": lambda: at_least(0.95, claim("attention.even")["last"]),
         "all five trainings, at least {:.0f} of 100 stay": lambda: at_least(0.9, claim("attention.carried")["last"]),
         "same class in {:.0f} of 72 pictures": lambda: of_72("even"),
