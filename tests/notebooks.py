@@ -3,9 +3,11 @@
 A stripped notebook passes nbval in silence, since there is nothing to compare with; so the form is checked apart.
 """
 
+import ast
 import re
 import statistics
 from pathlib import Path
+from symtable import SymbolTable, symtable
 from typing import Any
 
 import nbformat
@@ -213,3 +215,49 @@ def _shape(cells: list[Any]) -> list[str]:
         if run == 3:
             found.append("three code cells in a row outside exercises")
     return found
+
+
+class Names(ast.NodeVisitor):
+    """What a cell binds, and what it asks of the cells before: names that it reads and has not bound by then."""
+
+    def __init__(self) -> None:
+        self.bound: set[str] = set()
+        self.asked: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.asked |= {node.id} - self.bound
+        else:
+            self.bound.add(node.id)
+
+    def visit_alias(self, node: ast.alias) -> None:
+        self.bound.add((node.asname or node.name).partition(".")[0])
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for part in (node.value, *node.targets):  # as it is carried out; AST has the targets first
+            self.visit(part)
+
+    def visit_For(self, node: ast.For) -> None:
+        for part in (node.iter, node.target, *node.body, *node.orelse):
+            self.visit(part)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.asked |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)} - self.bound
+        self.generic_visit(node)
+
+    def visit(self, node: ast.AST) -> None:
+        """Leave functions and comprehensions, with names of their own, to Python's table of symbols."""
+        if isinstance(
+            node, ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        ):
+            self.asked |= _looked_up(symtable(ast.unparse(node), "cell", "exec")) - self.bound
+            self.bound |= {getattr(node, "name", "")}
+        else:
+            super().visit(node)
+
+
+def _looked_up(scope: SymbolTable) -> set[str]:
+    """Return the names that a piece of code, or a function in it, looks up among those of the notebook."""
+    top = scope.get_type() == "module"
+    used = {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return used.union(*map(_looked_up, scope.get_children()))

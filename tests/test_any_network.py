@@ -690,7 +690,7 @@ def test_probabilities_are_seen_of_a_network_to_which_an_image_and_its_negative_
     network = nn.Sequential(Above(), nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12, 4), nn.Softmax(1)).eval()
     assert torch.equal(network(images[:1]), network(1 - images[:1]))
     with pytest.raises(ValueError, match="probabilities"):
-        occlusion(network, images[:1], 0, patch=8, stride=8)
+        answers(network, images[:1])
 
 
 # ---- PyTorch's own state ----

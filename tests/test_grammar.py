@@ -282,9 +282,8 @@ def _judge(seed: int) -> Counter[str]:
         theirs = torch.cat([plain(model, image[None], 1) for image in images])
         # PyTorch's gradient of layer norms is another for a batch in some layouts, though no image is in another's way.
         good = _near(ours, theirs) or (_independent(model, images) and _near(ours, plain(model, images, 1)))
-        if (
-            not good and said and _independent(model, images)
-        ):  # company that shows once a part is covered, and not before
+        # Company that shows once a part is covered, and not before.
+        if not good and said and _independent(model, images):
             came["not to be seen"] += 1
             continue
         assert good, (seed, name, true, float((ours - theirs).abs().max()))

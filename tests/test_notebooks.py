@@ -1,5 +1,6 @@
 """Notebooks have the form of the course, each rule of form can fail, and the command that runs them can fail."""
 
+import ast
 import builtins
 import copy
 import os
@@ -8,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from symtable import Symbol, SymbolTable, symtable
 from typing import Any
 
 import nbformat
@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import flashcards
-from tests.notebooks import FOLDER, PATHS, problems, read
+from tests.notebooks import FOLDER, PATHS, Names, problems, read
 from tools.run_notebooks import CLAIM, HIDDEN, fold
 
 ROOT = FOLDER.parent
@@ -250,22 +250,10 @@ def test_the_gate_is_alive() -> None:
 # ---- the code in the text ----
 
 
-def _bound(code: str) -> set[str]:
-    """Return the names that a cell binds for those that follow: by import, by assignment, as a function."""
-    return {symbol.get_name() for symbol in symtable(code, "cell", "exec").get_symbols() if not _free(symbol)}
-
-
-def _free(symbol: Symbol) -> bool:
-    return not (symbol.is_assigned() or symbol.is_imported())
-
-
-def _unbound(scope: SymbolTable, known: set[str]) -> set[str]:
-    """Return the names that a piece of code looks up, and that neither it nor anything before it binds."""
-    own = known | {symbol.get_name() for symbol in scope.get_symbols() if not _free(symbol)}
-    if scope.get_type() != "module":
-        own |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_parameter()}
-    used = {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_referenced()}
-    return used.difference(own).union(*(_unbound(inner, own) for inner in scope.get_children()))
+def names(code: str) -> Names:
+    found = Names()
+    found.visit(ast.parse(code))
+    return found
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -273,18 +261,18 @@ def test_every_name_in_a_solution_is_one_that_the_reader_has(path: Path) -> None
     known, solutions = set(dir(builtins)), 0
     for cell in read(path).cells:
         if cell.cell_type == "code":
-            known |= _bound(cell.source)
+            known |= names(cell.source).bound
             continue
         for code in re.findall(r"```python\n(.*?)```", cell.source, re.DOTALL):
-            assert _unbound(symtable(code, "solution", "exec"), known) == set(), code
+            assert names(code).asked <= known, code
             solutions += 1
         if cell.source.startswith("## Exercise"):  # a hint may name a module of the library
-            known |= _bound("\n".join(re.findall(r"`(from [^`]*)`", cell.source)))
+            known |= names("\n".join(re.findall(r"`(from [^`]*)`", cell.source))).bound
             assert set(re.findall(r"`([a-z]+)\.\w+\(", cell.source)) & MODULES <= known
     assert solutions
 
 
 def test_a_name_that_nobody_binds_is_seen() -> None:
     code = "import a\n\ndef f(x, *, y=b):\n    return [a.z(c, i) for i in range(x)] + [d, e]\n"
-    assert _unbound(symtable(code, "cell", "exec"), {"range", "d"}) == {"b", "c", "e"}
-    assert _bound("from a import b as c, d\ne, f = c(g)\ndef h(): pass") == {"c", "d", "e", "f", "h"}
+    assert names(code).asked == {"range", "b", "c", "d", "e"}
+    assert names("from a import b as c, d\ne, f = c(g)\ndef h(): pass").bound == {"c", "d", "e", "f", "h"}

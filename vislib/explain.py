@@ -225,7 +225,8 @@ def check_target(images: Tensor, target: int | Tensor) -> Tensor:
 def check_eval(model: nn.Module) -> None:
     """Raise if a layer is in training mode that then answers differently (dropout, BatchNorm, stochastic depth).
 
-    Other modules are judged by their answer, see :func:`vislib.look.ask_ahead`: from here on the model is one to be looked at again.
+    Other modules are judged by their answer, see :func:`vislib.look.ask_ahead`: from here on the model is one to be
+    looked at again.
     """
     check_model(model)
     _LOOKED_AT.discard(model)

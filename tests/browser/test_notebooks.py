@@ -12,7 +12,6 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from symtable import SymbolTable, symtable
 from typing import Any
 
 import nbformat
@@ -23,7 +22,7 @@ from playwright.sync_api import expect
 from flashcards.review_log.store import Store
 from tests.browser.access import serious
 from tests.browser.reach import moving, unreached
-from tests.notebooks import FOLDER, PATHS, read
+from tests.notebooks import FOLDER, PATHS, Names, read
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 # The later ones compute more; none of them shall be the last, with only one core at work.
@@ -80,52 +79,6 @@ def needs(cells: list[Any], number: int) -> set[int]:
                 found.add(at)
                 wanted = wanted - names.bound | names.asked
     return found
-
-
-class Names(ast.NodeVisitor):
-    """What a cell binds, and what it asks of the cells before: names that it reads and has not bound by then."""
-
-    def __init__(self) -> None:
-        self.bound: set[str] = set()
-        self.asked: set[str] = set()
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
-            self.asked |= {node.id} - self.bound
-        else:
-            self.bound.add(node.id)
-
-    def visit_alias(self, node: ast.alias) -> None:
-        self.bound.add((node.asname or node.name).partition(".")[0])
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        for part in (node.value, *node.targets):  # as it is carried out; AST has the targets first
-            self.visit(part)
-
-    def visit_For(self, node: ast.For) -> None:
-        for part in (node.iter, node.target, *node.body, *node.orelse):
-            self.visit(part)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.asked |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)} - self.bound
-        self.generic_visit(node)
-
-    def visit(self, node: ast.AST) -> None:
-        """Leave functions and comprehensions, with names of their own, to Python's table of symbols."""
-        if isinstance(
-            node, ast.FunctionDef | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-        ):
-            self.asked |= _asked(symtable(ast.unparse(node), "cell", "exec")) - self.bound
-            self.bound |= {getattr(node, "name", "")}
-        else:
-            super().visit(node)
-
-
-def _asked(scope: SymbolTable) -> set[str]:
-    """Return the names that a piece of code, or a function in it, looks up among those of the notebook."""
-    top = scope.get_type() == "module"
-    used = {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
-    return used.union(*map(_asked, scope.get_children()))
 
 
 def test_what_a_cell_needs() -> None:

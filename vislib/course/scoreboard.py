@@ -47,8 +47,8 @@ def scoreboard() -> "DataFrame":
 
     The limits are those of 95 % intervals, NaN where there is none (ROAD asks one network, once). The verdict is "better"
     or "worse" (than a random map; for random weights: than half way, see `TESTS`), or "inconclusive": what the
-    interval beside it says, or "no interval", but for maps in which no network has a say, not even a wholly random one (Sobel), which are
-    "worse" by definition. What was not tried is absent.
+    interval beside it says, or "no interval", but for maps in which no network has a say, not even a wholly random one
+    (Sobel), which are "worse" by definition. What was not tried is absent.
 
     Raises:
         FileNotFoundError: if a table has not been computed, with the command that does it.

@@ -22,7 +22,8 @@ def input_channels(network: nn.Module, side: int, told: int = 1) -> int:
 def head_of(network: nn.Module, linear: Mapping[str, nn.Linear], channels: int, side: int) -> str | None:
     """Return which linear layer decides: the one that no other follows in size, or the last whose answer is the network's.
 
-    None if there is none, the network cannot be asked, or several that no other follows run, and the answer is none of theirs.
+    None if there is none, the network cannot be asked, or several that no other follows run, and the answer is none of
+    theirs.
     """
     taken = {module.in_features for module in network.modules() if isinstance(module, nn.Linear)}
     last = [name for name, module in linear.items() if module.out_features not in taken]
