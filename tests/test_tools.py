@@ -201,14 +201,17 @@ def test_everything_that_a_page_of_slides_loads_is_copied() -> None:
 
 def test_the_page_of_claims_begins_with_the_weakest() -> None:
     table = pd.DataFrame(
-        [("a", "Sure | sure.", "x", "noise", 10, 10, 0), ("b", "Nearly.", "y", "noise", 10, 9, 4)],
-        columns=["id", "says", "where", "rival", "n", "held", "rival_held"],
+        [
+            ("a", "Sure | sure.", "x", "noise", 10, 10, 0, ""),
+            ("b", "Nearly.", "y", "noise", 10, 9, 4, "seed 3: 4 of 5"),
+        ],
+        columns=["id", "says", "where", "rival", "n", "held", "rival_held", "weak"],
     )
     lines = site.claims(table).splitlines()
     assert lines[0] == "# What we claim, and how often it holds"
     assert lines[-2:] == [
-        "| Nearly. | 9 of 10 | noise | 4 of 10 | y |",
-        "| Sure \\| sure. | 10 of 10 | noise | 0 of 10 | x |",
+        "| Nearly. | 9 of 10 | noise | 4 of 10 | seed 3: 4 of 5 | y |",
+        "| Sure \\| sure. | 10 of 10 | noise | 0 of 10 |  | x |",
     ]
 
 

@@ -164,24 +164,24 @@ def to_take(built: Path, out: Path) -> str:
 def claims(table: "DataFrame") -> str:
     """Return the page of the claims audit, the weakest first, from a table of `experiments.audit.counted`."""
     rows = [
-        "| {} | {} of {} | {} | {} of {} | {} |".format(
-            *(
-                row.says.replace("|", "\\|"),
-                row.held,
-                row.n,
-                row.rival.replace("|", "\\|"),
-                row.rival_held,
-                row.n,
-                row.where,
-            )
+        "| {} | {} of {} | {} | {} of {} | {} | {} |".format(
+            row.says.replace("|", "\\|"),
+            row.held,
+            row.n,
+            row.rival.replace("|", "\\|"),
+            row.rival_held,
+            row.n,
+            row.weak,
+            row.where,
         )
         for row in weakest_first(table).itertuples()
     ]
     return (
         f"# {CLAIMS}\n\nEach sentence that the course states as a finding was measured on everything that could stand in "
         "for its example: other photographs, seeds, fills, classes. Beside it stands a rival that must not pass the same "
-        "test. Held in nearly all variations, the rival in fewer than half; the weakest come first. To measure them again: "
-        "`python -m experiments claims`.\n\n| claim | held | rival | rival held | where |\n| --- | --- | --- | --- | --- |\n"
+        "test. Held in nearly all variations, the rival in fewer than half; the weakest come first. *Weak with* names each "
+        "choice with which alone a sentence would fail. To measure them again: `python -m experiments claims`.\n\n"
+        "| claim | held | rival | rival held | weak with | where |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(rows)
         + "\n"
     )
