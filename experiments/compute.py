@@ -1,6 +1,7 @@
 """Computing tables: what is missing, one cell again, and a few cells again to see that a table still stands."""
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -83,9 +84,11 @@ def confirm(name: str, cells: int, folder: Path = FOLDER, *, day: date | None = 
 
 
 def differs(stored: object, again: object) -> float:
-    """Return by how much a value differs from another, or a list of them at most."""
+    """Return by how much a value differs from another, or a list of them at most; a verdict, True or False, by infinity."""
     if isinstance(stored, Sequence) and not isinstance(stored, str) and isinstance(again, Sequence):
         return max((differs(a, b) for a, b in zip(stored, again, strict=True)), default=0.0)
+    if isinstance(stored, bool) and stored != again:
+        return math.inf
     return abs(float(stored) - float(again))  # type: ignore[arg-type]
 
 

@@ -1,6 +1,7 @@
 """Stored tables: they fit their recipes, they resume, a cell comes out again, and a recipe opens the data that it names."""
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -154,7 +155,8 @@ def test_only_a_whole_table_can_be_confirmed(recipes: Any, tmp_path: Path) -> No
 
 def test_a_difference_is_the_largest_of_a_list() -> None:
     assert compute.differs([1.0, [2, 5]], [1.5, [2, 3]]) == 2
-    assert compute.differs(True, 1) == 0
+    assert compute.differs([True, 1.0], [True, 1.0]) == 0
+    assert compute.differs(True, False) == math.inf  # a tolerance of ten ranks does not forgive another verdict
     with pytest.raises(ValueError, match="shorter"):
         compute.differs([1, 2], [1])
 
