@@ -25,6 +25,7 @@ BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8c8c8c"  # from the palette of Okab
 _LETTER = 0.098  # inches, of 12 points
 _SCREEN = 5.6  # inches: what JupyterLab shows at once of a figure, on a screen of 1280 × 720
 _LEAST = 1.5  # inches: a picture that one is asked to look at
+_PENCIL = 0.4  # how dark the lines of an image are on its map
 _SHOWN = {"sobel": "edges (Sobel)", "gray": "grey"}
 
 
@@ -185,9 +186,9 @@ def name_row(axis: "Axes", name: str) -> None:
 
 
 def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: float, outline: bool = False) -> Any:
-    """Draw a heatmap (H, W) and return the colour scale: signed over a pale grey copy of its image (C, H, W), unsigned opaque.
+    """Draw a heatmap (H, W) opaque, so that each colour is that of the bar, and return the colour scale.
 
-    With `outline`, only the edge of what is bright in the image is drawn over the map.
+    Over a signed map its image (C, H, W) is drawn as with a pencil; with `outline`, as the one edge of what is bright.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -197,10 +198,8 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     values = heat.cpu().float().numpy()
     colours = scale.to_rgba(values)
     grey = image.detach().cpu().float().mean(0).numpy()
-    if not outline:
-        colours[..., 3] = (
-            np.clip(np.abs(values) / limit, 0, 1) ** 0.6 if signed else 1.0
-        )  # a photograph must not shine through
+    if signed and not outline:
+        colours[..., :3] *= 1 - _PENCIL * edges(grey)[..., None]
     colours[np.isnan(values)] = 0  # unknown: the image alone
     axis.imshow(0.62 + 0.38 * (np.zeros_like(grey) if outline else grey), cmap="gray", vmin=0, vmax=1)
     axis.imshow(colours, label=peaks(values))
@@ -208,6 +207,14 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
         axis.contour(grey, levels=[0.5], colors="black", linewidths=1)
     axis.axis("off")
     return scale
+
+
+def edges(grey: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Return how sharply an image (H, W) changes at each pixel, from 0 to 1 where it does so most."""
+    from scipy.ndimage import gaussian_gradient_magnitude
+
+    change = gaussian_gradient_magnitude(grey, max(len(grey) / 224, 1))
+    return np.clip(change / max(np.quantile(change, 0.99), 0.1), 0, 1) ** 1.5
 
 
 def clipped(heat: Tensor, share: float = 0.99) -> Tensor:
