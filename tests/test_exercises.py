@@ -367,7 +367,6 @@ RIGHT: dict[Callable[[Any], Verdict], Callable[..., Any]] = {
     activation_tsne.check_kept: _kept,
     occlusion.check_spread: _spread,
     gradients.check_integrate: _midpoints,
-    gradients.check_most: lambda slope, eps: eps * slope.abs().sum((1, 2, 3)),
     input_reconstruction.check_survival: _survival,
     input_reconstruction.check_roughness: lambda p: p.diff(dim=1).abs().mean() + p.diff(dim=2).abs().mean(),
     sanity_checks.check_ground: lambda maps, alike: torch.stack([alike(a, b) for a, b in combinations(maps, 2)]).mean(),

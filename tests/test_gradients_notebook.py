@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.state import unchanged
+from vislib import data, models
 from vislib.course import gradients
 from vislib.course.figures import clipped
 from vislib.data import TASKS
@@ -32,16 +33,6 @@ INTEGRATE: dict[str, tuple[Callable[..., Any], str, str]] = {
     "shape": (lambda f, x, s, n: x[:2], "wrong", "shape (2,)"),
     "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
 }
-MOST: dict[str, tuple[Callable[..., Any], str, str]] = {
-    "nothing": (lambda *a: None, "not attempted", "Not attempted yet"),
-    "right": (lambda s, e: e * s.abs().sum((1, 2, 3)), "right", "Right"),
-    "Euclid": (lambda s, e: e * s.flatten(1).norm(dim=1), "wrong", "Euclidean"),
-    "signed": (lambda s, e: e * s.sum((1, 2, 3)), "wrong", "cancel"),
-    "no eps": (lambda s, e: s.abs().sum((1, 2, 3)), "wrong", "forgot eps"),
-    "one number": (lambda s, e: 0.3, "wrong", "one per image"),
-    "other": (lambda s, e: s.amax((1, 2, 3)), "wrong", "expected 0.350"),
-    "raises": (lambda *a: 1 / 0, "wrong", "ZeroDivisionError"),
-}
 
 
 @pytest.mark.parametrize("name", INTEGRATE)
@@ -52,12 +43,23 @@ def test_integrate(name: str) -> None:
     assert part in verdict.message
 
 
-@pytest.mark.parametrize("name", MOST)
-def test_most(name: str) -> None:
-    answer, state, part = MOST[name]
-    verdict = gradients.check_most(answer)
-    assert verdict.state == state
-    assert part in verdict.message
+def test_two_slopes_touch_their_curves_where_the_digit_is() -> None:
+    digits, reader = data.digits()[:2], models.trained("digits")
+    for k, image in enumerate(digits.images.split(1)):
+        digit, curves, heat = gradients.two_slopes(reader, image, int(digits.labels[k])).axes[:3]
+        places = [line.get_data() for line in digit.lines]
+        assert places == [line.get_data() for line in heat.lines]
+        found = []
+        for ((column,), (row,)), slope, now in zip(places, curves.lines[1::3], curves.lines[2::3], strict=True):
+            (x,), (y,) = now.get_data()
+            assert x == float(image[0, 0, int(row), int(column)]) > 0.5
+            near = image.clone().double().repeat(2, 1, 1, 1)
+            near[:, 0, int(row), int(column)] += torch.tensor([-1e-3, 1e-3])
+            below, above = reader(near.float())[:, digits.labels[k]].tolist()
+            assert slope.get_slope() == pytest.approx((above - below) / 2e-3, abs=0.05)
+            assert y == pytest.approx(float(reader(image)[0, digits.labels[k]]), abs=1e-4)
+            found.append(abs(slope.get_slope()))
+        assert found[0] > 0.5 > 0.1 > found[1]
 
 
 def test_by_word_has_a_row_per_word_and_a_column_per_method(images: Tensor) -> None:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from vislib.course.encoding import encoded_image
-from vislib.course.figures import bars, clipped, figure, heatmaps, name_row, overlay
+from vislib.course.figures import BLUE, ORANGE, bars, clipped, draw_image, figure, heatmaps, name_row, overlay
 from vislib.course.names import beside, on_page
-from vislib.course.verdict import NOT_YET, Verdict, attempt, tensor_verdict
+from vislib.course.verdict import Verdict, attempt, tensor_verdict
 from vislib.data import TASKS, ImageSet, shapes
-from vislib.explain import Explainer
+from vislib.explain import Explainer, logit
 from vislib.gradients import pixel_gradient
 from vislib.intervals import interval
 from vislib.models import Classifier, trained
@@ -35,6 +35,42 @@ def cut(
     """Draw heatmaps (B, H, W), each cut at the 99th percentile of its own absolute values; options as in `heatmaps`."""
     shares = {name: clipped(heat) for name, heat in maps.items()}
     return heatmaps(images, shares, signed=signed, label="share of the map's 99th percentile", width=width, **options)
+
+
+def two_slopes(model: Classifier, image: Tensor, target: int) -> "Figure":
+    """Draw the logit of a class over the brightness of two pixels of an image (1, 1, H, W), and its gradient map.
+
+    The two are pixels of ink: where the logit is steepest, and where it is flattest. A line has the slope at the present value.
+    """
+    slope = pixel_gradient(model, image, target)[0, 0]
+    ink = image[0, 0] > 0.5
+    places = (slope.abs() * ink).argmax(), slope.abs().where(ink, torch.inf).argmin()
+    made, axes = figure(1, 3, (9.6, 3.2))
+    digit, curves, heat = axes[0]
+    scores, values = {}, torch.linspace(0, 1, 21)
+    for place, name, colour in zip(places, ("steep", "flat"), (ORANGE, BLUE), strict=True):
+        tried = image.repeat(len(values), 1, 1, 1)
+        tried.flatten(1)[:, place] = values.to(image)
+        scores[name] = logit(model(tried), torch.full((len(values),), target, device=image.device)).tolist()
+        now, at = float(image.flatten()[place]), float(slope.flatten()[place])
+        height = float(logit(model(image), torch.tensor([target], device=image.device)))
+        curves.plot(values, scores[name], color=colour, label=name)
+        curves.axline((now, height), slope=at, color=colour, linestyle="--", linewidth=1)
+        curves.plot(now, height, "o", color=colour)
+        row, column = divmod(int(place), image.shape[3])
+        for axis in (digit, heat):
+            axis.plot(
+                column, row, "o", markersize=13, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=2
+            )
+    draw_image(digit, image[0])
+    digit.set_title("two pixels of ink")
+    curves.set(xlabel="brightness of the pixel", ylabel=f"logit of {model.classes[target]}")
+    curves.legend(frameon=False)
+    curves.margins(x=0.02)
+    scale = overlay(heat, image[0], slope.abs(), signed=False, limit=float(slope.abs().max()))
+    heat.set_title("the gradient map")
+    made.colorbar(scale, ax=heat, shrink=0.8, aspect=25, pad=0.02).set_label("slope, up or down")
+    return made
 
 
 def rescaled(slopes: Tensor) -> Tensor:
@@ -259,27 +295,3 @@ def check_integrate(function: Callable[[Callable[[Tensor], Tensor], Tensor, Tens
         if torch.allclose(answer, value, atol=1e-4):
             return Verdict("wrong", message)
     return Verdict("wrong", f"The first value is {float(expected[0]):.3f}, and yours is {float(answer[0]):.3f}.")
-
-
-def check_most(function: Callable[[Tensor, float], Tensor | None]) -> Verdict:
-    """Check `most(slope, eps)`: how far each score can fall, to first order, if each value moves by at most eps, (B,)."""
-    slope = torch.tensor([[[[1.0, -2.0], [0.5, 0.0]]], [[[-3.0, 0.25], [1.0, -1.0]]]])
-    answer = attempt(function, slope.clone(), 0.1)
-    if isinstance(answer, float | int):
-        return Verdict("wrong", "Your function returns one number; expected one per image.")
-    if answer is None:
-        return NOT_YET
-    if bad := tensor_verdict(answer, (2,)):
-        return bad
-    flat = slope.flatten(1)
-    if torch.allclose(answer.float(), 0.1 * flat.abs().sum(1), atol=1e-5):
-        return Verdict("right", "Right: each value moves against its own slope, so the absolute values add up.")
-    if torch.allclose(answer.float(), 0.1 * flat.norm(dim=1), atol=1e-5):
-        return Verdict(
-            "wrong", "You use the Euclidean norm: that is the worst case for a bound on the *length* of the step."
-        )
-    if torch.allclose(answer.float(), 0.1 * flat.sum(1), atol=1e-5):
-        return Verdict("wrong", "You let slopes of different sign cancel; each value may choose its own direction.")
-    if torch.allclose(answer.float(), flat.abs().sum(1), atol=1e-5):
-        return Verdict("wrong", "You forgot eps.")
-    return Verdict("wrong", f"For the first image expected {0.1 * 3.5:.3f}, and yours is {float(answer[0]):.3f}.")
