@@ -116,7 +116,9 @@ def report(fill: str) -> Found:
     noise = fills.noise(image, seed=SOLID.index(fill))
     drops = [occlusion_grid(_model(), image, target, patch=32, stride=32, fill=f)[0] for f in (fill, noise)]
     (left, foot), (noisy, noisy_foot) = ((float(grid[5, 4]), float(grid[6, 3])) for grid in drops)
-    return found(min(left, foot) > 0.02, min(noisy, noisy_foot) > 0.02, leg=left, foot=foot, noise=noisy, noise_foot=noisy_foot)
+    return found(
+        min(left, foot) > 0.02, min(noisy, noisy_foot) > 0.02, leg=left, foot=foot, noise=noisy, noise_foot=noisy_foot
+    )
 
 
 def differ(photo: str, fill: str) -> Found:
@@ -325,6 +327,7 @@ def rings(seed: int) -> Found:
     return found(held, other, probability=ring[0], logit=ring[1])
 
 
+SOLID = ["black", "white", "gray", "mean", "blur", "inpaint"]  # each fill but noise
 FILLS = ["white", "gray", "mean", "blur", "noise"]
 DRAWN = list(range(1, 11))
 PHOTOGRAPHS = [*files.PHOTOGRAPHS, *IMAGENET]
