@@ -245,9 +245,9 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "keeps most after the moves, {:.2f}": lambda: penalised()[2:],
         "second network and keep {:.2f} and {:.2f}": lambda: still("fourier", "volcano", "goldfish"),
         "plain noise, too, but keeps {:.2f}": lambda: still("pixels", "volcano"),
-        "between {:.2f} and {:.2f} of the photograph's": lambda: ends(claim("reconstruction.pale").colour_early),
+        "keep only {:.2f} to {:.2f} of their spread": lambda: ends(claim("reconstruction.pale").colour_early),
     },
-    "07_sanity_checks": {"they keep {:.1f} and {:.1f} of theirs": kept_without_zeros},
+    "07_sanity_checks": {"they keep {:.1f} and {:.1f}": kept_without_zeros},
     "08_roar": {
         "next to nothing left ({:.2f})": lambda: tuple(
             stored("roar_without_truth").query("explainer == 'object' and fraction == 0.1").accuracy

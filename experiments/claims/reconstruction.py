@@ -115,6 +115,19 @@ def noise(target: str, seed: int) -> Found:
     return found(falls(numbers), falls(seen(_picture(target))), **numbers)
 
 
+def grid(target: str) -> Found:
+    """The noise keeps more than half of its probability when it moves by whole steps of the network's grid of 32 pixels."""
+    k = _index(target)
+    image = _noise(k)
+    left = {
+        by: _own(image.roll(by, (2, 3)), k, probability) for by in ((0, 32), (32, 0), (16, 16), (8, 8), (4, 4), (5, 7))
+    }
+    return found(
+        min(left[0, 32], left[32, 0]) > 0.5, left[5, 7] > 0.5,
+        **{f"by_{down}_{right}": value for (down, right), value in left.items()},
+    )  # fmt: skip
+
+
 def moves(photo: str) -> Found:
     """A photograph keeps more than half of its probability in the mean over random moves; noise of its class does not."""
     image, k = _photo(photo)
@@ -405,6 +418,16 @@ CLAIMS = [
         noise,
         rival="the kept picture, of waves and with moves",
         files=[*NETWORKS, *_kept("fourier_moved")],
+        tolerance=0.5,
+    ),
+    Claim(
+        "reconstruction.grid",
+        "The noise of a class keeps more than half of its probability after a move by 32 pixels, down or to the right.",
+        [WHERE, CARDS["naive"]],
+        {"target": GALLERY},
+        grid,
+        rival="five pixels down and seven to the right",
+        files=NETWORKS,
         tolerance=0.5,
     ),
     Claim(

@@ -22,7 +22,7 @@ def encoded_figure(figure: "Figure") -> bytes:
     raw.seek(0)
     colours = Image.open(raw).convert("RGB")
     jpeg = io.BytesIO()
-    colours.save(jpeg, "JPEG", quality=80, optimize=True)
+    colours.save(jpeg, "JPEG", quality=75, optimize=True)
     few = _few_colours(colours)
     return jpeg.getvalue() if jpeg.tell() < 0.75 * len(few) else few
 
@@ -50,6 +50,6 @@ def encoded_image(image: Tensor, kind: str) -> bytes:
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
-        file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 80})
+        file, kind, **({"compress_level": 1} if kind == "png" else {"quality": 75})
     )
     return file.getvalue()

@@ -227,7 +227,7 @@ def check_survival(function: Callable[[nn.Module, Tensor, int, list[tuple[int, i
     chances = each().softmax(1)[:, 2]
     if close(chances.mean()):
         return Verdict(
-            "right", "Right: a picture that holds something keeps its probability, a key to one lock loses it."
+            "right", "Right: a picture that holds something keeps its probability, a pattern tied to a grid loses it."
         )
     if close(_Picky()(picture).softmax(1)[0, 2]):
         return Verdict("wrong", "You ask about the picture itself; ask about its shifted copies.")

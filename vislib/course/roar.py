@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vislib.course.frame import Explorer
 
 
+_GONE = (0.34, 0.71, 0.91)  # sky blue, of the palette of Okabe and Ito
 ON_DIGITS = [
     "gradient",
     "SmoothGrad²",
@@ -101,22 +102,27 @@ def with_rim(masks: Tensor) -> Tensor:
     return torch.nn.functional.max_pool2d(masks.float()[:, None], 3, stride=1, padding=1)[:, 0]
 
 
+def marked(images: Tensor, gone: Tensor) -> Tensor:
+    """Return images (B, C, H, W) in colours, with the pixels that are gone (B, H, W) in blue: for the eye, no network sees it."""
+    return torch.where(
+        gone[:, None], torch.tensor(_GONE, device=images.device)[:, None, None], images.expand(-1, 3, -1, -1)
+    )
+
+
 def removed(
     image: Tensor,
     maps: Mapping[str, Tensor],
     result: RoarResult,
     *,
-    colour: Tensor,
     at: Sequence[float],
     width: float = 8.2,
 ) -> "Figure":
-    """Draw ROAR: an image, each ranking's map of it, the image without more and more pixels, and what is still learned.
+    """Draw ROAR: an image, each ranking's map of it, more and more pixels of it `marked`, and what is still learned.
 
     Args:
         image: (C, H, W), pixels in [0, 1].
         maps: explainer -> unsigned maps (B, H, W), the first of this image, of explainers that the result has.
         result: the sweep, for the accuracy over each picture.
-        colour: what a removed pixel becomes, (C, 1, 1).
         at: which shares of removed pixels, of those that the result has.
         width: of the figure, in inches.
     """
@@ -131,7 +137,7 @@ def removed(
         order = ranks(heat[:1], 0)
         means = dict(zip(result.fractions, result.values(name).mean(0), strict=True))
         for axis, fraction in zip(line[2:], at, strict=True):
-            draw_image(axis, Removed(image[None], order, Removal(fraction), colour)[:1][0])
+            draw_image(axis, marked(image[None], Removal(fraction).removed(order))[0])
             axis.set_title(f"{fraction:.0%} removed\nretrained {means[fraction]:.2f}")
     return made
 
@@ -143,6 +149,7 @@ def curves(
     masks: RoarResult | None = None,
     against: str = "random",
     chance: float | None = None,
+    before: bool = True,
     columns: int = 4,
     width: float = 9.0,
 ) -> "Figure":
@@ -155,6 +162,7 @@ def curves(
         masks: what was learned from the shape of the holes alone.
         against: the control that is drawn in every panel.
         chance: the accuracy of guessing, and of the mask alone where nothing is removed.
+        before: draw what the first network, which is not retrained, reaches, too.
         columns: panels in a row.
         width: of the figure, in inches.
     """
@@ -180,12 +188,14 @@ def curves(
                 markersize=3.5,
                 label=f"retrained, {beside(against)}",
             )
-            _before(axis, result, against, x, color=GREY, label=f"not retrained, {beside(against)}")
+            if before:
+                _before(axis, result, against, x, color=GREY, label=f"not retrained, {beside(against)}")
         if masks is not None and name in masks.explainers:
             style: Any = {"color": ORANGE, "linestyle": "--", "marker": "D", "markersize": 3.5, "zorder": 3}
             blind = start and [chance or 0.0]
             axis.plot(x, [*blind, *masks.values(name).mean(0)], label="the mask alone", **style)
-        _before(axis, result, name, x, color=BLUE, label="not retrained")
+        if before:
+            _before(axis, result, name, x, color=BLUE, label="not retrained")
         _retrained(axis, result.values(name), start, x, None if bands is None else bands.get_group(name))
         axis.set_title(beside(shown(name)))
         axis.grid(alpha=0.25)
@@ -203,7 +213,7 @@ def curves(
 def _retrained(
     axis: "Axes", values: Floats, start: Sequence[float], x: Sequence[float], band: "DataFrame | None"
 ) -> None:
-    axis.plot(x, [*start, *values.mean(0)], color=BLUE, marker="o", markersize=4.5, label="retrained")
+    axis.plot(x, [*start, *values.mean(0)], color=BLUE, marker="o", markersize=5, linewidth=3.5, label="retrained")
     where = x[len(start) :]
     if band is None:
         axis.plot(np.tile(where, len(values)), values.ravel(), ".", color=BLUE, alpha=0.5, markersize=5)
