@@ -183,7 +183,7 @@ def at_least(bound: float, column: "pd.Series[float]") -> Values:
 
 STATED: dict[str, dict[str, Callable[[], Values]]] = {
     "00_start_here": {
-        "The map ends at {:.2f}": first_map,
+        "colour bar: it ends at {:.2f}": first_map,
         "({:.2f} at most, tried at every eighth row": lambda: tuple(
             claim("start.piece").query("fill == 'black'").square
         ),
@@ -192,23 +192,24 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
     },
     "01_explanation_taxonomy": {
         "calls {} of {} drawings *yellow*": yellow,
-        "It takes {:.0f} to {:.0f} % of the pictures": lambda: percent(*ends(claim("taxonomy.default").share)),
+        "painted over, {:.0f} to {:.0f} % of the pictures": lambda: percent(*ends(claim("taxonomy.default").share)),
         "right in {:.0f} or {:.0f} of 100": lambda: percent(
             *ends(stored("patches").query("task == 'tiles' and patch == 13").accuracy)
         ),
-        "by {:.2f} at most, where a random map is {:.1f} worse": estimate,
+        "by {:.2f} at most; a random map is {:.1f} worse": estimate,
     },
     "02_weight_pca": {
         "have {:.2f}: an angle of {:.0f} degrees": beagle,
         "Of the {} dogs, {} have at least four dogs": dogs_among_dogs,
         "about {:.0f} % with 60, and {:.0f} % with 30": lambda: thinned("map"),
-        "it is still {:.0f} % and {:.0f} %": lambda: thinned("directions"),
+        "60 dogs keep {:.0f} %, and 30 keep {:.0f} %": lambda: thinned("directions"),
         "(by chance {:.0f}, {:.0f} and {:.0f} %)": lambda: percent(*((n - 1) / (881 + n) for n in (118, 60, 30))),
     },
     "03_activation_tsne": {
         "texture {:.2f} to {:.2f}": lambda: probed("texture"),
         "colour {:.2f} to {:.2f}": lambda: probed("colour"),
         "know the digit in {:.0f} of 100 cases": lambda: percent(claim("activations.digits").pca[0]),
+        "the same pixels: {:.0f} of 100": lambda: percent(claim("activations.digits").tsne[0]),
         "a similarity of 0.1 is a distance of {:.1f} in the data, and {:.0f} on the map": lambda: (
             math.log(10) ** 0.5,
             9**0.5,

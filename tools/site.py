@@ -180,7 +180,7 @@ def claims(table: "DataFrame") -> str:
         f"# {CLAIMS}\n\nEach sentence that the course states as a finding was measured on everything that could stand in "
         "for its example: other photographs, seeds, fills, classes. Beside it stands a rival that must not pass the same "
         "test. Held in nearly all variations, the rival in fewer than half; the weakest come first. *Weak with* names each "
-        "choice with which alone a sentence would fail. To measure them again: `python -m experiments claims`.\n\n"
+        "single choice on which a sentence would fail. To measure them again: `python -m experiments claims`.\n\n"
         "| claim | held | rival | rival held | weak with | where |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(rows)
         + "\n"

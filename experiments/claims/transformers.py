@@ -252,7 +252,7 @@ CLAIMS = [
     ),
     _claim(
         "class",
-        "Attention and rollout draw one map for every class.",
+        "Attention and rollout draw the same map for all classes.",
         ["card:attention.relevance", "exam:attention.exam_shares"],
         {"method": ALIKE, "offset": [1, 3, 5], "scenes": SCENES[:3]},
         deaf,
