@@ -209,7 +209,6 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "texture {:.2f} to {:.2f}": lambda: probed("texture"),
         "colour {:.2f} to {:.2f}": lambda: probed("colour"),
         "know the digit in {:.0f} of 100 cases": lambda: percent(claim("activations.digits").pca[0]),
-        "the same pixels: {:.0f} of 100": lambda: percent(claim("activations.digits").tsne[0]),
         "a similarity of 0.1 is a distance of {:.1f} in the data, and {:.0f} on the map": lambda: (
             math.log(10) ** 0.5,
             9**0.5,
