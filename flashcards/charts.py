@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flashcards import collection, stats
+from flashcards.model import counted
 from flashcards.review_log import buffer
 from flashcards.review_log.store import Prediction
 from flashcards.scheduler import Review, utc_now
@@ -65,12 +66,16 @@ def calibration(predictions: Sequence[Prediction] | None = None) -> Chart:
             fontsize=9,
         )
     score = stats.brier(predictions)
-    axes.set_title(f"{right} of {total} predictions right; Brier score {score:.2f} (lower is better)", fontsize=10)
+    axes.set_title(
+        f"{right} of {counted(total, 'prediction')} right; Brier score {score:.2f} (lower is better)", fontsize=10
+    )
     said = ", ".join(
         f"{level.right} of {level.total} right at {level.confidence:.0%} (95 % interval {low:.0%} to {high:.0%})"
         for level, (low, high) in zip(levels, bounds, strict=True)
     )
-    return Chart(figure, f"Calibration of {total} predictions: {said}. Brier score {score:.2f}, lower is better.")
+    return Chart(
+        figure, f"Calibration of {counted(total, 'prediction')}: {said}. Brier score {score:.2f}, lower is better."
+    )
 
 
 def learning(reviews: Sequence[Review] | None = None, now: datetime | None = None) -> Chart:
@@ -105,8 +110,8 @@ def learning(reviews: Sequence[Review] | None = None, now: datetime | None = Non
     learned, begun = sum(s.learned for s in states), sum(s.learning for s in states)
     total = sum(s.new + s.learning + s.learned for s in states)
     alt = (
-        f"Of {total} cards {learned} are learned and {begun} are being learned; "
-        f"{waits[0]} are due now and {sum(waits[1:])} in the next {len(waits) - 1} days."
+        f"Of {counted(total, 'card')} {counted(learned, 'is', 'are')} learned and {counted(begun, 'is', 'are')} being learned; "
+        f"{counted(waits[0], 'is', 'are')} due now and {sum(waits[1:])} in the next {counted(len(waits) - 1, 'day')}."
     )
     return Chart(figure, alt)
 

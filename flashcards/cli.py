@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flashcards import collection, stats
 from flashcards.exam_paper import draw
-from flashcards.model import DeckError, Exam
+from flashcards.model import DeckError, Exam, counted
 from flashcards.render.gift import gift
 from flashcards.render.moodle import xml
 from flashcards.render.print import paper
@@ -90,10 +90,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.exam and not problems:
         exams = [collection.load_exam(path) for path in options.decks or collection.find_exams()]
         keyless = "".join(f"; {exam.name} without its key, which is not here" for exam in exams if not exam.keyed)
-        print(f"{len(exams)} exams, {sum(len(exam.questions) for exam in exams)} questions, no mistakes{keyless}")
+        questions = sum(len(exam.questions) for exam in exams)
+        print(f"{counted(len(exams), 'exam')}, {counted(questions, 'question')}, no mistakes{keyless}")
     elif not problems:
         decks = [collection.load(path) for path in options.decks or collection.find()]
-        print(f"{len(decks)} decks, {sum(len(d.cards) for d in decks)} cards, no mistakes")
+        print(f"{counted(len(decks), 'deck')}, {counted(sum(len(d.cards) for d in decks), 'card')}, no mistakes")
     return 1 if problems else 0
 
 
@@ -104,7 +105,7 @@ def _due(options: argparse.Namespace) -> int:
     for card, state in due:
         late = in_words(-days_until(state, now))
         print(f"{card.id:32} {'due today' if late == 'today' else f'{late} late':12} {card.solved_text}")
-    print(f"{len(due)} {'card is' if len(due) == 1 else 'cards are'} due")
+    print(f"{counted(len(due), 'card is', 'cards are')} due")
     return 0
 
 
@@ -117,16 +118,19 @@ def _stats(options: argparse.Namespace) -> int:
     for state in stats.deck_states(decks, reviews, now):
         print(f"{state.name:28} {state.new:5} {state.learning:9} {state.learned:8} {state.due:4}")
     right, total = stats.retention(reviews)
-    print(f"\n{len(reviews)} reviews" + (f"; remembered on a later day: {right} of {total}" if total else ""))
+    print(
+        f"\n{counted(len(reviews), 'review')}" + (f"; remembered on a later day: {right} of {total}" if total else "")
+    )
     waits = stats.coming(decks, reviews, now, days=7)
     print(f"due now {waits[0]}; in 1 to 7 days: {' '.join(map(str, waits[1:]))}")
     known = {card.id for d in decks for card in d.cards}
     if gone := {review.card for review in reviews} - known:
-        print(f"{len(gone)} reviewed cards are in no deck of the course: of your own decks, or removed since")
+        cards = counted(len(gone), "reviewed card is", "reviewed cards are")
+        print(f"{cards} in no deck of the course: of your own decks, or removed since")
     predictions = store.predictions() if store else []
     if (score := stats.brier(predictions)) is not None:
-        count = len(stats.first_predictions(predictions))
-        print(f"{count} predictions, Brier score {score:.2f} (lower is better)")
+        count = counted(len(stats.first_predictions(predictions)), "prediction")
+        print(f"{count}, Brier score {score:.2f} (lower is better)")
     print(f"kept in {store.path}" if store else "progress is off (VISLIB_PROGRESS=off)")
     return 0
 
@@ -135,7 +139,7 @@ def _anki(options: argparse.Namespace) -> int:
     from flashcards.render.anki import export
 
     count = export(collection.load_all(), options.path)
-    print(f"{count} cards written to {options.path}")
+    print(f"{counted(count, 'card')} written to {options.path}")
     return 0
 
 
@@ -161,7 +165,8 @@ def _export(options: argparse.Namespace) -> int:
         print(text)
     else:
         options.path.write_text(text + "\n", encoding="utf-8")
-        print(f"{len(reviews)} reviews and {len(predictions)} predictions written to {options.path}")
+        written = f"{counted(len(reviews), 'review')} and {counted(len(predictions), 'prediction')}"
+        print(f"{written} written to {options.path}")
     return 0
 
 

@@ -143,6 +143,11 @@ class DeckError(ValueError):
         self.problems = tuple(problems)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 point", "2 points"; `many` is the plural where it is more than an "s"."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def wrong_id(id: str) -> str:
     """What is wrong with an id, in words; empty for a good one."""
     if re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", id):

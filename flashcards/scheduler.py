@@ -14,6 +14,8 @@ from enum import IntEnum
 from functools import cache
 from typing import Any
 
+from flashcards.model import counted
+
 #: From this interval on a card counts as learned in the statistics.
 LEARNED = timedelta(days=21)
 
@@ -160,6 +162,5 @@ def in_words(days: int) -> str:
     """A number of days as a learner reads it: "3 days", "5 months"."""
     for size, unit in ((365, "year"), (30, "month"), (1, "day")):
         if days >= 2 * size or (size == 1 and days == 1):
-            number = round(days / size)
-            return f"{number} {unit}{'s' if number != 1 else ''}"
+            return counted(round(days / size), unit)
     return "today"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 from markdown_it.token import Token
 
-from flashcards.model import LETTERS, LEVELS, Card, Deck, Kind, Option, Problem, Report, wrong_id
+from flashcards.model import LETTERS, LEVELS, Card, Deck, Kind, Option, Problem, Report, counted, wrong_id
 from flashcards.parsing import checks, markdown, pictures
 from flashcards.parsing.front_matter import read_front_matter
 
@@ -67,19 +68,16 @@ class File:
         outer = [token.map for token in tokens if token.level == 0 and token.map]
         if not outer:
             return ""
-        text = "\n".join(self.lines[outer[0][0] : outer[-1][1]]).rstrip()
-        return self.portable(text, [child for token in tokens for child in token.children or []])
+        lines = list(self.lines)
+        texts = [token for token in tokens if token.type == "inline" and token.map]
+        for (start, end), row in groupby(texts, key=lambda token: token.map or []):  # cells of a table share a line
+            text = pictures.portable("\n".join(lines[start:end]), list(row), self.folder)
+            lines[start:end] = text.split("\n")
+        return "\n".join(lines[outer[0][0] : outer[-1][1]]).rstrip()
 
-    def portable(self, text: str, tokens: Sequence[Token]) -> str:
-        """Markdown with its pictures, which are among its inline tokens, by addresses that hold in any folder."""
-        for token in tokens:
-            if token.type == "image":
-                file = pictures.address_of(self.folder / pictures.name_of(str(token.attrGet("src"))))
-                title = str(token.attrGet("title") or "").replace("\\", "\\\\").replace('"', '\\"')
-                text = text.replace(
-                    token.meta["source"], f"![{token.content}]({file}" + (f' "{title}")' if title else ")")
-                )
-        return text
+    def portable(self, text: str, tokens: list[Token]) -> str:
+        """A line of text, of which these are the inline tokens, in the same way."""
+        return pictures.portable(text, [Token("inline", "", 0, content=text, children=tokens)], self.folder).strip()
 
 
 def read_deck(path: Path) -> tuple[Deck, list[Problem]]:
@@ -173,61 +171,67 @@ def _section(token: Token, line: int, file: File) -> str:
 
 
 def _card(entry: _Entry, file: File) -> Answered | None:
-    problem = file.problem
-    identity, marks, source = _identity(entry, problem)
+    identity, marks, source = _identity(entry, file.problem)
     heading = markdown.inline(source)
-    checks.check_text(heading, entry.line, problem, heading=True)
-    hidden = shown = heading
-    kind: Kind = "basic"
-    try:
-        if (pair := markdown.clozes(heading)) is not None:
-            kind, (hidden, shown) = "cloze", pair
-    except markdown.ClozeError as error:
-        problem(entry.line, str(error))
-        kind = "cloze"
-    if not markdown.plain(heading) and file.role != "key":
-        problem(entry.line, "the card has no question")
-
+    checks.check_text(heading, entry.line, file.problem, heading=True)
+    kind, hidden, shown = _sides(heading, entry.line, file.problem)
     front, listed, back = _split(entry)
     for part in (front, back):
-        checks.check_blocks(part, problem)
+        checks.check_blocks(part, file.problem)
     options = _options(listed, file)
-    if options:
-        kind = "choice"
-    answer = markdown.plain_blocks(back)
-    if file.role == "questions":
-        if answer:
-            problem(entry.line, "an answer below the question; expected it in the key")
-    elif options and not answer:
-        problem(entry.line, "the card has options but no explanation below them")
-    elif kind == "basic" and not answer:
-        problem(entry.line, "the card has no answer")
-    question_text = markdown.plain(hidden)
-    _check_yes_no(question_text, answer, options, entry.line, problem)
-    images = _images(heading, entry, file)
-    if identity is None:
-        return None
     lead = markdown.render(front)
     card = Card(
-        id=identity,
-        kind=kind,
+        id=identity or "",
+        kind="choice" if options else kind,
         question=_question(hidden, lead),
         solved=_question(shown, lead),
         answer=markdown.render(back),
         options=options,
-        question_text=question_text,
+        question_text=markdown.plain(hidden),
         solved_text=markdown.plain(shown),
-        answer_text=answer,
-        images=images,
+        answer_text=markdown.plain_blocks(back),
+        images=(),
         folder=file.folder,
         line=entry.line,
         lead_text=markdown.plain_blocks(front),
-        source="\n\n".join(filter(None, [file.portable(source.strip(), heading), file.source(front)])),
+        source="\n\n".join(filter(None, [file.portable(source, heading), file.source(front)])),
         terms=_terms(shown, options, back),
         section=entry.section,
         **marks,
     )
-    return Answered(card, back, file)
+    _check_card(card, file)
+    card = replace(card, images=_images(heading, entry, file))
+    return Answered(card, back, file) if identity is not None else None
+
+
+def _sides(heading: list[Token], line: int, problem: Report) -> tuple[Kind, list[Token], list[Token]]:
+    """The heading with its clozes hidden and shown, and whether it has any."""
+    try:
+        pair = markdown.clozes(heading)
+    except markdown.ClozeError as error:
+        problem(line, str(error))
+        return "cloze", heading, heading
+    return ("cloze", *pair) if pair is not None else ("basic", heading, heading)
+
+
+def _check_card(card: Card, file: File) -> None:
+    """Tell what a card lacks, and a question that yes or no would answer."""
+    if not card.solved_text and file.role != "key":
+        file.problem(card.line, "the card has no question")
+    if file.role == "questions":
+        if card.answer_text:
+            file.problem(card.line, "an answer below the question; expected it in the key")
+    elif card.options and not card.answer_text:
+        file.problem(card.line, "the card has options but no explanation below them")
+    elif card.kind == "basic" and not card.answer_text:
+        file.problem(card.line, "the card has no answer")
+    last = re.split(r"(?<=[.!:;?])\s+", card.question_text)[-1]
+    if card.options:
+        yes_no = all(option.text.lower().rstrip(".") in ("yes", "no", "true", "false") for option in card.options)
+    else:
+        yes_no = bool(_YES_NO.match(last) or _YES_NO_ANSWER.match(card.answer_text))
+    if yes_no:
+        file.problem(card.line, "a yes/no question; expected one that asks what, why, when or how")
 
 
 def _question(heading: list[Token], lead: str) -> str:
@@ -302,18 +306,20 @@ def _options(listed: list[Token], file: File) -> tuple[Option, ...]:
         words = markdown.plain(children)
         if words and words in [option.text for option in options]:
             file.problem(line, f"the option {words!r} stands there twice")
-        source = file.portable(text.strip(), children)
-        options.append(Option(markdown.render_item(children), words, match is not None and match[1] in "xX", source))
+        chosen = match is not None and match[1] in "xX"
+        options.append(Option(markdown.render_item(children), words, chosen, file.portable(text, children)))
     line, right = checks.line_of(listed[0]), sum(option.right for option in options)
     if file.role == "questions":
         if right:
             file.problem(line, "a right option beside the question; expected '- [ ]', and the right one in the key")
     elif right != 1:
-        file.problem(line, f"{right or 'no'} right option{'s' if right > 1 else ''}; expected exactly one '- [x]'")
+        file.problem(
+            line, f"{counted(right, 'right option') if right else 'no right option'}; expected exactly one '- [x]'"
+        )
     if len(options) == 1 and file.role != "key":
         file.problem(line, "a single option; expected at least two")
     if len(options) > len(LETTERS):
-        file.problem(line, f"{len(options)} options; expected at most {len(LETTERS)}")
+        file.problem(line, f"{counted(len(options), 'option')}; expected at most {len(LETTERS)}")
     return tuple(options)
 
 
@@ -351,14 +357,3 @@ def _images(heading: list[Token], entry: _Entry, file: File) -> tuple[str, ...]:
         else:
             names.append(name)
     return tuple(names)
-
-
-def _check_yes_no(question: str, answer: str, options: tuple[Option, ...], line: int, problem: Report) -> None:
-    last = re.split(r"(?<=[.!:;?])\s+", question)[-1]
-    by_question = not options and _YES_NO.match(last)
-    by_answer = not options and _YES_NO_ANSWER.match(answer)
-    by_options = options and all(
-        option.text.lower().rstrip(".") in ("yes", "no", "true", "false") for option in options
-    )
-    if by_question or by_answer or by_options:
-        problem(line, "a yes/no question; expected one that asks what, why, when or how")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from markdown_it.token import Token
 
-from flashcards.model import Report
+from flashcards.model import Report, counted
 from flashcards.parsing import markdown
 
 #: The id at the end of a heading.
@@ -87,7 +87,10 @@ def check_blocks(tokens: Sequence[Token], problem: Report) -> None:
         elif token.type == "tr_open":
             shown = sum(t.type in ("th_open", "td_open") for t in _inside(tokens, i))
             if (cells := token.meta.get("cells", 0)) > shown:
-                problem(line, f"a row of {cells} cells in a table of {shown}; expected as many, or '\\|' for a line")
+                problem(
+                    line,
+                    f"a row of {counted(cells, 'cell')} in a table of {shown}; expected as many, or '\\|' for a line",
+                )
         if token.nesting == 1 and token.level == markdown.DEEPEST - 1:
             problem(line, f"lists and quotations {markdown.DEEPEST} levels deep; expected fewer")
 

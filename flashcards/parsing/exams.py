@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flashcards.model import Criterion, Exam, ExamQuestion, Problem, Report
+from flashcards.model import Criterion, Exam, ExamQuestion, Problem, Report, counted
 from flashcards.parsing import checks, markdown
 from flashcards.parsing.cards import Answered, read_answers
 
@@ -85,7 +85,9 @@ def _weighed(question: ExamQuestion, weights: Mapping[str, int], problem: Report
         problem(card.line, "a question of a bank without a level; expected 'level=…' behind its id")
     worth = weights.get(card.fact, 1)
     if question.scheme and question.points != worth:
-        problem(card.line, f"a mark scheme of {question.points} points; expected {worth}, the weight of its fact")
+        problem(
+            card.line, f"a mark scheme of {counted(question.points, 'point')}; expected {worth}, the weight of its fact"
+        )
     return replace(question, worth=worth)
 
 
@@ -97,7 +99,7 @@ def _check_bank(questions: Sequence[ExamQuestion], weights: Mapping[str, int], l
         problem(1, f"a weight for the fact {fact!r}, about which there is no question; expected one")
     if length and not len(numbered) <= length <= len(asked):
         message = "one about each numbered fact and no two about the same"
-        problem(1, f"papers of {length} questions; expected {len(numbered)} to {len(asked)}, {message}")
+        problem(1, f"papers of {counted(length, 'question')}; expected {len(numbered)} to {len(asked)}, {message}")
     filling = {weights[fact] for fact in asked - numbered}
     if len(numbered) < length < len(asked) and len(filling) > 1:
         problem(1, f"facts that fill a paper up weigh {sorted(filling)}; expected one weight, so that papers are alike")

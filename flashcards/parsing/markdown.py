@@ -23,6 +23,8 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
+from flashcards.model import counted
+
 HIDDEN = '<span class="fc-gap" aria-label="blank">[…]</span>'
 #: Deeper lists and quotations are left out by the parser.
 DEEPEST = 20
@@ -71,13 +73,13 @@ def _dollars(rule: _Rule) -> _Rule:
 
 
 def _with_source(rule: _Rule) -> _Rule:
-    """A rule whose token knows what stood in the file for it."""
+    """A rule whose token knows what stood for it in the text, and where."""
 
     def noted(state: Any, silent: bool) -> bool:
         start = state.pos
         found = rule(state, silent)
         if found and not silent and state.tokens and not state.pending:
-            state.tokens[-1].meta["source"] = state.src[start : state.pos]
+            state.tokens[-1].meta |= {"source": state.src[start : state.pos], "at": start}
         return found
 
     return noted
@@ -252,7 +254,9 @@ def clozes(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]] | None:
                 opened = None
                 shown.append(Token("cloze_close", "", 0))
             elif piece is not None and piece[:2] in ("{{", "}}"):
-                raise ClozeError(f"{len(piece)} braces in a row; expected two, or '\\{piece[0]}' for a brace")
+                raise ClozeError(
+                    f"{counted(len(piece), 'brace')} in a row; expected two, or '\\{piece[0]}' for a brace"
+                )
             else:
                 part = token if piece is None else Token("text", "", 0, content=piece, level=token.level)
                 shown.append(part)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from flashcards.model import Card, Report
+from flashcards.model import Card, Report, counted
 
 _ENDINGS = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s|ly)+$")
 _ABSOLUTE = re.compile(r"\b(?:all|always|any|cannot|must|never|only|whatever)\b", re.IGNORECASE)
@@ -42,7 +42,7 @@ def check_exam(cards: Sequence[Card], problem: Report) -> None:
         given_away = [card for card in asked if is_right(card)]
         if 2 * len(given_away) > len(asked):
             names = ", ".join(card.id for card in given_away)
-            message = f"{option} is right in {len(given_away)} of {len(asked)} cards ({names}); expected at most half"
+            message = f"{option} is right in {len(given_away)} of {counted(len(asked), 'card')} ({names}); expected at most half"
             problem(given_away[0].line, message)
 
 

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import re
 
-from flashcards.model import Exam, ExamQuestion
+from flashcards.model import Card, Exam, ExamQuestion, counted
 from flashcards.render.html import embedded, marks
+from flashcards.render.moodle import category
 
 
 def gift(exam: Exam) -> str:
     """The questions of an exam, each with its fact and level in a comment; its key must be there."""
-    head = f"$CATEGORY: $course$/top/{' '.join(exam.title.split())}"
-    return "\n\n".join([head, *map(_question, exam.questions)]) + "\n"
+    return "\n\n".join([f"$CATEGORY: {category(exam)}", *map(_question, exam.questions)]) + "\n"
 
 
 def _question(question: ExamQuestion) -> str:
     card = question.card
-    comment = " ".join(filter(None, [card.fact and f"fact {card.fact},", card.level, f"{question.points} points"]))
-    answers = [f"{'=' if option.right else '~'}{_escaped(option.html)}" for option in card.options]
-    told = embedded(card, card.answer if card.options else marks(question))
-    lines = [f"// {comment}", f"::{_escaped(card.id)}::[html]{_escaped(embedded(card, card.question))} {{"]
-    return "\n".join([*lines, *answers, f"####{_escaped(told)}", "}"])
+    worth = counted(question.points, "point")
+    comment = " ".join(filter(None, [card.fact and f"fact {card.fact},", card.level, worth]))
+    answers = [f"{'=' if option.right else '~'}{_html(card, option.html)}" for option in card.options]
+    told = _html(card, card.answer if card.options else marks(question))
+    lines = [f"// {comment}", f"::{card.id}::[html]{_html(card, card.question)} {{"]
+    return "\n".join([*lines, *answers, f"####{told}", "}"])
 
 
-def _escaped(text: str) -> str:
-    """A text in one line, its control characters behind backslashes; a backslash of its own is doubled."""
-    parts = re.split(r"(<pre.*?</pre>)", text, flags=re.DOTALL)  # code, whose lines and indentation count
+def _html(card: Card, html: str) -> str:
+    """A piece of a card in one line: pictures inside, control characters and backslashes behind a backslash."""
+    parts = re.split(r"(<pre.*?</pre>)", embedded(card, html), flags=re.DOTALL)  # code, whose lines count, stands apart
     lines = [
         re.sub(r"\n(?!</code>)", "<br>", p).replace("\n", "") if i % 2 else " ".join(p.split())
         for i, p in enumerate(parts)

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from flashcards.model import LETTERS, Card, Deck, Exam, ExamQuestion, Option
+from flashcards.model import LETTERS, Card, Deck, Exam, ExamQuestion, Option, counted
 from flashcards.parsing.markdown import as_text
 from flashcards.parsing.pictures import data_address, with_pictures
 from flashcards.prediction_prompt import PredictionPrompt
-from flashcards.render.text import length, points
+from flashcards.render.text import length
 
 #: The last line of every mark scheme.
 OR_ANOTHER = "or another valid reason: it earns the points of the one in whose place it stands"
@@ -23,12 +23,12 @@ OR_ANOTHER = "or another valid reason: it earns the points of the one in whose p
 def quiz(deck: Deck) -> str:
     """A deck as a list of cards that open on a click."""
     cards = "\n".join(_card(number, card.shuffled()) for number, card in enumerate(deck.cards, 1))
-    return _page(f"Quiz: {deck.title}", f"{len(deck.cards)} cards. Answer first, then open the card.", cards)
+    return _page(f"Quiz: {deck.title}", f"{counted(len(deck.cards), 'card')}. Answer first, then open the card.", cards)
 
 
 def review(limit: int) -> str:
     """What a review will show: which cards are due is not known without a kernel."""
-    return _page("Review", f"Up to {limit} cards whose day has come.")
+    return _page("Review", f"Up to {counted(limit, 'card')} whose day has come.")
 
 
 def prediction(prompt: PredictionPrompt) -> str:
@@ -49,7 +49,7 @@ def marks(question: ExamQuestion) -> str:
     """What earns the points of a question."""
     if question.card.options:
         return f"{_right(question.card.options)}\n{question.card.answer}"
-    items = "".join(f"<li>{c.html} <em>({points(c.points)})</em></li>" for c in question.scheme)
+    items = "".join(f"<li>{c.html} <em>({counted(c.points, 'point')})</em></li>" for c in question.scheme)
     return f"<ul>{items}<li><em>{OR_ANOTHER}</em></li></ul>"
 
 
@@ -117,6 +117,6 @@ def _numbered(number: int, card: Card) -> str:
 def _question(number: int, question: ExamQuestion, keyed: bool) -> str:
     card = question.card
     asked = _numbered(number, card)
-    asked = asked.replace("</p>", f" <em>({points(question.points)})</em></p>", 1)
+    asked = asked.replace("</p>", f" <em>({counted(question.points, 'point')})</em></p>", 1)
     folded = _details("Marks", marks(question)) if keyed else ""
     return embedded(card, f"{asked}\n{_lettered(card.options)}\n{folded}")

@@ -18,12 +18,17 @@ from flashcards.render.html import marks
 def xml(exam: Exam) -> str:
     """The questions of an exam for a question bank, tagged by fact and level; its key must be there."""
     root = Element("quiz")
-    category = SubElement(root, "question", type="category")
-    _text(category, "category", f"$course$/top/{exam.title.replace('/', '//')}")
+    _text(SubElement(root, "question", type="category"), "category", category(exam))
     for question in exam.questions:
         root.append(_question(question))
     indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def category(exam: Exam) -> str:
+    """The path of an exam in a question bank; slashes of its title are doubled, and a blank keeps the first off the path's."""
+    title = " ".join(exam.title.split()).replace("/", "//")
+    return f"$course$/top/{' ' if title.startswith('/') else ''}{title}"
 
 
 def _question(question: ExamQuestion) -> Element:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from textwrap import indent
 
-from flashcards.model import Exam
+from flashcards.model import Exam, counted
 from flashcards.render.html import OR_ANOTHER
-from flashcards.render.text import length, points
+from flashcards.render.text import length
 
 
 def paper(exam: Exam, *, key: bool = False) -> str:
@@ -15,7 +15,7 @@ def paper(exam: Exam, *, key: bool = False) -> str:
     lines = [f"# {_literal(exam.title)}", length(exam)]
     for number, question in enumerate(exam.questions, 1):
         heading, *lead = question.card.source.split("\n\n", 1)
-        lines += [f"**{number}.** {heading} ({points(question.points)})", *lead]
+        lines += [f"**{number}.** {heading} ({counted(question.points, 'point')})", *lead]
         boxes = [_item(f"- [{'x' if key and o.right else ' '}]", o.source) for o in question.card.options]
         scheme = [_item(f"- ({criterion.points})", criterion.source) for criterion in question.scheme if key]
         last = [f"- *{OR_ANOTHER}*"] if scheme else []

@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from flashcards.model import LETTERS, Exam, ExamQuestion
+from flashcards.model import LETTERS, Exam, ExamQuestion, counted
 from flashcards.parsing.markdown import as_text
 from flashcards.render.formulas import typeset
 from flashcards.render.html import embedded, marks
-from flashcards.render.text import length, points
+from flashcards.render.text import length
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
@@ -48,7 +48,7 @@ def _question(number: int, question: ExamQuestion, key: bool) -> str:
         room += f'<div class="marks">{marks(question)}</div>'
     elif not card.options:
         room = f'<div class="lines">{"<div></div>" * (_LINES + 2 * question.points)}</div>'
-    worth = f'<span class="points">{points(question.points)}</span>'
+    worth = f'<span class="points">{counted(question.points, "point")}</span>'
     return typeset(embedded(card, f"<section>{worth}<strong>{number}.</strong> {card.question}\n{room}</section>"))
 
 

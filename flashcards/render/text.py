@@ -5,13 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from flashcards.model import LETTERS, Card, Deck, Exam, Option
+from flashcards.model import LETTERS, Card, Deck, Exam, Option, counted
 from flashcards.prediction_prompt import PredictionPrompt
 
 
 def quiz(deck: Deck) -> str:
     """The questions of a deck, one per line."""
-    lines = [f"Quiz: {deck.title} ({len(deck.cards)} cards)"]
+    lines = [f"Quiz: {deck.title} ({counted(len(deck.cards), 'card')})"]
     for number, card in enumerate((card.shuffled() for card in deck.cards), 1):
         lines += textwrap.wrap(f"{number}. {card.question_text}", 100, subsequent_indent="   ")
         lines += _lead(card)
@@ -21,7 +21,7 @@ def quiz(deck: Deck) -> str:
 
 def review(limit: int) -> str:
     """What a review will show."""
-    return f"Review: up to {limit} cards that are due"
+    return f"Review: up to {counted(limit, 'card that is', 'cards that are')} due"
 
 
 def prediction(prompt: PredictionPrompt) -> str:
@@ -33,20 +33,15 @@ def exam(paper: Exam) -> str:
     """The questions of an exam and what each is worth."""
     lines = [f"Exam: {paper.title} ({length(paper)})"]
     for number, question in enumerate(paper.questions, 1):
-        lines.append(f"{number}. {question.card.question_text} ({points(question.points)})")
+        lines.append(f"{number}. {question.card.question_text} ({counted(question.points, 'point')})")
         lines += _lead(question.card)
         lines += _options(question.card.options)
     return "\n".join(lines)
 
 
-def points(number: int) -> str:
-    """A number of points in words."""
-    return f"{number} point{'' if number == 1 else 's'}"
-
-
 def length(paper: Exam) -> str:
     """How long an exam is, in words."""
-    return f"{len(paper.questions)} questions, {points(paper.points)}"
+    return f"{counted(len(paper.questions), 'question')}, {counted(paper.points, 'point')}"
 
 
 def _lead(card: Card) -> list[str]:

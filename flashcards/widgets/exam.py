@@ -10,10 +10,9 @@ import ipywidgets
 
 from flashcards import collection
 from flashcards.exam_attempt import Attempt, Mark
-from flashcards.model import LETTERS, ExamQuestion, Option
+from flashcards.model import LETTERS, ExamQuestion, Option, counted
 from flashcards.parsing.markdown import as_text
 from flashcards.render.html import OR_ANOTHER, embedded
-from flashcards.render.text import points
 from flashcards.review_log.drafts import Draft
 from flashcards.widgets.components import Frame, button, choice_list, row, visible
 
@@ -128,7 +127,7 @@ class ExamCard:
         for i, criterion in enumerate(question.scheme):
             box = ipywidgets.Checkbox(
                 value=i in self.attempt.ticked[at],
-                description=points(criterion.points),
+                description=counted(criterion.points, "point"),
                 tooltip=criterion.text,
                 indent=False,
             )
@@ -169,13 +168,13 @@ class ExamCard:
             return ""
         place = f"Question {attempt.at + 1} of {len(attempt.questions)}"
         if not attempt.handed_in or not attempt.exam.keyed:
-            return f"{place} · {points(question.points)}"
+            return f"{place} · {counted(question.points, 'point')}"
         return f"{place} · {_of(attempt.mark(attempt.at))}"
 
     def _last_page(self) -> str:
-        left = self.attempt.open
+        left, questions = self.attempt.open, counted(len(self.attempt.questions), "question")
         missing = (
-            f"{left} of {len(self.attempt.questions)} questions have no answer yet." if left else "All are answered."
+            f"{left} of {questions} {'has' if left == 1 else 'have'} no answer yet." if left else "All are answered."
         )
         return (
             '<div class="fc-end"><h3>That was the last question.</h3>'
@@ -200,7 +199,7 @@ class ExamCard:
 
 
 def _of(mark: Mark) -> str:
-    return f"{mark.got} of {points(mark.points)}"
+    return f"{mark.got} of {counted(mark.points, 'point')}"
 
 
 def _chosen(options: tuple[Option, ...], picked: int | None) -> str:

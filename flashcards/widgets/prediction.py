@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flashcards.model import LETTERS
+from flashcards.model import LETTERS, counted
 from flashcards.parsing.markdown import as_text
 from flashcards.prediction_prompt import PredictionPrompt
 from flashcards.review_log import buffer
@@ -121,7 +121,8 @@ class PredictionCard:
             total = sum(self.hands)
             lead = f"<p>{LETTERS[self.asked.right]}: {right.html}</p>"
             if total:
-                lead += f"<p>{self.hands[self.asked.right]} of {total} hands were right.</p>"
+                got = self.hands[self.asked.right]
+                lead += f"<p>{got} of {counted(total, 'hand')} {'was' if got == 1 else 'were'} right.</p>"
         else:
             verdict = "Right" if self.correct else "Not this time"
             sure = f", and you were {self.confidence:.0%} sure" if self.confidence is not None else ""
@@ -133,7 +134,7 @@ class PredictionCard:
     def _position(self) -> str:
         if self.hands is not None:
             hands = sum(self.hands)
-            return f"{hands} hand{'' if hands == 1 else 's'} · nothing is saved"
+            return f"{counted(hands, 'hand')} · nothing is saved"
         if self.revealed:
             return ""
         return "the answer was shown · nothing is saved" if self.seen else "commit to an answer, then look"

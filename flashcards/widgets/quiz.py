@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from flashcards.model import Card
+from flashcards.model import Card, counted
 from flashcards.render.html import embedded
 from flashcards.scheduler import Grade, in_words
 from flashcards.study import StudySession
@@ -87,8 +87,7 @@ class QuizCard:
             parts.append(f"<p>They come back: {escape(waits)}.</p>")
         if summary.longest:
             card, days = summary.longest
-            words = "1 day" if days == 1 else f"{days} days"
-            parts.append(f"<p>You have remembered this over {words}:</p>{embedded(card, card.solved)}")
+            parts.append(f"<p>You have remembered this over {counted(days, 'day')}:</p>{embedded(card, card.solved)}")
         return f'<div class="fc-end">{"".join(parts)}</div>'
 
 

@@ -30,7 +30,7 @@ def test_stats_count(filled, progress_file, capsys):
     row = next(line for line in out.splitlines() if line.startswith("00_start_here"))
     assert row.split()[1:] == ["5", "2", "0", "1"]
     assert "5 reviews; remembered on a later day: 1 of 1" in out
-    assert "1 reviewed cards are in no deck of the course: of your own decks, or removed since" in out
+    assert "1 reviewed card is in no deck of the course: of your own decks, or removed since" in out
     assert "2 predictions, Brier score 0.41" in out
     assert str(progress_file) in out
 
@@ -104,11 +104,11 @@ def test_check_says_what_a_path_is_and_takes_exams(write_deck, tmp_path, capsys)
     assert main(["check", "--exam", str(paper)]) == 1
     assert "paper.md:9: a criterion without points, '(½) says more'" in capsys.readouterr().err
     assert main(["check", "--exam"]) == 0
-    assert capsys.readouterr().out == "1 exams, 54 questions, no mistakes\n"
+    assert capsys.readouterr().out == "1 exam, 54 questions, no mistakes\n"
     front = '+++\ntitle = "T"\nnotebook = "09_review"\ntags = ["t"]\nkey = "none.md"\n+++\n'
     paper = write_deck("## Why? {#t.one}\n", front, name="paper.md")
     assert main(["check", "--exam", str(paper)]) == 0
-    said = "1 exams, 1 questions, no mistakes; paper without its key, which is not here\n"
+    said = "1 exam, 1 question, no mistakes; paper without its key, which is not here\n"
     assert capsys.readouterr().out == said
 
 
@@ -128,7 +128,7 @@ def test_the_cards_are_written_for_anki(tmp_path, capsys):
 def test_check_exits_1_and_names_every_mistake(write_deck, capsys):
     good = write_deck(FINE, name="good.md")
     assert main(["check", str(good)]) == 0
-    assert capsys.readouterr() == ("1 decks, 1 cards, no mistakes\n", "")
+    assert capsys.readouterr() == ("1 deck, 1 card, no mistakes\n", "")
     assert main(["check", str(write_deck("\n## What?\n", name="bad.md"))]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "bad.md:7: the card has no id; expected '{#topic.name}' at the end of its heading",

@@ -18,7 +18,7 @@ from flashcards import collection
 from flashcards.cli import main
 from flashcards.exam_attempt import Attempt, Mark
 from flashcards.exam_paper import draw
-from flashcards.model import LEVELS
+from flashcards.model import LEVELS, counted
 from flashcards.parsing.exams import read_exam
 from flashcards.render.html import OR_ANOTHER
 from flashcards.review_log.drafts import Draft, draft_of, drafts
@@ -232,7 +232,7 @@ def test_without_the_key_an_exam_is_written_and_not_marked(bank, tmp_path):
         (BANK.replace("more = 1\n", "more = 1\nless = 2\n"), KEY,
          "small.md:1: a weight for the fact 'less', about which there is no question; expected one"),
         *((BANK.replace("length = 3", f"length = {length}"), KEY,
-           f"small.md:1: papers of {length} questions; expected 2 to 3, one about each numbered fact and no two about the same")
+           f"small.md:1: papers of {counted(length, 'question')}; expected 2 to 3, one about each numbered fact and no two about the same")
           for length in (1, 4)),
         (BANK.replace("more = 1\n", "more = 1\nless = 2\n") + "\n## Say less. {#t.less fact=less level=apply}\n",
          KEY + "\n## {#t.less}\n\n- (2) says less\n",

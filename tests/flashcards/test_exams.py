@@ -360,6 +360,13 @@ def test_an_unanswered_question_is_told_before_handing_in(desk):
     desk.press("Next")
     desk.press("Next")
     assert "2 of 2 questions have no answer yet" in desk.text
+    desk.press("Back")
+    desk.paper.value = "this"
+    desk.press("Next")
+    assert "1 of 2 questions has no answer yet" in desk.text
+    desk.press("Back")
+    desk.paper.value = ""
+    desk.press("Next")
     assert list(desk.buttons) == ["Hand in", "Back"]
     desk.press("Hand in")
     desk.press("Next")

@@ -7,13 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import flashcards
 from flashcards import collection
 from flashcards.cli import main
-from flashcards.parsing import pictures
+from flashcards.parsing import markdown, pictures
+from flashcards.parsing.exams import read_exam
+from flashcards.render.print import paper
 from tests.flashcards.screen import Screen
+from tests.flashcards.test_grammar import often
 
 #: What an author writes: the file that is meant.
 WRITTEN = {
@@ -101,3 +106,50 @@ def test_criteria_and_their_key_show_pictures(shown, tmp_path, capsys):
     folder = pictures.address_of(tmp_path)
     assert f"![a dot]({folder}/img/Q%26A.png)" in (printed := capsys.readouterr().out)
     assert f"- (2) ![a dot]({folder}/img/one%20two.png)" in printed
+
+
+#: Pictures, and what holds the very words of a picture or of its address and is none.
+TEXTS = [
+    "![a dot](img/dot.png)", "`![a dot](img/dot.png)`", "`` ![a dot](img/dot.png) ` ``", "$![a dot](img/dot.png)$",
+    "\\![a dot](img/dot.png)", "!\\[a dot](img/dot.png)", "[![a dot](img/dot.png)](http://example.org)", "*![a dot](img/dot.png)*",
+    "![a `](img/dot.png)` dot](img/dot.png)", "![![a dot](img/dot.png)](img/dot.png)", '![a dot](  img/dot.png "](img/dot.png)")',
+    "![a dot](<img/dot.png>)", "[the dot](img/dot.png)", "img/dot.png", "`](` and ](", "<http://example.org/![a](img/dot.png)>",
+]  # fmt: skip
+BLOCKS = [
+    "{}", "> {}\n> {}", "1. {}\n   {}", "> 1. {}\n>\n>    {}", "| {} | {} |\n|---|---|\n| {} | a \\| {} |\n| {} |",
+    "```\n![a dot](img/dot.png)\n```", "    ![a dot](img/dot.png)", "> ~~~\n> ![a dot](img/dot.png)\n> ~~~",
+    "$$\n![a dot](img/dot.png)\n$$", "> ![a\n> dot](img/dot.png) {}", "> ![a dot](\n> img/dot.png) {}",
+    "| ![a \\| dot](img/dot.png) | {} |\n|---|---|\n| `a \\| ![a dot](img/dot.png)` | {} |",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("readdressed")
+    (path / "img").mkdir()
+    (path / "img" / "dot.png").write_bytes(b"dot")
+    return path
+
+
+@often
+@given(st.data())
+def test_on_paper_pictures_alone_have_another_address(folder, data):
+    def line(text: str = "{}") -> str:
+        drawn = iter(lambda: " ".join(["A", *data.draw(st.lists(st.sampled_from(TEXTS), max_size=3)), "so"]), None)
+        return re.sub("{}", lambda _: next(drawn), text)
+
+    blocks = [line(block) for block in data.draw(st.lists(st.sampled_from(BLOCKS), max_size=3))]
+    cards = [
+        "\n\n".join([f"## What of {line()}? {{#t.one}}", *(f"So:\n\n{block}" for block in blocks)]),
+        f"- [x] {line()} left\n- [ ] {line()}\n  {line()} right\n\nSo it is.",
+        f"## Why {line()}? {{#t.two}}\n\n- (1) {line()} left\n- (2) {line()}\n  {line()} right\n",
+    ]
+    (folder / "e.md").write_text(DECK + "\n" + "\n\n".join(cards), encoding="utf-8")
+    exam, _ = read_exam(folder / "e.md")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "portable", lambda lines, *_: lines)
+        meant = markdown.render(markdown.blocks(paper(read_exam(folder / "e.md")[0], key=True)))
+    printed = markdown.render(markdown.blocks(paper(exam, key=True)))
+    here = f'<img src="{pictures.address_of(folder)}/'
+    assert printed.count(pictures.address_of(folder)) == printed.count(here) == printed.count("<img")
+    assert printed.replace(here, '<img src="').splitlines() == meant.splitlines()

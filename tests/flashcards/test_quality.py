@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flashcards import collection
 from flashcards.course import NOTEBOOKS, sections_of
+from flashcards.model import counted
 from flashcards.parsing.cards import read_deck
 from flashcards.parsing.exams import read_exam
 from flashcards.parsing.quality import tells
@@ -54,7 +55,7 @@ def told_from_half_on(problems, given_away, words):
         return problems == []
     [problem] = problems
     named = all((f"t.c{i}" in problem) == gives for i, gives in enumerate(given_away))
-    return named and f"{words} is right in {sum(given_away)} of {len(given_away)} cards (t.c" in problem
+    return named and f"{words} is right in {sum(given_away)} of {counted(len(given_away), 'card')} (t.c" in problem
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_a_claim_that_is_never_true_gives_itself_away(folder, exam):
     card = f"## What has the layer kept? {{#t.a}}\n\n{options}\nSo it is.\n"
     [problem] = told(folder, card if exam else f"# {SECTION}\n\n{card}", exam=exam)
     assert (
-        "the one option without an absolute word, such as 'only' or 'never', is right in 1 of 1 cards (t.a)" in problem
+        "the one option without an absolute word, such as 'only' or 'never', is right in 1 of 1 card (t.a)" in problem
     )
     evened = card.replace("is left to", "is only left to")
     assert told(folder, evened if exam else f"# {SECTION}\n\n{evened}", exam=exam) == []
