@@ -31,10 +31,9 @@ class _Largest(TorchDispatchMode):
 
 def largest_activation(model: Callable[[Tensor], Any], images: Tensor) -> int:
     """Return the bytes of the largest result inside the network for one batch of images."""
-    largest = _Largest()  # type: ignore[no-untyped-call]
-    with largest:
+    with _Largest() as largest:  # type: ignore[no-untyped-call]
         model(images.clone())  # some networks change their input
-    return largest.bytes
+    return int(largest.bytes)
 
 
 def positions_in_flight(largest: int) -> int:

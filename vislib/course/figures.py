@@ -214,7 +214,8 @@ def edges(grey: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     from scipy.ndimage import gaussian_gradient_magnitude
 
     change = gaussian_gradient_magnitude(grey, max(len(grey) / 224, 1))
-    return np.clip(change / max(np.quantile(change, 0.99), 0.1), 0, 1) ** 1.5
+    sharp: np.ndarray[Any, Any] = np.clip(change / max(np.quantile(change, 0.99), 0.1), 0, 1) ** 1.5
+    return sharp
 
 
 def clipped(heat: Tensor, share: float = 0.99) -> Tensor:
