@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
-from torch.utils.checkpoint import checkpoint
 from torchvision.models import VisionTransformer, vit_b_16
 
 from tests.conftest import THOROUGH
@@ -474,41 +473,3 @@ def test_transformers_from_a_grammar() -> None:
     with torch.random.fork_rng(devices=[]):
         came = {_judge(seed) for seed in range(first, first + draws)}
     assert len(came) > 2
-
-
-class Checkpointed(nn.Module):
-    """A drawn transformer whose attention and whose rest are computed again on the way back."""
-
-    def __init__(self, drawn: Drawn) -> None:
-        super().__init__()
-        self.drawn = drawn
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map pixels to logits."""
-
-        def attend(layer: Any, x: Tensor) -> Tensor:
-            again: Tensor = checkpoint(self.drawn._attend, layer, x, use_reentrant=False)  # type: ignore[no-untyped-call]
-            return again
-
-        return self.drawn.asked(images, attend)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_checkpoint_changes_nothing(name: str, pictures: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.utils.checkpoint.DefaultDeviceType, "_default_device_type", "cpu")  # not tests.pretend
-    ways = set()
-    for seed in range(12):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            drawn = Drawn(random.Random(seed)).eval().double()
-        ways.add(drawn.way)
-        images = pictures[:, :, : 4 * drawn.grid[0], : 4 * drawn.grid[1]]
-        expected = METHODS[name](drawn, images, 1, score=logit)
-        for frozen in (False, True):
-            model = Checkpointed(drawn).requires_grad_(not frozen)
-            torch.testing.assert_close(METHODS[name](model, images, 1, score=logit), expected)
-    assert len(ways) > 4
-    vit = TINY().eval().double()
-    expected = METHODS[name](vit, pictures, TARGET)
-    vit.set_grad_checkpointing(True)
-    torch.testing.assert_close(METHODS[name](vit, pictures, TARGET), expected)

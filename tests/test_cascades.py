@@ -75,7 +75,7 @@ def test_values_are_by_seed_block_and_image_and_the_floor_by_pair(net: nn.Module
     def counted(model: nn.Module, images: Tensor, target: int | Tensor) -> Tensor:
         """The n-th map that is asked for is n everywhere; the first image is one ahead."""
         asked.append(len(asked))
-        return asked[-1] + torch.tensor([1.0, 0.0, 0.0])[:, None, None] * (len(asked) > 1) + torch.zeros(3, 16, 16)
+        return asked[-1] + torch.tensor([1.0, 0.0, 0.0])[:, None, None] * (len(asked) > 1) + torch.zeros(3, 4, 4)
 
     result = cascade(net, images, 0, counted, seeds=3, similarity=distance)
     assert result.layers == ["head", "hidden", "conv1"]

@@ -1,7 +1,6 @@
 """Each method is what its formula says: identities, Captum as the oracle, and the state that it must leave."""
 
 import copy
-import random
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -23,7 +22,6 @@ from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from tests.drawn import day
 from tests.state import state, unchanged
 from vislib import gradients as g
 from vislib.activations import record, watching
@@ -387,97 +385,6 @@ def test_a_network_that_needs_the_plain_layout(name: str, images: Tensor) -> Non
 
     expected = METHODS[name](Views(True), images, 1)
     torch.testing.assert_close(METHODS[name](Views(False), images, 1), expected, rtol=0, atol=1e-6)
-
-
-# ---- how the numbers lie in memory ----
-
-
-class Tokens(nn.Module):
-    """A product with the places (B, 6, 4, 4) as tokens, in an order of batch, channels and places; a map again."""
-
-    def __init__(self, *order: int) -> None:
-        super().__init__()
-        size = (0, 6, 16)[order[-1]]
-        self.order, self.back = order, [order.index(dim) for dim in range(3)]
-        self.mix = nn.Sequential(nn.LayerNorm(size), nn.Linear(size, size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.mix(x.flatten(2).permute(self.order)).permute(self.back).reshape(x.shape)
-
-
-class Kept(nn.Sequential):
-    """Layers whose maps something else keeps until the way back, as a checkpoint does."""
-
-    def forward(self, x: Tensor) -> Any:
-        with torch.autograd.graph.save_on_cpu():
-            return super().forward(x)
-
-
-LAYERS: list[Callable[[], nn.Module]] = [
-    partial(nn.BatchNorm2d, 6),
-    partial(nn.BatchNorm2d, 6, affine=False),
-    partial(nn.InstanceNorm2d, 6),
-    partial(nn.InstanceNorm2d, 6, affine=True, track_running_stats=True),
-    partial(nn.GroupNorm, 2, 6),
-    partial(nn.LayerNorm, (6, 4, 4)),
-    partial(nn.Conv2d, 6, 6, 1),
-    nn.Tanh,
-    *(partial(Tokens, *order) for order in [(0, 2, 1), (2, 0, 1), (0, 1, 2), (1, 0, 2)]),
-]
-
-
-def _drawn(seed: int, channels: int) -> nn.Module:
-    """Return a network of drawn layers, whose norms have drawn weights and statistics."""
-    rng = random.Random(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        body = rng.choice([nn.Sequential, Kept])(*(rng.choice(LAYERS)() for _ in range(6)))
-        model = nn.Sequential(nn.Conv2d(channels, 6, 3, 2, 1), body, nn.Tanh(), nn.Flatten(), nn.Linear(96, 5))
-        for name, value in model.state_dict().items():
-            if value.ndim == 1 and not name.endswith("bias"):
-                value.uniform_(0.5, 2)
-    return model.double().eval()
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("count", "batch_size"), [(1, None), (3, None), (3, 1), (3, 2)])
-def test_however_maps_lie_in_memory_the_gradient_is_the_slope(
-    channels: int, count: int, batch_size: int | None
-) -> None:
-    """Of drawn networks, to finite differences; autograd on a plain batch of one is no measure, since it errs as well."""
-    for seed in range(day().toordinal() * 100, day().toordinal() * 100 + 40):
-        model, generator = _drawn(seed, channels), torch.Generator().manual_seed(seed)
-        images, way = (torch.rand(count, channels, 8, 8, generator=generator).double() for _ in range(2))
-        with torch.no_grad():
-            up, down = (model(images + step * way)[:, 1] for step in (1e-5, -1e-5))
-        along = g.pixel_gradient(model, images, 1, batch_size=batch_size) * way
-        measure = 1e-6 * float(along.abs().sum())
-        torch.testing.assert_close(
-            along.sum((1, 2, 3)), (up - down) / 2e-5, rtol=0, atol=measure, msg=f"{seed} {model}"
-        )
-
-
-class Tokenised(nn.Module):
-    """Tokens of the maps after a norm, as of a hybrid of convolutions and attention."""
-
-    def __init__(self, norm: nn.Module) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.body = nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1), nn.Tanh(), norm)
-            self.mix, self.head = nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 16)), nn.Linear(16, 5)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.head(self.mix(self.body(x).flatten(2).transpose(1, 2)).relu().mean(1))
-
-
-@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
-@pytest.mark.parametrize("name", METHODS)
-def test_a_grey_image_alone_before_tokens_has_the_map_that_it_has_in_a_batch(name: str, norm: Any) -> None:
-    model, images = Tokenised(norm(6)).eval(), torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    options = {"layer": "body.0"} if name == "grad_cam" else {}
-    alone = METHODS[name](model, images, TARGET, batch_size=1, **options)
-    close(alone, METHODS[name](model, images, TARGET, batch_size=3, **options))
 
 
 # ---- Grad-CAM's layer ----

@@ -587,10 +587,9 @@ def test_ordinary_networks_run_in_batches() -> None:
 
 @pytest.mark.parametrize("incremental", [False, True])
 @pytest.mark.parametrize("change", ["in place", "replaced", "loaded", "a buffer"])
-@pytest.mark.parametrize("dtype", [None, torch.float32])
-def test_weights_that_change_are_noticed(dtype: torch.dtype | None, change: str, incremental: bool) -> None:
+def test_weights_that_change_are_noticed(change: str, incremental: bool) -> None:
     model: Any = _built(Residual)
-    ours = IncrementalModel(model, _random(0, 1, 3, 20, 20), incremental=incremental, dtype=dtype)
+    ours = IncrementalModel(model, _random(0, 1, 3, 20, 20), incremental=incremental)
     arguments = (torch.zeros(1, 3, 4, 4).double(), torch.tensor([2]), torch.tensor([3]))
     ours.run(*arguments)
     conv = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
@@ -1005,7 +1004,6 @@ def test_an_explorer_asks_for_one_position() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"patches": [[0.5]]}, r"patches has type list; expected \(N, 3, h, w\)"),
         ({"patches": torch.zeros(2, 1, 4, 4)}, r"patches has shape \(2, 1, 4, 4\); expected \(N, 3, h, w\)"),
         (
             {"patches": torch.zeros(2, 3, 21, 4)},

@@ -1,11 +1,8 @@
 """No sentence without its cause: every message of the library is expected by a test that brings it about."""
 
 import ast
-import copy
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ from vislib.activations import record
 from vislib.course import review
 from vislib.data import ImageSet
 from vislib.incremental import IncrementalModel
-from vislib.models import Classifier, TwoClasses
+from vislib.models import Classifier
 from vislib.occlusion import occlusion
 
 HERE = Path(__file__).parent
@@ -238,104 +235,6 @@ class Total(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum()
-
-
-# ---- whose error it is ----
-
-
-class Raises(nn.Module):
-    """A network whose own code raises."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error, self.weight = error, nn.Parameter(torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        raise self.error
-
-
-OWN = [
-    NotImplementedError("position embedding is not implemented for images of 16 x 16 pixels"),
-    NotImplementedError("stride 2 is not implemented for 'valid' padding"),
-    NotImplementedError("not implemented for this size"),
-    RuntimeError("inference is not possible before load_weights()"),
-    RuntimeError("no checkpoint was loaded: call net.load_weights() first"),
-    RuntimeError("shape mismatch between model and checkpoint head: 1000 vs 10"),
-    RuntimeError("the model is incompatible with this checkpoint, which has another head"),
-    RuntimeError("Inference tensors are missing in the file"),
-]
-
-
-@pytest.mark.parametrize("error", OWN, ids=str)
-@pytest.mark.parametrize("method", ["gradient", "guided_backprop", "grad_cam", "occlusion"])
-def test_an_error_of_the_networks_own_stays_what_it_is(
-    method: str, error: Exception, cnn: nn.Module, images: Tensor
-) -> None:
-    asked = partial(occlusion, patch=8) if method == "occlusion" else getattr(gradients, method)
-    with pytest.raises(type(error)) as caught:
-        asked(nn.Sequential(*cnn[:1], Raises(error)).eval(), images, 0)
-    assert caught.value is error
-
-
-@pytest.mark.parametrize("share", ["all", "a weight", "a buffer", "the score"])
-def test_what_is_of_inference_mode_has_no_gradient(share: str, cnn: nn.Module, images: Tensor) -> None:
-    with torch.inference_mode():
-        scale = torch.full((5,), 2.0)
-        made = copy.deepcopy(cnn) if share == "all" else nn.Conv2d(3, 6, 3, padding=1)
-    network = made if share == "all" else cnn
-    if share == "a weight":
-        network[0] = made
-    if share == "a buffer":
-        network.append(Scaled(scale))
-
-    def score(logits: Tensor, target: Tensor) -> Tensor:
-        return (logits * scale if share == "the score" else logits)[:, 0]
-
-    for method in (gradients.gradient, gradients.guided_backprop, gradients.integrated_gradients):
-        with pytest.raises(
-            ValueError, match=r"of torch.inference_mode\(\), which has no gradient; expected one made"
-        ) as e:
-            method(network, images, 0, score=score)
-        assert "\n" not in str(e.value)
-    assert occlusion(network, images, 0, patch=8, stride=8, score=score).shape == (3, 16, 16)
-
-
-def test_layers_that_torchscript_hides(cnn: nn.Module, images: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"this is TorchScript, which hides its layers; expected the network that it"):
-        gradients.guided_backprop(torch.jit.trace(cnn, images), images, 0)
-
-
-class Scaled(nn.Module):
-    """Multiplies by a buffer."""
-
-    def __init__(self, scale: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("scale", scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale
-
-
-@pytest.mark.parametrize("answer", ["a tuple", "a dict", "a NoneType", "a list", "(3, 5)", "()"])
-def test_two_classes_of_what_is_not_one_number(answer: str, cnn: nn.Module, images: Tensor) -> None:
-    made = {"a tuple": lambda y: (y,), "a dict": lambda y: {"logits": y}, "a NoneType": lambda y: None}
-    made |= {"a list": lambda y: [y], "(3, 5)": lambda y: y, "()": lambda y: y.sum()}
-    network = TwoClasses(Made(cnn, made[answer])).eval()
-    with pytest.raises(
-        ValueError, match=re.escape(f"the network answers {answer}; expected one number for each image.")
-    ):
-        gradients.gradient(network, images, 0)
-
-
-class Made(nn.Module):
-    """A network and something that is made of its answer."""
-
-    def __init__(self, network: nn.Module, make: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.network, self.make = network, make
-
-    def forward(self, x: Tensor) -> Any:
-        return self.make(self.network(x))
 
 
 # ---- why a network is not followed by increments ----

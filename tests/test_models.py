@@ -11,13 +11,11 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from tests.state import state, unchanged
 from vislib import data, models
-from vislib.embedding import class_weights
 from vislib.models import Classifier, pretrained
 
 # ---- Classifier ----
@@ -208,95 +206,6 @@ def test_the_head_is_found_or_given(cnn: nn.Module) -> None:
     assert Classifier(two, head="classes").head is two.classes
     linear = nn.Linear(4, 2)
     assert Classifier(linear).head is linear
-
-
-class Ends(nn.Module):
-    """Has one linear layer, or two, the last of `width` units, and ends as it is told: with that one's answer, or another."""
-
-    def __init__(self, end: Callable[[Any, Tensor], Tensor], width: int, before: int | None = None) -> None:
-        super().__init__()
-        self.stem, self.end = nn.Conv2d(3, 8, 3, 2, 1), end
-        self.hidden = nn.Identity() if before is None else nn.Linear(8, before)
-        self.linear = nn.Linear(before or 8, width)
-        self.prototypes, self.convolution = nn.Parameter(torch.randn(5, width)), nn.Conv2d(8, 5, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.end(self, self.stem(images).relu())
-
-    def said(self, seen: Tensor) -> Tensor:
-        answer: Tensor = self.linear(self.hidden(seen.mean((2, 3))))
-        return answer
-
-
-def _cosine(m: Any, seen: Tensor) -> Tensor:
-    return 30 * F.linear(F.normalize(m.said(seen)), F.normalize(m.prototypes))
-
-
-NO_HEAD: dict[str, Callable[[Any, Tensor], Tensor]] = {
-    "cosine": _cosine,
-    "distances": lambda m, seen: -torch.cdist(m.said(seen), m.prototypes),
-    "embedding": lambda m, seen: F.linear(m.said(seen).relu(), m.prototypes),
-    "unused": lambda m, seen: m.convolution(seen).mean((2, 3)),
-    "aside": lambda m, seen: (m.said(seen), m.convolution(seen).mean((2, 3)))[1],
-    "a gate": lambda m, seen: m.convolution(seen * m.said(seen).mean(1)[:, None, None, None].sigmoid()).mean((2, 3)),
-}
-HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
-    "plain": lambda m, seen: m.said(seen),
-    "temperature": lambda m, seen: m.said(seen) / 0.07,
-    "a cap": lambda m, seen: 30 * (m.said(seen) / 30).tanh(),
-    "log softmax": lambda m, seen: m.said(seen).log_softmax(1),
-    "softmax": lambda m, seen: m.said(seen).softmax(1),
-    "sigmoid": lambda m, seen: m.said(seen).sigmoid(),
-    "a norm": lambda m, seen: F.layer_norm(m.said(seen), (5,)),
-    "a mean over places": lambda m, seen: m.linear(m.hidden(seen.flatten(2).mT)).mean(1),
-}
-
-
-@pytest.fixture
-def _same_networks() -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-
-
-@pytest.mark.usefixtures("_same_networks")
-@pytest.mark.parametrize("before", [None, 16], ids=["one layer", "two layers"])
-@pytest.mark.parametrize("width", [32, 5])
-@pytest.mark.parametrize("name", NO_HEAD)
-def test_a_linear_layer_that_does_not_decide_is_no_head(
-    name: str, width: int, before: int | None, images: Tensor
-) -> None:
-    network = Ends(NO_HEAD[name], width, before).eval()
-    model = Classifier(network, input_size=16, name="ends")
-    assert model.classes == []
-    assert [len(answer) for answer in model.top(images)] == [5, 5, 5]
-    for ask in (lambda: model.features(images), lambda: class_weights(model), lambda: class_weights(network)):
-        with pytest.raises(ValueError, match=r"(ends|Ends) has no nn\.Linear layer that is its head for certain"):
-            ask()
-    assert Classifier(network, classes="abcde", input_size=16).top(images)[0][0][0] in "abcde"
-
-
-@pytest.mark.usefixtures("_same_networks")
-@pytest.mark.parametrize("before", [None, 16], ids=["one layer", "two layers"])
-@pytest.mark.parametrize("name", HEADS)
-def test_a_linear_layer_that_decides_is_the_head_whatever_scales_its_answer(name: str, before: int | None) -> None:
-    network = Ends(HEADS[name], 5, before).eval()
-    with unchanged(network):
-        model = Classifier(network, input_size=16)
-    assert model.head is network.linear
-    assert model.classes == list("01234")
-    assert torch.equal(class_weights(model), network.linear.weight)
-
-
-@pytest.mark.usefixtures("_same_networks")
-def test_the_one_number_of_two_classes_has_a_head_and_what_cannot_be_asked_keeps_its_last_layer() -> None:
-    one = Ends(HEADS["plain"], 1).eval()
-    assert Classifier(models.TwoClasses(one), input_size=16).head is one.linear
-    flat = nn.Sequential(nn.Flatten(), nn.Linear(192, 7), nn.ReLU(), nn.Linear(7, 5))
-    assert Classifier(flat).head is flat[3]  # images of 8 x 8, and it is asked for 224
-    lazy = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(), nn.LazyLinear(5))
-    assert Classifier(lazy).head is lazy[2]
-    assert lazy(torch.rand(1, 3, 8, 8)).shape == (1, 5)  # it takes its size from the reader's images
 
 
 def test_a_network_without_a_linear_head(images: Tensor) -> None:

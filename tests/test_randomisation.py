@@ -1,7 +1,7 @@
 """Into which blocks a network falls, how each is made random, and when a random network is no network any more."""
 
 import math
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,11 +9,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from timm.layers import FrozenBatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
 from torch.overrides import TorchFunctionMode
-from torchvision.ops import FrozenBatchNorm2d
 
 from tests.state import unchanged
 from vislib import gradients
@@ -497,116 +495,3 @@ def test_random_networks_may_be_asked_for_gradients_of_the_pruned_one_meanwhile(
     prune.l1_unstructured(model[0], "weight", 0.3)
     for _, network in randomised(model, images):
         assert gradients.gradient(model, images, 0).shape == gradients.gradient(network, images, 0).shape
-
-
-# ---- what is kept beside the weights ----
-
-
-class Keeping(nn.Module):
-    """Adds to every channel what it once computes of its weights, and keeps where its kind says."""
-
-    empty: Any = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.raw, self.kept, self.fixed = nn.Parameter(torch.randn(4)), self.empty, torch.tensor([1.0, 2, 3, 4])
-
-    def computed(self) -> Tensor:
-        return 5 * self.raw.tanh() + self.fixed
-
-    def shift(self) -> Tensor:
-        if self.kept is None:
-            self.kept = self.computed()
-        return self.kept  # type: ignore[no-any-return]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.shift()[:, None, None]
-
-
-class KeepsByPlace(Keeping):
-    empty = {}  # noqa: RUF012
-
-    def shift(self) -> Tensor:
-        if "here" not in (kept := vars(self)["kept"] or vars(self).setdefault("kept", {})):
-            vars(self)["kept"] = kept = {**kept, "here": (self.computed(), 1)}
-        return kept["here"][0]  # type: ignore[no-any-return]
-
-
-class KeepsInAList(Keeping):
-    empty = ()
-
-    def shift(self) -> Tensor:
-        self.kept = self.kept or [self.computed()]
-        return self.kept[0]
-
-
-class KeepsNumbers(Keeping):
-    empty = torch.zeros(0)
-
-    def shift(self) -> Tensor:
-        if not self.kept.numel():
-            self.kept = self.computed()
-        return self.kept  # type: ignore[no-any-return]
-
-
-class KeepsOnceAsked(Keeping):
-    def shift(self) -> Tensor:
-        if not hasattr(self, "later"):
-            self.later = self.computed()
-        return self.later
-
-
-class KeepsAProperty(Keeping):
-    @cached_property
-    def once(self) -> Tensor:
-        return self.computed()
-
-    def shift(self) -> Tensor:
-        return self.once
-
-
-class KeepsTwice(Keeping):
-    """Keeps what it computes, and what it computes of that."""
-
-    def shift(self) -> Tensor:
-        if not hasattr(self, "last"):
-            self.last = 2 * super().shift()
-        return self.last / 2
-
-
-@pytest.mark.parametrize("asked", ["never", "without gradients", "with gradients"])
-@pytest.mark.parametrize(
-    "kind",
-    [Keeping, KeepsByPlace, KeepsInAList, KeepsNumbers, KeepsOnceAsked, KeepsAProperty, KeepsTwice],
-    ids=lambda k: k.__name__,
-)
-def test_what_a_layer_keeps_of_its_weights_is_of_the_random_ones(
-    kind: type[Keeping], asked: str, images: Tensor
-) -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), kind(), nn.ReLU(), nn.Flatten(), nn.Linear(784, 5)).eval()
-    if asked != "never":
-        with torch.set_grad_enabled(asked == "with gradients"):
-            model(images)
-    steps = dict(randomised(model, images, seed=1))
-    for name, changed in (("4", False), ("0", True)):
-        layer: Any = steps[name].get_submodule("1")
-        assert torch.equal(layer.fixed, torch.tensor([1.0, 2, 3, 4]))  # which nothing would make again
-        assert torch.equal(layer.shift(), layer.computed())
-        assert torch.equal(layer.shift(), model[1].shift()) is not changed
-
-
-@pytest.mark.parametrize("frozen", [FrozenBatchNorm2d, FrozenBatchNormAct2d], ids=lambda norm: norm.__name__)
-def test_a_frozen_norm_is_random_and_takes_its_statistics_anew(frozen: Any, images: Tensor) -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), frozen(4), nn.ReLU(), nn.Flatten(), nn.Linear(784, 5)).eval()
-    for value in model[1].buffers():
-        value.uniform_(0.5, 2)
-    with unchanged(model):
-        steps = dict(randomised(model, images, seed=1))
-    assert list(steps) == ["4", "0"]  # it goes with the layer before it
-    before, head, last = (network.state_dict() for network in (model, *steps.values()))
-    assert before.keys() == last.keys()
-    assert [name for name in before if torch.equal(before[name], last[name])] == []
-    assert all(torch.equal(before[name], head[name]) for name in before if not name.startswith("4"))
-    seen = steps["0"].get_submodule("0")(images)
-    torch.testing.assert_close(last["1.running_mean"], seen.mean((0, 2, 3)))
-    torch.testing.assert_close(last["1.running_var"], seen.var((0, 2, 3)))

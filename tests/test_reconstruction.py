@@ -106,27 +106,6 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(cnn: nn.Module) -> None:
     assert (together[0] - together[2]).abs().max() > 1e-3  # the seed matters
 
 
-class _Tokenised(nn.Module):
-    """Tokens of the maps after a norm, which PyTorch's way back takes for another layout if their batch is one."""
-
-    def __init__(self, norm: nn.Module) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.body = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.Tanh(), norm)
-            self.mix, self.head = nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 16)), nn.Linear(16, 5)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.head(self.mix(self.body(x).flatten(2).transpose(1, 2)).tanh().mean(1))
-
-
-@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
-def test_a_picture_alone_is_climbed_as_in_company_before_tokens(norm: Any) -> None:
-    model, target = _Tokenised(norm(6)).double().eval(), torch.tensor([3, 1, 2])
-    alone, together = (reconstruct(model, target, seed=[0, 0, 0], batch_size=n, **STILL, **SMALL) for n in (1, 3))
-    torch.testing.assert_close(alone, together, rtol=0, atol=1e-5)
-
-
 def test_several_seeds_of_one_class(cnn: nn.Module) -> None:
     pictures = reconstruct(cnn, 2, seed=range(3), **SMALL)
     assert torch.equal(pictures, reconstruct(cnn, torch.tensor([2, 2, 2]), seed=[0, 1, 2], **SMALL))

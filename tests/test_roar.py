@@ -537,7 +537,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a name twice": ({"explainers": {"random": oracle}}, ValueError, "'random' is an explainer and a control"),
     "nothing": ({"explainers": {}, "controls": ()}, ValueError, "there are no explainers; expected at least one"),
     "no function": ({"explainers": {"x": 3}}, TypeError, "the explainer 'x' is a int; expected a function"),
-    "shape": ({"explainers": {"x": lambda m, x, t: x}}, ValueError, r"'x' came as shape \(256, 1, 8, 8\); expected shape \(256, 8, 8\)"),
+    "shape": ({"explainers": {"x": lambda m, x, t: x}}, ValueError, r"'x' came as shape \(400, 1, 8, 8\); expected shape \(400, 8, 8\)"),
     "NaN": ({"explainers": {"x": lambda m, x, t: x[:, 0] * torch.nan}}, ValueError, "the heatmaps of 'x' contain NaN"),
     "no network": ({"build_model": lambda seed: "x"}, TypeError, r"build_model\(0\) gave a str; expected an untrained network"),
     "restless": ({"build_model": lambda seed: nn.Linear(64, 2)}, ValueError, r"build_model\(0\) gave two different networks"),

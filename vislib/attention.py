@@ -27,14 +27,12 @@ from vislib.progress import progress_bar
 Combine = Callable[[list[Tensor], list[Tensor]], Tensor]
 """(shares of each block (B, heads, T, T), their gradients) -> what each token has of each, (B, T, T)."""
 
-
-def _unasking(function: Any) -> Callable[..., Any]:
-    """Return a function of PyTorch that does not ask the mode, so that the mode can be on inside it."""
-    inside = {**function.__globals__, "has_torch_function": lambda tensors: False}
-    return FunctionType(function.__code__, inside, argdefs=function.__defaults__)
-
-
-_LAYER, _GRAD = _unasking(F.multi_head_attention_forward), _unasking(torch.autograd.grad)
+# PyTorch's layer as a function that does not ask the mode, so that the mode can be on inside it.
+_LAYER = FunctionType(
+    F.multi_head_attention_forward.__code__,
+    {**vars(F), "has_torch_function": lambda tensors: False},
+    argdefs=F.multi_head_attention_forward.__defaults__,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,9 +166,7 @@ def drop_tokens(
     """
     classes = check_inputs(model, images, target)
     batch = in_flight(model, images, 2**62, batch_size)
-    beside = images if len(images) > 1 or batch == 1 else torch.cat([images, 1 - images])  # no copy will be alone
-    of = classes.expand(len(beside))
-    clean = scores(score, answers(model, beside, of), of)[: len(images)]
+    clean = scores(score, answers(model, images, classes), classes)
     read = _on_places(model, images[:1], classes[:1], lambda shares, slopes: _each(shares[0]), Reading(grid=grid))
     if read.any():
         raise ValueError("the model answers from the tokens of places, which stay; expected a class token.")
@@ -221,16 +217,17 @@ def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combi
     def work(pixels: Tensor) -> Tensor:
         seen = _Shares(model)
         total = total_score(seen, pixels.requires_grad_(), classes, how.score)
-        met = [*seen.met]
+        met = seen.met
         _check_met(met, len(pixels))
         if not total.requires_grad:
             check_slope(total, None)
-        with seen:  # a checkpoint runs its part of the network again on the way back
-            grads = _GRAD(total, met, allow_unused=True, materialize_grads=True)
+        grads = torch.autograd.grad(total, met, allow_unused=True, materialize_grads=True)
         shares, slopes = ([t.detach().view(len(pixels), -1, *t.shape[-2:]) for t in found] for found in (met, grads))
         read = slopes[-1].any(-1).any(1)
         if not read.any(1).all():
-            raise ValueError("the score has no gradient at the last attention; expected one that reads its tokens.")
+            raise ValueError(
+                "the score has no gradient at the last attention; expected one that is read from its tokens."
+            )
         heat = (combine(shares, slopes) * read[..., None]).sum(1) / read.sum(1, keepdim=True)
         return on_grid(heat[:, None], grid or seen.grid, "the attention")[:, 0]
 
@@ -240,7 +237,9 @@ def _on_places(model: nn.Module, images: Tensor, classes: Tensor, combine: Combi
 def _check_met(met: Sequence[Tensor], batch: int) -> None:
     """Raise unless there is attention, over the same tokens of an image in every step."""
     if not met:
-        raise ValueError("no step of the network is attention among tokens; expected a network that computes shares.")
+        raise ValueError(
+            "no step of the network is attention among tokens; expected a transformer that computes its shares."
+        )
     sides = {side for t in met for side in t.shape[-2:]}
     if len(sides) > 1 or any(len(t) != batch if t.ndim == 4 else len(t) % batch for t in met):
         came = ", ".join(dict.fromkeys(str(tuple(t.shape)) for t in met))

@@ -14,14 +14,13 @@ from vislib.look import shown
 from vislib.models import Classifier
 
 _EXAGGERATED = 250  # steps
-_DIRECT = "donot_use_mm_for_euclid_dist"  # distances by differences, not by products of matrices
 
 
 def class_weights(model: nn.Module) -> Tensor:
     """Return what the last linear layer knows of each class: one row per class, (K, D).
 
     Raises:
-        ValueError: if no linear layer of the model is its head for certain.
+        ValueError: if the model has no linear layer, or a wrapped network has several heads to choose from.
     """
     head = model.head if isinstance(model, Classifier) else Classifier(model).head
     return head.weight.detach().clone()
@@ -73,7 +72,8 @@ def pca(x: Tensor, n_components: int = 2) -> Projection:
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     components = directions * largest.sign()
     explained = variances[:n_components] / variances.sum().clamp(min=torch.finfo(precise.dtype).tiny)
-    return Projection(((precise - mean) @ components.T).to(x), components.to(x), explained.to(x), mean.to(x))
+    points = (precise - mean) @ components.T
+    return Projection(points.to(x), components.to(x), explained.to(x), mean.to(x))
 
 
 def tsne(
@@ -132,8 +132,10 @@ def tsne(
 
 def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
     """Return the map of points (N, D), (N, 2): every pair attracts and repels, in the steps of scikit-learn."""
-    n, distances = len(x), torch.cdist(x, x, compute_mode=_DIRECT).square().fill_diagonal_(math.inf)
-    power = torch.full_like(x[:, :1], -math.log2(max(float(distances[distances.isfinite()].mean()), 1e-30)))
+    n, distances = len(x), torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+    distances.fill_diagonal_(math.inf)
+    finite = distances[distances.isfinite()]
+    power = torch.full_like(x[:, :1], -math.log2(max(float(finite.mean()), 1e-30)))
     for k in range(44):  # each point's precision, for which its neighbours are as many as the perplexity says
         near = (-distances * 2**power).softmax(1)
         spread = -(near * near.clamp_min(1e-30).log()).sum(1, keepdim=True) > math.log(perplexity)
@@ -144,7 +146,8 @@ def _exact_tsne(x: Tensor, perplexity: float, iterations: int) -> Tensor:
     speed, gains = torch.zeros_like(points), torch.ones_like(points)
     for step in range(iterations):
         early = step < _EXAGGERATED
-        kernel = (1 / (1 + torch.cdist(points, points, compute_mode=_DIRECT).square())).fill_diagonal_(0)
+        kernel = 1 / (1 + torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").square())
+        kernel.fill_diagonal_(0)
         force = (near * (12 if early else 1) - kernel / kernel.sum()) * kernel
         slope = 4 * (force.sum(1, keepdim=True) * points - force @ points)
         gains = torch.where(slope * speed < 0, gains + 0.2, gains * 0.8).clamp_min(0.01)
@@ -194,7 +197,7 @@ def _distances(x: Tensor, own: float) -> Iterator[tuple[Tensor, Tensor]]:
         distances = torch.cdist(x[part], x)
         closest = distances.scatter(1, part[:, None], math.inf).amin(1)
         if float(closest.median()) ** 2 < 100 * rounding:  # groups far from each other
-            distances = torch.cdist(x[part], x, compute_mode=_DIRECT)
+            distances = torch.cdist(x[part], x, compute_mode="donot_use_mm_for_euclid_dist")
         yield part, distances.scatter_(1, part[:, None], own)
 
 

@@ -4,8 +4,7 @@ An explainer takes a model, images (B, C, H, W) with pixels in [0, 1], and a tar
 image), and returns a heatmap (B, H, W): the larger a value, the more that pixel counts *for* the target. Any function
 of this form can be drawn and evaluated. Options are keyword-only, and bound with ``functools.partial``.
 
-`answers` is the one place that calls a model, and looks at what comes back (:mod:`vislib.look`), where `heatmaps_of` is
-the one that calls an explainer. What is called gets copies, since some functions work in place. The checks are the one
+`answers` is the one place that calls a model, and looks at what comes back (:mod:`vislib.look`). The checks are the one
 place that validates what comes in; each message says what came and what was expected.
 """
 
@@ -16,19 +15,18 @@ from contextvars import copy_context
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vislib.look import LOOKING, add_up, ask, ask_ahead, check_device, check_no_shares, computable, of_copies, shown
+from vislib.look import LOOKING, add_up, ask, ask_ahead, check_device, check_no_shares, computable, shown
 from vislib.look import check_logits as check_logits
 from vislib.look import evaluating as evaluating
 
 # Stochastic depth has a different class name in every library.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath", "DropBlock2d", "DropBlock3d")
-_KEEPS_ALL = {"p": 0, "dropout": 0, "drop_prob": 0, "num_layers": 1}  # recurrent layers drop between each other
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,17 +74,19 @@ def _above(logits: Tensor, target: Tensor, *, other: int) -> Tensor:
 
 def scores(score: Score, logits: Tensor, target: Tensor) -> Tensor:
     """Return the scores (B,) of logits (B, K), floating point and not NaN; raise a ValueError for anything else."""
-    found = of_copies(score, logits, target)
+    found = score(logits, target)
     if not isinstance(found, Tensor) or found.shape != target.shape or not found.is_floating_point():
-        was = shown(found) if getattr(found, "shape", None) != target.shape else str(found.dtype)
-        raise ValueError(f"the score returned {was} for {len(target)} images; expected one floating-point number each.")
+        came = shown(found) if getattr(found, "shape", None) != target.shape else str(found.dtype)
+        raise ValueError(
+            f"the score returned {came} for {len(target)} images; expected one floating-point number each."
+        )
     if found.isnan().any():
         raise ValueError("the score of an image is NaN; expected a number.")
     return found
 
 
-_LOOKED_AT: WeakKeyDictionary[Callable[[Tensor], Any], int] = WeakKeyDictionary()
-"""Of how many different images together, 1 or more, `answers` has looked at a model since a routine got it: `check_eval`."""
+_LOOKED_AT: WeakSet[Callable[[Tensor], Any]] = WeakSet()
+"""Models that `answers` has asked twice since they were last handed to a public routine, see `check_eval`."""
 
 
 @computable()
@@ -96,8 +96,7 @@ def answers(
     """Ask a model, and look at what comes back: logits (B, K), one row per image, in which every target has its column.
 
     The model gets a copy, since some networks work in place. Gradients flow through it as without the copy. Once for
-    each model and call of a public routine it is also asked about one image alone, see :mod:`vislib.look`; and once
-    more if that was the answer to one image, and different ones come together: only then do others stand beside it.
+    each model and call of a public routine it is also asked about one image alone, see :mod:`vislib.look`.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K).
@@ -113,11 +112,11 @@ def answers(
             or comes by chance or by what else is in the batch.
         TypeError: if it takes a step for which PyTorch has no code in this floating-point type.
     """
-    plain, company = inspect.unwrap(model), 1 + int((images != images[-1:]).any())
+    plain = inspect.unwrap(model)
     # The other questions come first, so that whoever watches the layers sees the answer at last.
     aside = copy_context()
     aside.run(LOOKING.set, True)
-    check_steady = aside.run(ask_ahead, plain, images) if twice and _LOOKED_AT.get(plain, 0) < company else None
+    check_steady = aside.run(ask_ahead, plain, images) if twice and plain not in _LOOKED_AT else None
     logits: Tensor = model(images.clone())
     check_logits(logits, images, target)
     if add_up(logits):  # as probabilities do, or by chance: another image tells
@@ -125,7 +124,7 @@ def answers(
         logits = model(images.clone())
     if check_steady is not None:
         check_steady(logits)
-        _LOOKED_AT[plain] = company
+        _LOOKED_AT.add(plain)
     return widened(logits)
 
 
@@ -200,8 +199,9 @@ def check_images(model: object, images: Tensor) -> None:
     if low != low or high != high:
         raise ValueError("images contains NaN; expected pixels in [0, 1].")
     if low < 0 or high > 1:
-        came = f"values from {low:.3g} to {high:.3g}"
-        raise ValueError(f"images has {came}; expected pixels in [0, 1] (normalisation belongs inside the model).")
+        raise ValueError(
+            f"images has values from {low:.3g} to {high:.3g}; expected pixels in [0, 1] (normalisation belongs inside the model)."
+        )
 
 
 def check_target(images: Tensor, target: int | Tensor) -> Tensor:
@@ -229,20 +229,24 @@ def check_eval(model: nn.Module) -> None:
     looked at again.
     """
     check_model(model)
-    _LOOKED_AT.pop(model, None)
+    _LOOKED_AT.discard(model)
     for name, module in model.named_modules():
         if module.training and _mode_matters(module):
-            came = f"the layer {name or 'model'!r} ({type(module).__name__}) is in training mode"
-            raise ValueError(f"{came}, which changes the answer; expected evaluation mode: call model.eval() first.")
+            raise ValueError(
+                f"the layer {name or 'model'!r} ({type(module).__name__}) is in training mode, which changes the answer; "
+                "expected evaluation mode: call model.eval() first."
+            )
 
 
 def _mode_matters(module: nn.Module) -> bool:
     """Return whether this layer itself answers differently in training mode."""
     if isinstance(module, nn.modules.batchnorm._NormBase):
         return module.track_running_stats  # without them it takes the batch's own statistics in both modes
-    drops = isinstance(module, nn.modules.dropout._DropoutNd | nn.MultiheadAttention | nn.RNNBase | nn.RReLU)
-    keeps = any(vars(module).get(name) == value for name, value in _KEEPS_ALL.items())
-    return (drops or type(module).__name__ in _STOCHASTIC_DEPTH) and not keeps
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    if isinstance(module, nn.MultiheadAttention | nn.RNNBase):  # which drop without a dropout layer
+        return module.dropout > 0
+    return isinstance(module, nn.RReLU) or type(module).__name__ in _STOCHASTIC_DEPTH
 
 
 def check_inputs(model: nn.Module, images: Tensor, target: int | Tensor = 0) -> Tensor:

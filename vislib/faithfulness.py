@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vislib import HERE
 from vislib.explain import Explainer, Score, answers, check_count, check_inputs, probability, scores, takes, widened
 from vislib.fills import Fill, canvas
-from vislib.look import heatmaps_of
+from vislib.look import check_heatmap
 from vislib.memory import in_flight
 
 _Kind = Literal["deletion", "insertion"]
@@ -112,12 +112,10 @@ def mass_inside(model: nn.Module, images: Tensor, target: int | Tensor, explaine
     """Return the share of each heatmap's positive values that lies inside the mask (B, H, W), as (B,). Higher is better.
 
     A heatmap without positive values points nowhere, and gets what an even one would: the mask's share of the image.
-    Arguments and errors as in `pointing_game`, and for positive values that add up to infinity.
+    Arguments and errors as in `pointing_game`.
     """
     heatmap = _explained(model, images, target, explainer, masks)
     positive = widened(heatmap).clamp(min=0)
-    if not positive.sum((1, 2)).isfinite().all():
-        raise ValueError("the positive values of a heatmap add up to infinity; expected a sum that has shares.")
     positive = positive.where(positive.sum((1, 2), keepdim=True) > 0, 1)
     return (positive * masks).sum((1, 2)) / positive.sum((1, 2))
 
@@ -130,14 +128,16 @@ def _curve(
     under = canvas(how.fill, images)
     start, end = (images, under) if kind == "deletion" else (under, images)
     place = _ranks(_explained(model, images, target, explainer), how.seed)[:, None]
+    pixels = place[0].numel()
     limit = in_flight(model, images, len(images), how.batch_size)
-    left, way = [], 1 if kind == "deletion" else -1  # first come the images themselves, by which the model is looked at
+    left = []
     with torch.no_grad():
-        for step in range(how.steps + 1)[::way]:
-            changed = torch.where(place < round(step / how.steps * place[0].numel()), end, start)
+        for step in range(how.steps + 1):
+            changed = torch.where(place < round(step / how.steps * pixels), end, start)
             parts = zip(changed.split(limit), classes.split(limit), strict=True)
             left.append(torch.cat([scores(how.score, answers(model, some, which), which) for some, which in parts]))
-    return Curve(torch.linspace(0, 1, how.steps + 1, **HERE).to(images), torch.stack(left[::way], 1), LABELS[kind])
+    fractions = torch.linspace(0, 1, how.steps + 1, **HERE).to(images)
+    return Curve(fractions, torch.stack(left, 1), LABELS[kind])
 
 
 def _ranks(heatmap: Tensor, seed: int) -> Tensor:
@@ -159,4 +159,6 @@ def _explained(model: nn.Module, images: Tensor, target: int | Tensor, explainer
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != expected:
             came = f"{mask.dtype} {tuple(mask.shape)}" if isinstance(mask, Tensor) else f"a {type(mask).__name__}"
             raise ValueError(f"masks is {came}; expected torch.bool {expected}.")
-    return heatmaps_of(explainer, model, images, target)
+    heatmap = explainer(model, images, target)
+    check_heatmap(heatmap, images)
+    return heatmap.detach()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vislib import HERE
 from vislib.explain import closest, widened
-from vislib.look import check_device, of_copies
+from vislib.look import check_device
 
 Fill = str | Callable[[Tensor], Tensor] | Tensor
 """A name (in `FILLS`, or "inpaint"), a function images -> canvas, or a tensor that broadcasts to (B, C, H, W)."""
@@ -154,15 +154,17 @@ def canvas(fill: Fill, images: Tensor) -> Tensor:
         return FILLS[fill](images)
     if not isinstance(fill, Tensor) and not callable(fill):
         raise TypeError(f"fill is a {type(fill).__name__}; expected one of {', '.join(NAMES)}, a function or a tensor.")
-    filled = fill if isinstance(fill, Tensor) else of_copies(fill, images)
+    filled = fill if isinstance(fill, Tensor) else fill(images)
     if not isinstance(filled, Tensor):
         raise TypeError(f"the fill function returned a {type(filled).__name__}; expected a tensor like the images.")
     check_device(filled, images, "the fill")
     try:
         filled = filled.to(images.dtype).expand_as(images)
     except RuntimeError:
-        wanted = f"one that broadcasts to {tuple(images.shape)}, for instance (C, 1, 1) for a colour"
-        raise ValueError(f"the fill has shape {tuple(filled.shape)}; expected {wanted}.") from None
+        raise ValueError(
+            f"the fill has shape {tuple(filled.shape)}; expected one that broadcasts to {tuple(images.shape)}, "
+            "for instance (C, 1, 1) for a colour."
+        ) from None
     low, high = torch.stack(filled.detach().aminmax()).cpu().tolist()
     if not 0 <= low <= high <= 1:
         raise ValueError(f"the fill has values from {low:.3g} to {high:.3g}; expected pixels in [0, 1].")

@@ -1,4 +1,4 @@
-"""The look at what comes back: from a model logits, the same twice, alone and in company; from an explainer heatmaps."""
+"""The look at what comes back from a model: logits, the same twice, alone and in company, in evaluation mode."""
 
 import random
 import sys
@@ -19,12 +19,16 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
 
     Refused as well: NaN, infinity, and a target that is masked with -inf.
     """
-    two = "of two classes at least, which vislib.models.TwoClasses makes of one number"
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-        came = f"{shown(logits)} for {len(images)} images"
-        raise ValueError(f"the model returned {came}; expected logits of shape (B, K), {two}.")
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != images.shape[0]:
+        raise ValueError(
+            f"the model returned {shown(logits)} for {images.shape[0]} images; expected logits of shape (B, K), which "
+            "vislib.models.TwoClasses makes of one number per image."
+        )
     if logits.shape[1] < 2 or not logits.is_floating_point():
-        raise ValueError(f"the model returned {logits.dtype} of {shown(logits)}; expected floating-point logits {two}.")
+        raise ValueError(
+            f"the model returned {logits.dtype} of shape {tuple(logits.shape)}; expected floating-point logits of two "
+            "classes at least: vislib.models.TwoClasses(model) makes them of one logit."
+        )
     count = logits.shape[1]
     if target is not None and (highest := int(target.max())) >= count:
         raise ValueError(f"target contains {highest}, and the model has {count} classes; expected 0 to {count - 1}.")
@@ -37,28 +41,15 @@ def check_logits(logits: Tensor, images: Tensor, target: Tensor | None = None) -
         raise ValueError("target contains a class that the model masks with -inf; expected one that it names.")
 
 
-def of_copies(function: Callable[..., Any], *given: Any) -> Any:
-    """Return what a function says of copies of the tensors, which it may change; gradients flow as without the copy."""
-    return function(*(value.clone() if isinstance(value, Tensor) else value for value in given))
-
-
-def heatmaps_of(
-    explainer: Callable[..., Any], model: nn.Module, images: Tensor, target: int | Tensor, name: str = "the explainer"
-) -> Tensor:
-    """Return the heatmaps of an explainer, detached, (B, H, W) without NaN; raise a ValueError for anything else."""
-    return check_heatmap(of_copies(explainer, model, images.detach(), target), images, name).detach()
-
-
-def check_heatmap(heatmap: Tensor, images: Tensor, name: str) -> Tensor:
-    """Return a heatmap (B, H, W) of images (B, C, H, W), on their device, without NaN; raise for anything else."""
-    what, expected = f"the heatmaps of {name}", (len(images), *images.shape[-2:])
+def check_heatmap(heatmap: Tensor, images: Tensor, what: str = "the heatmaps of the explainer") -> None:
+    """Raise unless this is a heatmap (B, H, W) of images (B, C, H, W), on their device, without NaN."""
+    expected = (len(images), *images.shape[-2:])
     if not isinstance(heatmap, Tensor) or heatmap.shape != expected:
         raise ValueError(f"{what} came as {shown(heatmap)}; expected shape {expected}.")
     if heatmap.device != images.device:
         raise ValueError(f"{what} are on {heatmap.device} and images on {images.device}; expected one device.")
     if heatmap.isnan().any():
         raise ValueError(f"{what} contain NaN; expected a number for every pixel.")
-    return heatmap
 
 
 def check_device(value: Tensor, other: Tensor, name: str, of: str = "images") -> None:
@@ -83,8 +74,10 @@ def add_up(logits: Any) -> bool:
 def check_no_shares(logits: Tensor, further: Any) -> None:
     """Raise if the answer to a further image adds up to 1 as well; one that is the same can tell nothing."""
     if add_up(further) and not torch.equal(further, logits.detach()[:1]):
-        wanted = "logits: leave its softmax away, or return the logarithm"
-        raise ValueError(f"the model answers with probabilities, positive and adding up to 1; expected {wanted}.")
+        raise ValueError(
+            "the model answers with probabilities, which are positive and add up to 1; expected logits: leave its softmax "
+            "away, or return the logarithm."
+        )
 
 
 # Whether a network is asked by the look alone, so that nobody has to hear its answer.
@@ -140,9 +133,12 @@ def ask_ahead(model: Callable[[Tensor], Any], images: Tensor) -> Callable[[Tenso
                     f"asked about one image alone, the model raises {type(again).__name__}; expected an answer."
                 ) from again
             if not _same(again, logits[i, None].detach(), tolerance):
-                steady = "an answer that neither chance nor the other images of a batch decide"
-                how, wanted = ("in evaluation mode", "the same: model.eval()") if trains else ("again", steady)
-                raise ValueError(f"asked {how}, about one image alone, the model answers otherwise; expected {wanted}.")
+                raise ValueError(
+                    "asked about one image alone, in evaluation mode, the model answers otherwise; expected the same: model.eval()."
+                    if trains
+                    else "asked again, about one image alone, the model answers otherwise; "
+                    "expected an answer that neither chance nor the other images of a batch decide."
+                )
 
     return check
 
@@ -157,13 +153,6 @@ def ask(model: Callable[[Tensor], Any], images: Tensor) -> Any:
             return error
 
 
-def unmasked(logits: Tensor) -> float:
-    """Return the size of the largest logit that masks no class, by which answers are measured; 0 if there is none."""
-    sizes = logits.abs()[logits.isfinite() & (logits != 0)]  # a last ReLU may leave but few
-    sizes = sizes[sizes <= 100 * sizes.unique().median()]  # beyond is a number that masks classes
-    return float(sizes.max()) if len(sizes) else 0.0
-
-
 def _same(one: Any, other: Any, tolerance: float) -> bool:
     """Tell whether two answers to one image differ by no more than a share of the largest logit that masks no class."""
     if not isinstance(one, Tensor) or not isinstance(other, Tensor) or one.numel() != other.numel():
@@ -171,8 +160,10 @@ def _same(one: Any, other: Any, tolerance: float) -> bool:
     one, other = one.flatten(), other.flatten()
     if torch.equal(one, other):
         return True
-    close = torch.isclose(one, other, rtol=16 * tolerance**2, atol=tolerance * unmasked(other), equal_nan=True)
-    return bool(close.all())
+    sizes = other.abs()[other.isfinite() & (other != 0)]  # a last ReLU may leave but few
+    sizes = sizes[sizes <= 100 * sizes.unique().median()]  # beyond is a number that masks classes, and no measure
+    close = tolerance * float(sizes.max()) if len(sizes) else 0.0
+    return bool(torch.isclose(one, other, rtol=16 * tolerance**2, atol=close, equal_nan=True).all())
 
 
 def _generators(device: torch.device) -> list[tuple[Any, Callable[[Any], object]]]:
@@ -209,20 +200,16 @@ def evaluating(model: Callable[[Tensor], Any]) -> Iterator[list[nn.Module]]:
 
 @contextmanager
 def computable() -> Iterator[None]:
-    """Say it in one sentence if PyTorch has no code for a type, as for float16 in some steps on a CPU, and back through more.
-
-    And if a tensor is of inference mode, through which there is no way back.
-    """
+    """Say it in one sentence if PyTorch has no code for a type, as for float16 in some steps on a CPU, and back through more."""
     try:
         yield
-    except RuntimeError as error:  # a network may raise errors of its own
-        if "\" not implemented for '" in str(error):
-            came = f"PyTorch has no code for a step of the model in its type ({error})"
-            raise TypeError(f"{came}; expected another one, such as float32: mind torch.autocast.") from error
-        if "Inference tensors cannot be saved" in str(error):
-            came = "a tensor, such as a weight, is of torch.inference_mode()"
-            raise ValueError(f"{came}, which has no gradient; expected one made outside.") from error
-        raise
+    except NotImplementedError as error:
+        if "not implemented for" not in str(error):  # a network may have no code of its own
+            raise
+        raise TypeError(
+            f"PyTorch has no code for a step of the model in its type ({error}); expected another one, such as float32: "
+            "mind torch.autocast."
+        ) from error
 
 
 def as_written() -> AbstractContextManager[Any]:

@@ -31,9 +31,10 @@ class _Largest(TorchDispatchMode):
 
 def largest_activation(model: Callable[[Tensor], Any], images: Tensor) -> int:
     """Return the bytes of the largest result inside the network for one batch of images."""
-    with _Largest() as largest:  # type: ignore[no-untyped-call]
+    largest = _Largest()  # type: ignore[no-untyped-call]
+    with largest:
         model(images.clone())  # some networks change their input
-    return int(largest.bytes)
+    return largest.bytes
 
 
 def positions_in_flight(largest: int) -> int:

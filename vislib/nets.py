@@ -89,8 +89,10 @@ class SmallViT(nn.Module):
             self.stem = nn.Sequential(*stem, nn.Conv2d(width, width, 1))
             self.first = nn.Parameter(0.02 * torch.randn(1, 1, width))
             self.places = nn.Parameter(0.02 * torch.randn(1, (size // 8) ** 2 + 1, width))
-            new = partial(nn.TransformerEncoderLayer, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
-            self.blocks = nn.Sequential(*(new(width, heads, 2 * width) for _ in range(depth)))
+            block = partial(
+                nn.TransformerEncoderLayer, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            )
+            self.blocks = nn.Sequential(*(block(width, heads, 2 * width) for _ in range(depth)))
             self.norm = nn.LayerNorm(width)
             self.head = nn.Linear(width, classes)
 

@@ -1,6 +1,7 @@
 """Training, as short as it can be: what the course's small networks need, and nothing else."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from sys import float_info
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from vislib import seeded
 from vislib.data import ImageSet
-from vislib.differentiation import differentiating, straightened
 from vislib.explain import answers, check_count, check_images, check_inputs, check_number, check_target, evaluating
 from vislib.progress import progress_bar
 
@@ -39,9 +39,8 @@ def fit(
     """Train a model on labelled images, in place: AdamW, its learning rate going up once and down once.
 
     Parameters that do not require a gradient stay as they are, and so do the statistics of BatchNorm in a part of the
-    network that has no other parameters. The model is left in evaluation mode, its weights laid out in memory as they
-    came; after an error, it is what it was before. The seed fixes the order of the images, and dropout; the global
-    random state is left alone.
+    network that has no other parameters. The model is left in evaluation mode. The seed fixes the
+    order of the images, and dropout; the global random state is left alone.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); on the device of the data.
@@ -58,8 +57,7 @@ def fit(
         The mean loss of each epoch.
 
     Raises:
-        ValueError, TypeError: if images, labels or options do not fit, nothing can be trained, or not in the type of the
-            weights (float16), or loss, gradient or weights are not finite.
+        ValueError, TypeError: if images, labels or options do not fit, nothing can be trained, or the loss is not finite.
 
     Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization, https://arxiv.org/abs/1711.05101
     Smith & Topin 2019, Super-Convergence, https://arxiv.org/abs/1708.07120
@@ -74,47 +72,37 @@ def fit(
         data = replace(data, labels=check_target(seen.new_empty(len(data)), data.labels))
         with torch.no_grad(), evaluating(model):
             answers(model, seen[:8], data.labels.max().expand(len(seen[:8])))
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    if not trainable:
-        raise ValueError("no parameter of the model requires a gradient; expected one: model.requires_grad_(True).")
-    if coarse := [p.dtype for p in trainable if torch.finfo(p.dtype).tiny > 1e-8]:
-        raise TypeError(f"the weights are {coarse[0]}, where AdamW's eps of 1e-8 is 0; expected float32 or bfloat16.")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            "no parameter of the model requires a gradient; expected one that can be trained: model.requires_grad_(True)."
+        )
     steps = int(epochs) * len(_batches(torch.empty(len(data), device="meta"), batch_size))
-
-    def train(layout: torch.memory_format) -> list[float]:
-        history: list[float] = []
-        order = torch.Generator().manual_seed(int(seed))
-        with _training(model, seed, layout):
-            optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay, eps=1e-8)
-            # a cycle of a single step would begin at its end
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 2))
-            for epoch in range(1, epochs + 1):
-                total = torch.zeros((), device=data.images.device)
-                for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
-                    index = index.to(data.images.device)
-                    images = data.images[index].contiguous(memory_format=layout)
-                    # not by `answers`: the images are copies, and the model may answer whatever the loss takes
-                    value = loss(model(images), data.labels[index])
-                    optimizer.zero_grad(set_to_none=True)
-                    straightened(value).backward()
-                    if not optimizer.state:  # no step is done, and no learning rate can be the reason
-                        _check_finite([value, *(p.grad for p in trainable)], "loss or gradient of the first step")
-                    optimizer.step()
-                    schedule.step()
-                    total += value.detach() * len(index)
-                    bar.update()
-                history.append(float(total) / len(data))
-                _check_finite([total, *trainable], f"loss or weights of epoch {epoch}", ": try a lower learning_rate")
-        return history
-
-    with progress_bar(steps, "training", progress) as bar:
-        return differentiating(train)
-
-
-def _check_finite(numbers: Iterable[Tensor | None], what: str, remedy: str = "") -> None:
-    """Raise unless all of these are finite; a parameter that has had no part in the loss has no gradient."""
-    if not all(number is None or bool(number.isfinite().all()) for number in numbers):
-        raise ValueError(f"{what} came as NaN or infinity; expected finite numbers{remedy}.")
+    order = torch.Generator().manual_seed(int(seed))
+    history = []
+    with _training(model, seed), progress_bar(steps, "training", progress) as bar:
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=weight_decay)
+        cycle = max(steps, 2)  # one of a single step would begin at its end
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=cycle)
+        for _ in range(epochs):
+            total = torch.zeros((), device=data.images.device)
+            for index in _batches(torch.randperm(len(data), generator=order, device="cpu"), batch_size):
+                index = index.to(data.images.device)
+                images = data.images[index].contiguous(memory_format=torch.channels_last)
+                # not by `answers`: the images are copies, and the model may answer whatever the loss takes
+                value = loss(model(images), data.labels[index])
+                optimizer.zero_grad(set_to_none=True)
+                value.backward()
+                optimizer.step()
+                schedule.step()
+                total += value.detach() * len(index)
+                bar.update()
+            history.append(float(total.cpu()) / len(data))
+            if not math.isfinite(history[-1]):
+                raise ValueError(
+                    f"the loss of epoch {len(history)} is {history[-1]}; expected a finite one: try a lower learning_rate."
+                )
+    return history
 
 
 def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
@@ -124,28 +112,19 @@ def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
 
 
 @contextmanager
-def _training(model: nn.Module, seed: int, layout: torch.memory_format) -> Iterator[None]:
-    """Put a model into training mode and its weights into a layout; undo both, whatever happens, and all after an error."""
-    before = {t: t.detach().clone() for t in (*model.parameters(), *model.buffers())}
-    weights = [p for p in model.parameters() if p.ndim == 4]  # of which alone there are two layouts
-    with seeded(seed, next(model.parameters()).device):
+def _training(model: nn.Module, seed: int) -> Iterator[None]:
+    """Put a model into training mode and its weights into the faster memory format; undo both, whatever happens."""
+    with seeded(seed, next(model.parameters()).device), torch.inference_mode(False), torch.enable_grad():
         try:
-            model.train()
-            for weight in weights:
-                weight.data = weight.data.to(memory_format=layout)
+            model.train().to(memory_format=torch.channels_last)
             for part in model.modules():
-                if {parameter.requires_grad for parameter in part.parameters()} == {False}:
+                own = list(part.parameters())
+                if own and not any(parameter.requires_grad for parameter in own):
                     for layer in part.modules():
                         layer.training = not isinstance(layer, nn.modules.batchnorm._NormBase)
             yield
-        except Exception:
-            for tensor, value in before.items():
-                tensor.data = value
-            raise
         finally:
-            for weight in weights:
-                weight.data = before[weight].copy_(weight.data)
-            model.eval().zero_grad()
+            model.eval().to(memory_format=torch.contiguous_format).zero_grad()
 
 
 @torch.no_grad()

@@ -74,6 +74,10 @@ class ImageSet:
         return self._each(lambda values: values.to(default_device() if device is None else device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "ImageSet":
-        masks = None if self.masks is None else change(self.masks)
-        attributes = {name: change(values) for name, values in self.attributes.items()}
-        return replace(self, images=change(self.images), labels=change(self.labels), masks=masks, attributes=attributes)
+        return replace(
+            self,
+            images=change(self.images),
+            labels=change(self.labels),
+            masks=None if self.masks is None else change(self.masks),
+            attributes={name: change(values) for name, values in self.attributes.items()},
+        )

@@ -76,4 +76,6 @@ def _idx(file: Path) -> Tensor:
         sizes = np.frombuffer(content, dtype=">i4", count=content[3], offset=4)
         return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]).reshape(sizes).copy())
     except (OSError, EOFError, IndexError, ValueError) as error:
-        raise RuntimeError(f"{file} is missing or broken ({error}); expected a gzipped array like MNIST's.") from error
+        raise RuntimeError(
+            f"{file} is missing or broken ({error}); expected a gzipped array as MNIST has them."
+        ) from error

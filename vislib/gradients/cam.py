@@ -54,9 +54,8 @@ def _cam(
         with maps(model, layer) as found:
             value = total_score(model, pixels, classes, score)
             name, activation, dim, size = found()
-            reached = value.requires_grad and activation.requires_grad
-            # While the layers are watched, since a checkpoint runs them again.
-            (grads,) = torch.autograd.grad(value, activation, allow_unused=True) if reached else (None,)
+        reached = value.requires_grad and activation.requires_grad
+        (grads,) = torch.autograd.grad(value, activation, allow_unused=True) if reached else (None,)
         if grads is None and layer is None:  # the cut was made elsewhere, see `maps`
             return _cam(model, images, classes, score, name, grid)
         if grads is None:

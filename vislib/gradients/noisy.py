@@ -72,9 +72,10 @@ def vargrad(model: nn.Module, images: Tensor, target: int | Tensor, **options: A
     https://arxiv.org/abs/1810.03307
     """
     noise = Noise(**options)
+    noisy = _noisy(model, images, target, noise)
     total, squares = torch.zeros_like(widened(images)), torch.zeros_like(widened(images))
     first: dict[int, Tensor] = {}
-    for which, grads in _noisy(model, images, target, noise):
+    for which, grads in noisy:
         # Measured from the first gradient the numbers are small, and the difference below is exact.
         off = grads - first.setdefault(which.start, grads[:, :1].clone())
         total[which] += off.sum(1)

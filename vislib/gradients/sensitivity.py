@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vislib.differentiation import differentiating, slope, straightened
+from vislib.differentiation import differentiating, slope
 from vislib.explain import Score, answers, scores, widened
 from vislib.memory import in_flight
 from vislib.progress import progress_bar
@@ -49,13 +49,17 @@ def mean(parts: Iterable[tuple[slice, Tensor]], images: Tensor, n: int) -> Tenso
 
 
 def _gradient(forward: Forward, images: Tensor, classes: Tensor, score: Score) -> Tensor:
-    return on_copies(images, lambda x: slope(total_score(forward, x.requires_grad_(), classes, score), x).contiguous())
+    def work(pixels: Tensor) -> Tensor:
+        total = total_score(forward, pixels.requires_grad_(), classes, score)
+        return slope(total, pixels).contiguous()
+
+    return on_copies(images, work)
 
 
 def total_score(forward: Forward, pixels: Tensor, classes: Tensor, score: Score) -> Tensor:
     """Return the sum of the scores, whose gradient is that of each image's own score."""
     classes = classes.clone()  # made in inference mode, it could not be kept for the way back
-    return straightened(scores(score, answers(forward, pixels, classes), classes).sum())
+    return scores(score, answers(forward, pixels, classes), classes).sum()
 
 
 def on_copies(images: Tensor, work: Callable[[Tensor], Tensor]) -> Tensor:

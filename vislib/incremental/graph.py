@@ -69,14 +69,10 @@ _VIEWS = {"contiguous", "clone", "detach", "float", "double", "half", "bfloat16"
 """Operations with a rule whose result may be, or share memory with, their input."""
 
 
-def module_of(root: nn.Module, node: fx.Node) -> nn.Module | None:
-    """Return the module that a node calls, if it calls one."""
-    return root.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-
 def operation(root: nn.Module, node: fx.Node) -> Any:
     """Return what a node does, as `RULES` has it: the class of its module, its function, or the name of its method."""
-    if (module := module_of(root, node)) is not None:
+    if node.op == "call_module":
+        module = root.get_submodule(str(node.target))
         return "Conv2dSame" if is_timm(module, "Conv2dSame") else type(module)
     return node.target if node.op in ("call_function", "call_method") else None
 
@@ -148,9 +144,10 @@ def _made_plain(root: nn.Module, node: fx.Node) -> bool:
             return True
     if in_place:
         raise UntraceableError(f"{name} works in place")
-    if asked := bool(node.kwargs.get("inplace")):
-        node.update_kwarg("inplace", False)
-    return asked
+    if not node.kwargs.get("inplace"):
+        return False
+    node.kwargs = {**node.kwargs, "inplace": False}
+    return True
 
 
 def _without_identities(root: nn.Module, graph: fx.Graph) -> None:

@@ -24,9 +24,11 @@ def warn_if_slower(model: nn.Module, half: nn.Module, images: Tensor, dtype: tor
         rounds = [_seconds(half, images.to(dtype)) / _seconds(model, images) for _ in range(4)]
         known[key] = min(rounds[1:])
     if known[key] > 1.25:  # what a machine does besides does not make that much in each of three rounds
-        network = f"this {type(model).__name__} on {images.device}"
-        slower = f"{dtype} takes {known[key]:.1f} times as long as {images.dtype} for {network}; dtype=None is faster."
-        warnings.warn(slower, stacklevel=2)
+        warnings.warn(
+            f"{dtype} takes {known[key]:.1f} times as long as {images.dtype} for this {type(model).__name__} on "
+            f"{images.device}; dtype=None is faster.",
+            stacklevel=2,
+        )
 
 
 def _seconds(model: nn.Module, images: Tensor) -> float:

@@ -138,7 +138,8 @@ def _bins(reach: Reach, weights: NDArray[np.float64], penalty: float = 0.01) -> 
     sizes = sizes[:, order]
     n = sizes.shape[1]
     fixed = penalty * float(weights @ sizes.mean(1)) * n
-    best, cut = np.array([0.0] + [np.inf] * n), np.zeros(n + 1, np.int64)
+    best, cut = np.full(n + 1, np.inf), np.zeros(n + 1, np.int64)
+    best[0] = 0.0
     for start in range(n):
         largest = np.maximum.accumulate(sizes[:, start:], axis=1)
         cost = best[start] + (weights @ largest) * np.arange(1, n - start + 1) + fixed

@@ -40,7 +40,8 @@ def _fits(argument: Any, shape: torch.Size) -> bool:
     if isinstance(argument, Ref):
         return argument.shape is None or (argument.is_map and argument.shape[-2:] == shape[-2:])
     if isinstance(argument, Tensor):
-        return argument.ndim <= 4 and all(n == 1 for n in (*argument.shape[:-3], *argument.shape[-2:]))
+        no_batch = argument.ndim < 4 or (argument.ndim == 4 and argument.shape[0] == 1)
+        return no_batch and all(n == 1 for n in argument.shape[-2:])
     return not isinstance(argument, tuple | list | dict)
 
 
@@ -49,9 +50,10 @@ identity = elementwise(lambda full, *args, **kwargs: full)
 
 def concatenate(tensors: Any, dim: Any = 0, *, axis: Any = None) -> Rule | None:
     """Concatenation along the channels."""
-    channels = (dim if axis is None else axis) in (1, -3)
-    same = all(is_map(t) and t.shape[-2:] == tensors[0].shape[-2:] for t in tensors)
-    return Rule(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if channels and same else None
+    if (dim if axis is None else axis) not in (1, -3) or not all(is_map(t) for t in tensors):
+        return None
+    same = all(t.shape[-2:] == tensors[0].shape[-2:] for t in tensors)
+    return Rule(lambda *parts: torch.cat(parts, 1), tuple(tensors)) if same else None
 
 
 # ---- the table ----
@@ -64,11 +66,14 @@ _ELEMENTWISE = """
 """
 _TYPES = " float double half bfloat16"  # methods alone
 _OPERATORS = "add sub mul truediv neg pow abs eq ne lt le gt ge and_ or_ invert"
+_FUNCTIONAL = """
+    relu relu6 leaky_relu elu selu celu gelu silu mish hardtanh hardswish hardsigmoid hardshrink softshrink
+    softplus softsign tanhshrink logsigmoid threshold tanh sigmoid
+"""
 _MODULES = """
     ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Hardtanh Hardswish Hardsigmoid Hardshrink Softshrink
     Softplus Softsign Tanhshrink LogSigmoid Threshold Tanh Sigmoid
 """
-_FUNCTIONAL = _MODULES.lower().replace("leaky", "leaky_")  # the same as functions
 
 
 def _elementwise_rules() -> Iterable[tuple[Any, Builder]]:

@@ -13,7 +13,9 @@ def simple_copy(model: nn.Module) -> nn.Module:
     known: dict[int, Any] = {id(p): p for p in model.parameters()}
     for module in model.modules():
         if module.__module__.startswith("torch.nn.modules.") and not module._modules:
-            known[id(module)] = copy.copy(module)  # PyTorch's own layers keep nothing that a call would change
+            twin = type(module).__new__(type(module))  # PyTorch's own layers keep nothing that a call would change
+            twin.__dict__.update(module.__dict__)
+            known[id(module)] = twin
     made = copy.deepcopy(model, known)
     for module in list(made.modules()):
         for name, child in module.named_children():

@@ -149,7 +149,9 @@ class Classifier(nn.Module):
         with watching({"head": self.head}, lambda name, module, inputs: caught.append(inputs[0]), before=True):
             self(images.clone())  # recorded is a layer, and the answer itself may be anything
         if not caught:
-            raise ValueError(f"{self.name} answers without its layer {self._head_name!r}; expected another head.")
+            raise ValueError(
+                f"{self.name} answers without its layer {self._head_name!r}; expected Classifier(head=...)."
+            )
         return caught[-1]
 
     @cached_property
@@ -163,14 +165,15 @@ class Classifier(nn.Module):
         linear = {name: module for name, module in self.network.named_modules() if isinstance(module, nn.Linear)}
         if head is None:
             fitting = {name: module for name, module in linear.items() if classes in (None, module.out_features)}
-            found = head_of(self.network, fitting or linear, self.channels, self.input_size)
-            if found is not None and classes is not None:
-                _check_named(classes, linear[found].out_features)
-            return found
+            layers = [m for m in self.network.modules() if any(True for _ in m.parameters(recurse=False))]
+            if not fitting and layers and isinstance(layers[-1], nn.Linear):
+                _check_named(classes, layers[-1].out_features)
+            return head_of(self.network, fitting, 0 if len(fitting) < 2 else self.channels, self.input_size)
         wanted: list[str] = [name for name, module in linear.items() if head is module or head == name]
         if not wanted:
-            known = ", ".join(linear) or "it has none"
-            raise ValueError(f"head is {head!r}; expected a linear layer of the network: {known}.")
+            raise ValueError(
+                f"head is {head!r}; expected a linear layer of the network: {', '.join(linear) or 'it has none'}."
+            )
         outputs = linear[wanted[0]].out_features
         if classes not in (None, outputs):
             raise ValueError(f"head has {outputs} outputs and there are {classes} classes; expected the same.")
@@ -197,8 +200,7 @@ class TwoClasses(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (B, C, H, W) to logits (B, 2)."""
-        yes = self.network(images)
-        if not isinstance(yes, Tensor) or yes.numel() != len(images):
-            came = tuple(yes.shape) if isinstance(yes, Tensor) else f"a {type(yes).__name__}"
-            raise ValueError(f"the network answers {came}; expected one number for each image.")
+        yes: Tensor = self.network(images)
+        if yes.numel() != len(images):
+            raise ValueError(f"the network answers {tuple(yes.shape)}; expected one number for each image.")
         return torch.stack([torch.zeros_like(yes), yes], -1).reshape(len(images), 2)

@@ -8,26 +8,15 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""How many channels a network takes -> what it is given of a picture."""
-
 
 def pixels(image: Any, resize: int, channels: int) -> Tensor:
-    """Return pixels (1, C, H, W) in [0, 1] whose shorter side has `resize` pixels.
-
-    Args:
-        image: a PIL image of any mode, an array (H, W) or (H, W, C), uint8, uint16 or floats in [0, 1], or a tensor.
-        resize: length of the shorter side.
-        channels: what the network takes. Of a PIL image, or of bytes: 1 grey, 3 RGB, transparency on white; 2 grey and
-            alpha, 4 RGB and alpha, of a picture with transparency alone.
-
-    Raises:
-        TypeError, ValueError: if it is none of these, or has other channels.
-    """
+    """Return pixels (1, C, H, W) in [0, 1] whose shorter side has `resize` pixels."""
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim in (2, 3):
         if image.shape[2:] not in ((), (1,), (3,), (4,)):
             raise ValueError(f"image has {image.shape[2]} channels; expected 1, 3 or 4 (the last one is transparency).")
         image = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
+    if isinstance(image, np.ndarray) and image.dtype == np.uint16:
+        image = _shallow(image)
     if isinstance(image, Image.Image):
         image = _as_seen(image, channels)
     if isinstance(image, Image.Image):
@@ -35,14 +24,11 @@ def pixels(image: Any, resize: int, channels: int) -> Tensor:
         array = torch.from_numpy(np.array(small, dtype=np.float32) / 255)
         return array.reshape(*array.shape[:2], -1).permute(2, 0, 1)[None]
     if isinstance(image, np.ndarray):
-        image = _shallow(image) if image.dtype.newbyteorder("=") == np.uint16 and image.ndim in (2, 3) else image
         if image.dtype.kind != "f" or image.ndim not in (2, 3):
             raise TypeError(
-                f"image is an array of {image.dtype} with shape {image.shape}; expected (H, W) or (H, W, C), "
-                "uint8, uint16 or float in [0, 1]."
+                f"image is an array of {image.dtype} with shape {image.shape}; expected (H, W) or (H, W, C), uint8 or float in [0, 1]."
             )
-        # a view may be mirrored or read-only, and a file's numbers of another byte order
-        image = torch.from_numpy(np.atleast_3d(image).astype(np.float64)).permute(2, 0, 1)
+        image = torch.from_numpy(np.atleast_3d(image).copy()).permute(2, 0, 1)  # a view may be mirrored or read-only
     if not isinstance(image, Tensor):
         raise TypeError(
             f"image is a {type(image).__name__}; expected a PIL image, as vislib.data.photo(path) opens one, an array or a tensor."
@@ -63,30 +49,28 @@ def pixels(image: Any, resize: int, channels: int) -> Tensor:
 
 
 def _as_seen(image: Image.Image, channels: int) -> Image.Image | np.ndarray[Any, Any]:
-    """Return a picture as a viewer shows it: 8 bits deep, or an array of numbers in [0, 1].
-
-    Transparency lies on white, unless the network takes it.
-    """
+    """Return a picture as a viewer shows it, transparency on white: 8 bits deep, or an array of numbers in [0, 1]."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
-        return np.where(np.asarray(image) == image.info.get("transparency", -1), 1, _shallow(np.asarray(image)))
+        return _shallow(np.asarray(image))
     if image.mode == "F":
         return np.asarray(image)
-    mode, clear = _MODES.get(channels), image.has_transparency_data
-    if mode is None or ("A" in mode and not clear):
-        raise ValueError(f"image has the mode {image.mode}; expected {mode or 'a tensor'} for {channels} channels.")
+    if channels not in (1, 3):
+        if len(image.getbands()) != channels:
+            raise ValueError(f"image has {len(image.getbands())} channels ({image.mode}); expected {channels}.")
+        return image
     try:
-        image = image.convert("RGBA" if clear else "RGB")  # the way to all others
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert("L" if channels == 1 else "RGB")
     except ValueError as error:
         raise ValueError(f"image has the mode {image.mode}; expected one that PIL turns into RGB.") from error
-    if clear and "A" not in mode:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
 
 
 def _shallow(deep: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return 16-bit pixels as floating-point numbers in [0, 1]."""
-    if deep.size and (deep.min() < 0 or 0 < deep.max() < 256 or deep.max() > 65535):
+    if deep.min() < 0 or 0 < deep.max() < 256 or deep.max() > 65535:
         raise ValueError(
             f"image has {deep.dtype} pixels from {deep.min()} to {deep.max()}; expected 16 bits, up to 65535, or floats in [0, 1]."
         )
@@ -95,6 +79,8 @@ def _shallow(deep: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _scaled(height: int, width: int, shorter: int) -> tuple[int, int]:
     """Return (height, width) with the shorter side of the given length, the other one rounded down as torchvision does."""
-    if (least := min(height, width)) < 1:
+    if height < 1 or width < 1:
         raise ValueError(f"image has {height} x {width} pixels; expected at least one.")
-    return int(shorter * height / least), int(shorter * width / least)
+    if height <= width:
+        return shorter, int(shorter * width / height)
+    return int(shorter * height / width), shorter

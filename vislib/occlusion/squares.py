@@ -64,8 +64,10 @@ def occlusion(
     check_images(model, images)
     (_, h, down), (_, w, right) = sizes = _sizes(images, Sliding(**options))
     if down > h or right > w:
-        came = f"stride is {down} x {right} pixels and the patch {h} x {w}"
-        raise ValueError(f"{came}; expected at most the patch, since pixels between two would never be covered.")
+        raise ValueError(
+            f"stride is {down} x {right} pixels and the patch {h} x {w}; expected at most the patch, "
+            "since pixels between two patches would never be covered."
+        )
     grid = occlusion_grid(model, images, target, score=score, **options)
     rows, cols = (_windows(*each).to(grid) for each in sizes)
     covering = rows.sum(0)[:, None] * cols.sum(0)  # (H, W): how many patches cover a pixel
@@ -124,7 +126,8 @@ def _sweep(
 def _sizes(images: Tensor, how: Sliding) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Return (image, patch, stride) of each of the two directions, checked."""
     height, width = images.shape[-2:]
-    h, w = (max(min(32, side // 2), 1) for side in images.shape[-2:]) if how.patch is None else pair(how.patch, "patch")
+    half = (max(height // 2, 1), max(width // 2, 1))
+    h, w = (min(32, side) for side in half) if how.patch is None else pair(how.patch, "patch")
     down, right = (min(8, h), min(8, w)) if how.stride is None else pair(how.stride, "stride")
     if h > height or w > width:
         raise ValueError(f"patch is {h} x {w} pixels and the image {height} x {width}; expected a patch that fits.")

@@ -113,8 +113,7 @@ class _Squares:
     def ask(self, shown: Tensor) -> Tensor:
         """Return the score of each image where some squares are shown and the others filled: bool (n, count) -> (B, n)."""
         under = canvas(self.how.fill, self.images)
-        # What is wrong with an answer is said of these images; one alone is looked at together with its copies.
-        answers(self.model, self.images, self.classes, twice=len(self.images) > 1)
+        answers(self.model, self.images, self.classes)  # what is wrong with an answer is said of these images
 
         def work(copies: Ints) -> list[tuple[Tensor, Tensor]]:
             which, row = (torch.from_numpy(part) for part in np.divmod(copies, len(shown)))

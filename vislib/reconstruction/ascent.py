@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from vislib.activations import record
-from vislib.differentiation import check_slope, differentiating, straightened
+from vislib.differentiation import check_slope, differentiating
 from vislib.explain import check_batch_size, check_choice, check_count, check_number, widened
 from vislib.memory import in_flight
 from vislib.progress import progress_bar
 from vislib.reconstruction.parametrisation import PARAMETRISATIONS, variation
-from vislib.reconstruction.transformations import Moves, check_moves, draw_moves, move
+from vislib.reconstruction.transformations import check_moves, draw_moves, move
 
 Watch = Callable[[int, Tensor, Tensor], None]
 """(step, pictures (B, C, S, S), scores (B,)): sees every step; step 0 is the start."""
@@ -72,7 +72,11 @@ class History:
 
 
 def climb(
-    model: nn.Module, rise: Callable[[Tensor, Tensor], Tensor], grey: Tensor, how: Ascent, moves: Moves = (0, 0.0, 0.0)
+    model: nn.Module,
+    rise: Callable[[Tensor, Tensor], Tensor],
+    grey: Tensor,
+    how: Ascent,
+    moves: tuple[int, float, float] = (0, 0.0, 0.0),
 ) -> Tensor:
     """Raise `rise(pictures, index)` (B,), starting near grey (B, C, H, W); only the pictures' numbers get gradients."""
     check_moves(*moves)
@@ -95,8 +99,7 @@ def climb(
             seen = seen.to(grey.dtype, copy=True, memory_format=layout)
             scores = rise(seen, part)
             penalty = how.l2 * (pictures - 0.5).square().mean((1, 2, 3)) + how.total_variation * variation(pictures)
-            total = straightened((penalty - scores).sum())
-            slope, reached = torch.autograd.grad(total, (some, seen), allow_unused=True)
+            slope, reached = torch.autograd.grad((penalty - scores).sum(), (some, seen), allow_unused=True)
             check_slope(scores, reached)
             return slope, pictures.detach().to(grey), scores.detach()
 

@@ -9,8 +9,6 @@ from torch import Tensor
 from vislib import HERE
 from vislib.explain import check_count, check_images, check_number, widened
 
-Moves = tuple[int, float, float]  # the largest: a shift in pixels, a scale as a share, a rotation in degrees
-
 
 def moved(
     images: Tensor, *, shift: int = 16, scale: float = 0.1, rotate: float = 10.0, n: int = 1, seed: int = 0

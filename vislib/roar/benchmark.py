@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -77,7 +78,7 @@ def roar(
     states = [sweeps.state(_fresh(build_model, seed)) for seed in range(seeds)]
     data = sweeps.digest(sweeps.code(), train.images, train.labels, test.images, test.labels)
     if base is None:
-        base = _trained(build_model, train, training, data, sweep)
+        base = _trained(build_model, train, training, data, sweep.folder)
     hows = [Removal(float(fraction), keep, fill, mask_only) for fraction in fractions]
     colour, orders, cells, before = sweeps.mean_colour(train.images), {}, [], []
     for name, maps in explained(explainers, controls, base, train.images, test.images):
@@ -164,15 +165,18 @@ def road(
     check_choice(order, "order", ("both", *ORDERS))
     check_inputs(model, test.images)
     colour, rows = sweeps.mean_colour(test.images) if colour is None else colour, []
-    shape, device = (test.images.shape[1], 1, 1), test.images.device
-    if (colour.shape, colour.device) != (shape, device):
-        raise ValueError(f"colour has shape {tuple(colour.shape)} on {colour.device}; expected {shape} on {device}.")
+    if colour.shape != (test.images.shape[1], 1, 1) or colour.device != test.images.device:
+        raise ValueError(
+            f"colour has shape {tuple(colour.shape)} on {colour.device}; expected {(test.images.shape[1], 1, 1)} on "
+            f"{test.images.device}."
+        )
     for name, [heat] in explained(explainers, controls, model, test.images):
         places = ranks(heat, 0)
         for way in ORDERS if order == "both" else (order,):
             for fraction in fractions:
                 how = Removal(float(fraction), way == "least_first", fill)
-                share = accuracy(model, sweeps.without(test.images, test.labels, places, how, colour, seed))
+                left = sweeps.without(test.images, test.labels, places, how, colour, seed)
+                share = accuracy(model, left)
                 rows.append({"explainer": name, "order": way, "fraction": how.fraction, "accuracy": share})
     return RoadResult(pd.DataFrame(rows))
 
@@ -186,17 +190,21 @@ def _fresh(build_model: BuildModel, seed: int) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise TypeError(f"build_model({seed}) gave a {type(model).__name__}; expected an untrained network.")
     if sweeps.state(model) != sweeps.state(build_model(seed)):
-        expected = "the same weights for the same seed, as SmallCNN(seed=seed) has them"
-        raise ValueError(f"build_model({seed}) gave two different networks; expected {expected}.")
+        raise ValueError(
+            f"build_model({seed}) gave two different networks; expected the same weights for the same seed, as "
+            "SmallCNN(seed=seed) has them."
+        )
     return model
 
 
-def _trained(build_model: BuildModel, train: ImageSet, training: Training, data: str, sweep: Sweep) -> nn.Module:
+def _trained(
+    build_model: BuildModel, train: ImageSet, training: Training, data: str, folder: Path | str | None
+) -> nn.Module:
     """Return the base network, trained on whole images, from the folder if it is there."""
     from safetensors.torch import load, save
 
     model = _fresh(build_model, _BASE)
-    place = sweeps.file(sweep.folder, sweeps.digest(data, sweeps.state(model), asdict(training)), "base")
+    place = sweeps.file(folder, sweeps.digest(data, sweeps.state(model), asdict(training)), "base")
     if (payload := sweeps.read(place)) is not None:
         model.load_state_dict(load(payload))
         return model.eval()

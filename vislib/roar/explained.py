@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vislib import controls as _controls
 from vislib import fills
 from vislib.explain import Explainer, answers, check_choice, check_inputs
-from vislib.look import check_heatmap, heatmaps_of
+from vislib.look import check_heatmap
 from vislib.roar.removal import FILLS
 
 Maps = tuple[Tensor, Tensor]
@@ -30,9 +30,13 @@ def explained(
     everything = dict(explainers) | {name: _CONTROLS[name] for name in controls if name != _BLURRED}
     for name, explainer in everything.items():
         if len(sets) > 1 and isinstance(explainer, Tensor):
-            raise TypeError(f"the heatmaps of {name!r} are one tensor; expected two: of training and of test images.")
-        each = explainer[-len(sets) :] if isinstance(explainer, tuple) else [explainer] * len(sets)
-        made = [_heatmap(name, one, model, *on) for one, *on in zip(each, sets, targets, strict=True)]
+            raise TypeError(
+                f"the heatmaps of {name!r} are one tensor; expected two: of the training and of the test images."
+            )
+        made = [
+            _heatmap(name, explainer[number] if isinstance(explainer, tuple) else explainer, model, images, target)
+            for number, (images, target) in enumerate(zip(sets, targets, strict=True), -len(sets))
+        ]
         yield name, made
         if _BLURRED in controls and name in explainers:
             yield f"{name}, {_BLURRED}", [fills.gaussian(heat[:, None])[:, 0] for heat in made]
@@ -40,9 +44,12 @@ def explained(
 
 def _heatmap(name: str, explainer: Explainer | Tensor, model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     if isinstance(explainer, Tensor):
-        return check_heatmap(explainer, images, repr(name))
-    parts = zip(images.split(_BATCH), target.split(_BATCH), strict=True)
-    return torch.cat([heatmaps_of(explainer, model, some, classes, repr(name)) for some, classes in parts])
+        found = explainer
+    else:
+        parts = zip(images.split(_BATCH), target.split(_BATCH), strict=True)
+        found = torch.cat([explainer(model, some, classes).detach() for some, classes in parts])
+    check_heatmap(found, images, f"the heatmaps of {name!r}")
+    return found
 
 
 @torch.no_grad()
@@ -64,8 +71,10 @@ def check_names(explainers: Mapping[str, Any], controls: Sequence[str]) -> None:
         raise ValueError("there are no explainers; expected at least one, or a control.")
     for name, explainer in explainers.items():
         if not callable(explainer) and not isinstance(explainer, Tensor | tuple):
-            came = f"the explainer {name!r} is a {type(explainer).__name__}"
-            raise TypeError(f"{came}; expected a function, or heatmaps of the training and of the test images.")
+            raise TypeError(
+                f"the explainer {name!r} is a {type(explainer).__name__}; expected a function, or heatmaps of the "
+                "training and of the test images."
+            )
 
 
 def check_options(fractions: Sequence[float], fill: str) -> None:

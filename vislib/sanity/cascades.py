@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from vislib.explain import Explainer, check_inputs, check_number
 from vislib.intervals import crossed, pairwise
-from vislib.look import heatmaps_of, of_copies
 from vislib.progress import progress_bar
 from vislib.sanity.randomisation import Order, draw, find_blocks, opened, plan, randomise
 from vislib.sanity.similarity import Similarity, spearman
@@ -62,8 +61,8 @@ def cascade(
         progress: show a progress bar.
 
     Raises:
-        TypeError, ValueError: for images, target or options that do not fit, a model in training mode, an explainer that
-            returns no heatmap (B, H, W), or a random network that no longer reacts to its input.
+        TypeError, ValueError: for images, target or options that do not fit, a model in training mode, or a random
+            network that no longer reacts to its input.
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
@@ -73,20 +72,20 @@ def cascade(
     model, ran = opened(model, calibration)
     steps = plan(find_blocks(model, ran, blocks), order)
     everything = [step[-1] for step in steps]
-    trained = heatmaps_of(explainer, copy.deepcopy(model), images, target)
+    trained = explainer(copy.deepcopy(model), images, target)
     values, random = [], []
     with progress_bar(seeds * len(steps), "cascade", progress) as bar:
         for seed in range(seeds):
             twin = draw(model, everything, seed)
             for step in steps:
-                heat = heatmaps_of(explainer, randomise(model, twin, step, calibration), images, target)
-                values.append(of_copies(similarity, trained, heat))
+                heat = explainer(randomise(model, twin, step, calibration), images, target)
+                values.append(similarity(trained, heat))
                 bar.update()
             if step != everything:
-                heat = heatmaps_of(explainer, randomise(model, twin, everything, calibration), images, target)
+                heat = explainer(randomise(model, twin, everything, calibration), images, target)
             random.append(heat)
-    strangers = torch.stack([of_copies(similarity, trained, heat) for heat in random])
-    floor = torch.stack([of_copies(similarity, a, b) for a, b in combinations(random, 2)])
+    strangers = torch.stack([similarity(trained, heat) for heat in random])
+    floor = torch.stack([similarity(a, b) for a, b in combinations(random, 2)])
     return Cascade([step[-1].name for step in steps], torch.stack(values).unflatten(0, (seeds, -1)), floor, strangers)
 
 

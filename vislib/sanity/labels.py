@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from vislib.data import ImageSet
 from vislib.explain import Explainer, check_inputs, check_number
-from vislib.look import heatmaps_of, of_copies
 from vislib.sanity.similarity import Similarity, spearman
 from vislib.training import accuracy, fit
 
@@ -63,7 +62,8 @@ def label_twins(
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
     check_number(seeds, "seeds", "an int of at least 2, since two networks are compared", 2, whole=True)
-    networks, begun = [], []
+    networks: list[nn.Module] = []
+    begun: list[Tensor] = []
     for seed in range(2 * seeds):
         labels = train.labels
         if seed >= seeds:
@@ -93,15 +93,13 @@ def random_labels(
         images, target, explainer, similarity: as in `cascade`.
 
     Raises:
-        TypeError, ValueError: for images or target that do not fit, a network in training mode, or an explainer that
-            returns no heatmap (B, H, W).
+        TypeError, ValueError: for images or target that do not fit, or a network in training mode.
 
     Adebayo et al. 2018, Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292
     """
     for network in (*twins.true, *twins.permuted):
         check_inputs(network, images, target)
-    true = [heatmaps_of(explainer, network, images, target) for network in twins.true]
-    permuted = [heatmaps_of(explainer, network, images, target) for network in twins.permuted]
-    values = torch.stack([of_copies(similarity, a, b) for a, b in zip(true, permuted, strict=True)])
-    ceiling = torch.stack([of_copies(similarity, a, b) for a, b in combinations(true, 2)])
+    true, permuted = ([explainer(n, images, target) for n in networks] for networks in (twins.true, twins.permuted))
+    values = torch.stack([similarity(a, b) for a, b in zip(true, permuted, strict=True)])
+    ceiling = torch.stack([similarity(a, b) for a, b in combinations(true, 2)])
     return RandomLabels(values, ceiling)

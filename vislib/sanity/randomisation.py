@@ -4,7 +4,6 @@ import copy
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -19,12 +18,9 @@ from torch.utils import _pytree as pytree
 from vislib import seeded
 from vislib.activations import find_layer, watching
 from vislib.explain import answers, check_choice, check_inputs
-from vislib.look import ask, unmasked
 
 Order = Literal["output_first", "independent"]
 _PRODUCT = re.compile("conv|linear|mm|matmul|einsum|tensordot|embedding")  # operations that take weights
-# Ways to keep nothing: to lack the attribute, and values that are empty.
-_EMPTY = (None, type(None), dict, list, Tensor)
 _ALIVE = 1e-3  # share of the largest logit by which the answers to two different images must differ
 
 
@@ -39,10 +35,9 @@ def randomised(
     """Yield copies of a network, ever more of it randomised: (block, network), from the output down.
 
     Each layer draws from its own initialiser, all of them from one stream of random numbers; a parameter of which that
-    knows nothing, as of pruned layers, is shuffled. So is a buffer that is multiplied as a matrix or a kernel, or whose
-    name is weight or bias; others stay, as mean and std of the pixels do. The statistics of norms, frozen ones
-    included, are taken anew from `images`, from the lowest random layer on: with statistics merely reset, a deep network
-    answers the same to everything. What a network computes from its weights once and keeps, it computes anew.
+    knows nothing, as of pruned layers, is shuffled, and so is a weight that is kept as a buffer. The statistics of
+    BatchNorm from the lowest random layer on are taken anew from `images`: with statistics merely reset, a deep network
+    answers the same to everything.
 
     Args:
         model: maps pixels (B, C, H, W) to logits (B, K); it is copied, not touched.
@@ -94,9 +89,12 @@ def find_blocks(model: nn.Module, ran: dict[str, int], names: Sequence[str] | No
             grouped[-1][1].extend(found[name])
         else:
             grouped.append((name, list(found[name])))
-    norms = [name for name in ran if getattr(model.get_submodule(name), "running_var", None) is not None]
-    first = {name: min(ran[layer] for layer in layers if layer in ran) for name, layers in grouped}
-    return [Block(name, its, [norm for norm in norms if ran[norm] >= first[name]]) for name, its in reversed(grouped)]
+    norms = [name for name in ran if _has_statistics(model.get_submodule(name))]
+    blocks = []
+    for name, layers in reversed(grouped):
+        first = min(ran[layer] for layer in layers if layer in ran)
+        blocks.append(Block(name, layers, [norm for norm in norms if ran[norm] >= first]))
+    return blocks
 
 
 def _parts(model: nn.Module) -> dict[str, list[str]]:
@@ -130,6 +128,10 @@ def _is_norm(model: nn.Module, layers: list[str]) -> bool:
     return all(parameter.ndim <= 1 for layer in layers for parameter in _own(model.get_submodule(layer)))
 
 
+def _has_statistics(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None
+
+
 class _Using(TorchFunctionMode):
     """Shows which tensors each operation is given."""
 
@@ -146,8 +148,7 @@ class _Using(TorchFunctionMode):
 def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]:
     """Return a copy that says the same, all its weights parameters: no pruning, no parametrisations, no buffers in products.
 
-    It keeps nothing that it can compute from them. Also return when each layer last began to run; or its weights, in a
-    network that does not call it, were first used.
+    Also return when each layer last began to run; or its weights, in a network that does not call it, were first used.
 
     Raises:
         TypeError, ValueError: as `check_inputs`, or for quantised weights.
@@ -156,8 +157,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     for name, value in model.state_dict().items():
         if any(isinstance(part, Tensor) and part.is_quantized for part in pytree.tree_leaves(value)):
             raise ValueError(f"{name!r} is quantised, and cannot be drawn at random; expected floating point.")
-    kept = pytree.tree_leaves([vars(layer) for layer in model.modules()])
-    computed = [value for value in kept if isinstance(value, Tensor) and (not value.is_leaf or value.is_inference())]
+    computed = [value for layer in model.modules() for value in vars(layer).values() if isinstance(value, Tensor)]
     model = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
     for layer in list(model.modules()):
         for name in list(getattr(layer, "parametrizations", ())):
@@ -166,7 +166,6 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
             if isinstance(hook, BasePruningMethod | SpectralNorm | WeightNorm):
                 hook.remove(layer)
                 del layer._forward_pre_hooks[key]
-    model = _emptied(model, caches := _caches(model, images[:1]))
     ran: dict[str, None] = {}
     owners: dict[int, list[tuple[str, str, Tensor]]] = {}
     for place, layer in model.named_modules():
@@ -180,8 +179,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     def see(operation: str, used: list[Any]) -> None:
         for place, name, value in [owner for one in used for owner in owners.get(id(one), ())]:
             layer = model.get_submodule(place)
-            weighs = name in ("weight", "bias") or _PRODUCT.search(operation)
-            if weighs and name not in layer._parameters:
+            if _PRODUCT.search(operation) and name not in layer._parameters:
                 delattr(layer, name)
                 layer.register_parameter(name, nn.Parameter(value, requires_grad=False))
             if name in layer._parameters:
@@ -189,43 +187,7 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
 
     with torch.no_grad(), watching(dict(model.named_modules()), note, before=True), _Using(see):
         answers(model, images, twice=False)
-    return _emptied(model, caches), {name: i for i, name in enumerate(ran)}
-
-
-Caches = dict[str, Callable[[], Any] | None]
-"""Attributes in which layers keep what they computed -> what makes one empty, None if it has to be absent."""
-
-
-def _caches(model: nn.Module, image: Tensor) -> Caches:
-    """Return those that the network fills again by itself, and says the same."""
-    said, found = ask(model, image), Caches()  # after a run they are full
-    for name, empty in product(
-        2 * _keeping(model), _EMPTY
-    ):  # the second time what was computed of something that is kept
-        trial = _emptied(copy.deepcopy(model), found | {name: empty})
-        again = ask(trial, image)
-        if isinstance(again, Tensor) and torch.allclose(again, said) and name in _keeping(trial):
-            found.setdefault(name, empty)
-    return found
-
-
-def _keeping(model: nn.Module) -> list[str]:
-    """Return the attributes, beside parameters and buffers, in which a layer keeps floating-point numbers."""
-    kept = {name: value for layer in model.modules() for name, value in vars(layer).items() if _holds_numbers(value)}
-    return sorted(kept.keys() - vars(nn.Module()).keys())
-
-
-def _holds_numbers(value: Any) -> bool:
-    leaves = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
-    return any(leaf.is_floating_point() and leaf.numel() for leaf in leaves)
-
-
-def _emptied(model: nn.Module, caches: Caches) -> nn.Module:
-    for layer, (name, empty) in product(model.modules(), caches.items()):
-        if _holds_numbers(vars(layer).get(name)):
-            del vars(layer)[name]
-            vars(layer).update({name: empty()} if empty else {})
-    return model
+    return model, {name: i for i, name in enumerate(ran)}
 
 
 @torch.inference_mode(False)
@@ -267,7 +229,8 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
     image = calibration[:1]
     pair = torch.cat([image, (image < 0.5).to(image)])  # and its negative in black and white
     logits = answers(network, pair, twice=False)
-    if not (logits[0] - logits[1]).nan_to_num().abs().max() > _ALIVE * unmasked(logits):
+    sizes = logits.abs()[logits.abs() <= 100 * logits.abs().unique().median()]  # beyond are masks, which never move
+    if not (logits[0] - logits[1]).nan_to_num().abs().max() > _ALIVE * sizes.max():
         raise ValueError(
             f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "
             "expected one that still reacts, as networks with BatchNorm do."
@@ -283,10 +246,6 @@ def _calibrate(norms: list[Any], network: nn.Module, images: Tensor) -> None:
     """
 
     def plain(name: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        learns = isinstance(norm, nn.modules.batchnorm._NormBase)
-        if not learns and norm.running_var.shape == inputs[0].shape[1:2]:
-            var, mean = torch.var_mean(inputs[0].transpose(0, 1).flatten(1), 1)
-            norm.load_state_dict({"running_var": var, "running_mean": mean}, strict=False)
         return tuple(x.contiguous() for x in inputs)
 
     for norm in norms:

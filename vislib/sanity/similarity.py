@@ -3,18 +3,19 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vislib import HERE
-from vislib.intervals import Floats
 
 Similarity = Callable[[Tensor, Tensor], Tensor]
 """(maps (B, H, W), maps (B, H, W)) -> how alike each pair is (B,), higher is more alike."""
 
-_Measure = Callable[[Floats, Floats], float]  # of one pair of maps
+Array = NDArray[Any]
 _WINDOW = 11  # pixels: a Gaussian of standard deviation 1.5, cut off at 3.5 of them
 
 
@@ -72,17 +73,21 @@ def hog(a: Tensor, b: Tensor, *, absolute: bool = False, cell: int = 16) -> Tens
     return _each(a, b, absolute, lambda x, y: alike(edges(_scaled(x)), edges(_scaled(y))))
 
 
-def _scaled(values: Floats) -> Floats:
-    scaled: Floats = values / np.abs(values).max()
+def _scaled(values: Array) -> Array:
+    scaled: Array = values / np.abs(values).max()
     return scaled
 
 
-def _each(a: Tensor, b: Tensor, absolute: bool, measure: _Measure, where: Tensor | None = None) -> Tensor:
+def _each(
+    a: Tensor, b: Tensor, absolute: bool, measure: Callable[[Array, Array], float], where: Tensor | None = None
+) -> Tensor:
     """Compare the maps pair by pair, in double precision."""
     _check_maps(a, b)
     if where is not None and (where.shape, where.dtype, where.device) != (a.shape, torch.bool, a.device):
-        came = f"shape {tuple(where.shape)}, dtype {where.dtype} and is on {where.device}"
-        raise ValueError(f"where has {came}; expected shape {tuple(a.shape)}, torch.bool and {a.device}.")
+        raise ValueError(
+            f"where has shape {tuple(where.shape)}, dtype {where.dtype} and is on {where.device}; "
+            f"expected shape {tuple(a.shape)}, torch.bool and {a.device}."
+        )
     x, y = ((maps.abs() if absolute else maps).detach().cpu().double().numpy() for maps in (a, b))
     pairs = list(zip(x, y, strict=True))
     if where is not None:
@@ -92,7 +97,7 @@ def _each(a: Tensor, b: Tensor, absolute: bool, measure: _Measure, where: Tensor
     return torch.tensor([_unless_constant(u, v, measure) for u, v in pairs], **HERE).to(a.device)
 
 
-def _unless_constant(x: Floats, y: Floats, measure: _Measure) -> float:
+def _unless_constant(x: Array, y: Array, measure: Callable[[Array, Array], float]) -> float:
     constant = [np.ptp(values) == 0 for values in (x, y)]
     if not any(constant):
         return measure(x, y)
@@ -100,7 +105,7 @@ def _unless_constant(x: Floats, y: Floats, measure: _Measure) -> float:
     return float(all(constant))
 
 
-def _rank_correlation(x: Floats, y: Floats) -> float:
+def _rank_correlation(x: Array, y: Array) -> float:
     from scipy.stats import rankdata
 
     return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
@@ -123,5 +128,6 @@ def _check_maps(a: Tensor, b: Tensor) -> None:
 
 def _check_size(maps: Tensor, least: int, what: str) -> None:
     if isinstance(maps, Tensor) and maps.ndim == 3 and min(maps.shape[1:]) < least:
-        height, width = maps.shape[1:]
-        raise ValueError(f"the maps are {height} x {width} pixels; expected at least {least} x {least}, {what}.")
+        raise ValueError(
+            f"the maps are {maps.shape[1]} x {maps.shape[2]} pixels; expected at least {least} x {least}, {what}."
+        )
