@@ -198,7 +198,7 @@ def overlay(axis: "Axes", image: Tensor, heat: Tensor, *, signed: bool, limit: f
     values = heat.cpu().float().numpy()
     colours = scale.to_rgba(values)
     grey = image.detach().cpu().float().mean(0).numpy()
-    if signed and not outline:
+    if signed and not outline and grey.shape == values.shape:  # a coarser map stays as it is
         colours[..., :3] *= 1 - _PENCIL * edges(grey)[..., None]
     colours[np.isnan(values)] = 0  # unknown: the image alone
     axis.imshow(0.62 + 0.38 * (np.zeros_like(grey) if outline else grey), cmap="gray", vmin=0, vmax=1)
