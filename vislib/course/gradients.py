@@ -47,14 +47,13 @@ def two_slopes(model: Classifier, image: Tensor, target: int) -> "Figure":
     places = (slope.abs() * ink).argmax(), slope.abs().where(ink, torch.inf).argmin()
     made, axes = figure(1, 3, (9.6, 3.2))
     digit, curves, heat = axes[0]
-    scores, values = {}, torch.linspace(0, 1, 21)
+    values, height = torch.linspace(0, 1, 21), float(logit(model(image), torch.tensor([target], device=image.device)))
     for place, name, colour in zip(places, ("steep", "flat"), (ORANGE, BLUE), strict=True):
         tried = image.repeat(len(values), 1, 1, 1)
         tried.flatten(1)[:, place] = values.to(image)
-        scores[name] = logit(model(tried), torch.full((len(values),), target, device=image.device)).tolist()
+        scores = logit(model(tried), torch.full((len(values),), target, device=image.device))
         now, at = float(image.flatten()[place]), float(slope.flatten()[place])
-        height = float(logit(model(image), torch.tensor([target], device=image.device)))
-        curves.plot(values, scores[name], color=colour, label=name)
+        curves.plot(values, scores.tolist(), color=colour, label=name)
         curves.axline((now, height), slope=at, color=colour, linestyle="--", linewidth=1)
         curves.plot(now, height, "o", color=colour)
         row, column = divmod(int(place), image.shape[3])
