@@ -31,8 +31,8 @@ def changed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if shown := [name for name in re.findall(r'"(\w+)"', text) if name in PHOTOS]:
         other = next((name for name in PHOTOS if name not in shown), shown[-1])
         swap[f'"{shown[0]}"'] = f'"{other}"'
-    if asked := re.findall(r'\bindex\("([^"]+)"\)', text):
-        swap[f'index("{asked[0]}")'] = 'index("tabby")'
+    if asked := re.findall(r'\bmodel\.index\("([^"]+)"\)', text):
+        swap[f'model.index("{asked[0]}")'] = 'model.index("tabby")'
     for cell in cells:
         cell.source = other_seeds(cell.source)
         for one, other in swap.items():

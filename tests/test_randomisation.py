@@ -429,8 +429,9 @@ def test_every_weight_that_reaches_a_product_is_another_one(data: st.DataObject)
     if data.draw(st.booleans(), label="asked with gradients before"):
         model(images).sum().backward()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trained = used(model, images)
+    trained, said = used(model, images), model(images)
     *_, (_, network) = randomised(model, images, seed=seed + 1)
+    assert torch.equal(model(images), said), "a parametrised layer shares its class with its copies"
     found = used(network, images)
     assert len(found) == len(trained) > len(kinds)
     for ours, theirs in zip(found, trained, strict=True):

@@ -160,7 +160,8 @@ def opened(model: nn.Module, images: Tensor) -> tuple[nn.Module, dict[str, int]]
     computed = [value for layer in model.modules() for value in vars(layer).values() if isinstance(value, Tensor)]
     model = copy.deepcopy(model, {id(value): value.detach().clone() for value in computed})
     for layer in list(model.modules()):
-        for name in list(getattr(layer, "parametrizations", ())):
+        for name in list(getattr(layer, "parametrizations", ())):  # a copy shares the class, which its original needs
+            layer.__class__ = type(type(layer).__name__, type(layer).__bases__, dict(vars(type(layer))))
             parametrize.remove_parametrizations(layer, name)
         for key, hook in list(layer._forward_pre_hooks.items()):
             if isinstance(hook, BasePruningMethod | SpectralNorm | WeightNorm):
@@ -231,10 +232,8 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
     logits = answers(network, pair, twice=False)
     sizes = logits.abs()[logits.abs() <= 100 * logits.abs().unique().median()]  # beyond are masks, which never move
     if not (logits[0] - logits[1]).nan_to_num().abs().max() > _ALIVE * sizes.max():
-        raise ValueError(
-            f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative; "
-            "expected one that still reacts, as networks with BatchNorm do."
-        )
+        came = f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative"
+        raise ValueError(f"{came}; expected one that still reacts, as networks with BatchNorm do.")
     return network
 
 
