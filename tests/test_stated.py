@@ -147,9 +147,10 @@ def colourful() -> Values:
 
 
 def brief() -> Values:
-    found = claim("attention.brief")
-    twice = found[found.object > 2]
-    return *percent(*ends(found.accuracy)), len(twice), len(found), *ends(found[found.object <= 2].object)
+    found = stored("transformers_brief")
+    later = [share / even for k in (1, 2, 3) for share, even in zip(found[f"block_{k}"], found.even, strict=True)]
+    less = [times for times in later if times <= 2]
+    return *percent(*ends(found.accuracy)), len(later) - len(less), len(later), min(less), max(less)
 
 
 def both_transformers() -> float:
@@ -262,8 +263,9 @@ STATED: dict[str, dict[str, Callable[[], Values]]] = {
         "all five trainings, at least {:.0f} of 100 stay": lambda: at_least(0.9, claim("attention.carried")["last"]),
         "same class in {:.0f} of 72 pictures": lambda: of_72("even"),
         "in the last block, {:.0f} of 72 answers stay": lambda: of_72("nothing"),
-        "in only {:.0f} to {:.0f} of 100 pictures. Yet in {} of their {} blocks": lambda: brief()[:4],
-        "with {:.1f} and {:.1f} times": lambda: brief()[4:],
+        "in only {:.0f} to {:.0f} of 100 pictures": lambda: brief()[:2],
+        "{} of {} have more than twice": lambda: brief()[2:4],
+        "the other three {:.1f} to {:.1f} times": lambda: brief()[4:],
     },
 }
 """Notebook -> a part of its text, and the numbers for its gaps."""
