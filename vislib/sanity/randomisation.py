@@ -232,7 +232,7 @@ def randomise(model: nn.Module, twin: nn.Module, blocks: list[Block], calibratio
     logits = answers(network, pair, twice=False)
     sizes = logits.abs()[logits.abs() <= 100 * logits.abs().unique().median()]  # beyond are masks, which never move
     if not (logits[0] - logits[1]).nan_to_num().abs().max() > _ALIVE * sizes.max():
-        came = f"with random weights down to {blocks[-1].name!r} the network answers the same to an image and its negative"
+        came = f"random down to {blocks[-1].name!r}, the network answers the same to an image and its negative"
         raise ValueError(f"{came}; expected one that still reacts, as networks with BatchNorm do.")
     return network
 
