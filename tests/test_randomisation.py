@@ -292,7 +292,7 @@ def test_a_network_is_alive_if_it_answers_an_image_and_its_negative_a_thousandth
     if alive:
         assert [name for name, _ in steps] == ["1"]
     else:
-        with pytest.raises(ValueError, match="down to '1' the network answers the same to an image and its negative"):
+        with pytest.raises(ValueError, match="down to '1', the network answers the same to an image and its negative"):
             list(steps)
 
 

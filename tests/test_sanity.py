@@ -203,7 +203,7 @@ def test_with_statistics_merely_reset_a_deep_random_network_is_dead_and_refused(
             layer.reset_running_stats()
     assert _reaction(dead, images) < 1e-4
     monkeypatch.setattr(randomisation, "_calibrate", lambda norms, *_: [norm.reset_running_stats() for norm in norms])
-    with pytest.raises(ValueError, match=r"down to '.*' the network answers the same to an image and its negative"):
+    with pytest.raises(ValueError, match=r"down to '.*', the network answers the same to an image and its negative"):
         list(randomised(deep, images))
 
 
